@@ -1,0 +1,3 @@
+"""edge-sale: strategy auctions among small local models."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,126 @@
+"""Everything edge-sale raises on purpose.
+
+    EdgeSaleError                exit 1: the user's to mend; one line, with the way out
+    ├── ConfigError              a key, a value or a file of the configuration
+    ├── UnknownName              a pool, agent, card or auction that does not exist
+    ├── TaskError                an empty task, or one longer than the agent's context
+    ├── ModelMissing             a model that is not pulled yet
+    ├── BadModelFile             truncated, wrong magic, wrong sha256, not a GGUF
+    ├── PullFailed               no source gave a whole, verified file
+    ├── MemoryFault              the auction memory's file, or a vector it refuses
+    ├── SandboxMissing           code would have to run bare
+    ├── NoBids                   every agent sat out
+    └── EngineError              one ask of a model failed; the others go on
+        ├── PromptTooLong        prompt and answer do not fit the context
+        ├── BadGrammar           a grammar that llama.cpp cannot parse
+        ├── NoChatTemplate       a model file without a chat template
+        ├── NotFinite            NaN or infinite logits
+        ├── OutOfMemory          a context that cannot be allocated
+        ├── TimedOut             the time limit of an ask ran out
+        └── Cancelled            stopped from outside
+
+Anything else that reaches the door is our bug: it leaves a crash file, exit 3.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+
+class EdgeSaleError(Exception):
+    """The user's to mend: the message is one line that names the thing and the way out."""
+
+
+class ConfigError(EdgeSaleError):
+    """A key, a value or a file of the configuration."""
+
+
+class UnknownName(EdgeSaleError):
+    """A name that is not there, with the ones that are."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], see: str = "") -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        shown = ", ".join(names) if names else "none"
+        tail = f"; see: {see}" if see else ""
+        super().__init__(f"unknown {kind} {name!r}; known: {shown}{hint}{tail}")
+        self.kind, self.name, self.known = kind, name, names
+
+
+class TaskError(EdgeSaleError):
+    """An empty task, or one longer than the context."""
+
+
+class ModelMissing(EdgeSaleError):
+    """A model that is not pulled yet; `models` names them, `command` pulls them."""
+
+    def __init__(self, models: Iterable[str], command: str) -> None:
+        self.models, self.command = sorted(models), command
+        names = ", ".join(repr(name) for name in self.models)
+        super().__init__(f"not on this machine yet: {names}; pull with: {command}")
+
+
+class BadModelFile(EdgeSaleError):
+    """A model file refused before llama.cpp sees it."""
+
+
+class PullFailed(EdgeSaleError):
+    """No source gave a whole, verified file."""
+
+
+class MemoryFault(EdgeSaleError):
+    """The auction memory's file, or something it refuses to store."""
+
+
+class SandboxMissing(EdgeSaleError):
+    """Code would have to run without a sandbox."""
+
+
+class NoBids(EdgeSaleError):
+    """Every agent sat out; `reasons` says why, agent by agent."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        self.reasons = dict(reasons)
+        why = "; ".join(f"{agent}: {reason}" for agent, reason in self.reasons.items())
+        super().__init__(f"no agent made a bid ({why or 'the pool is empty'})")
+
+
+class EngineError(EdgeSaleError):
+    """One ask of a model failed."""
+
+
+class PromptTooLong(EngineError):
+    """Prompt and answer do not fit the context; nothing is cut silently."""
+
+    def __init__(self, model: str, tokens: int, limit: int) -> None:
+        self.model, self.tokens, self.limit = model, tokens, limit
+        super().__init__(
+            f"model {model!r}: {tokens} tokens of prompt and answer, room for {limit}; "
+            "shorten the task or choose an agent with a larger context"
+        )
+
+
+class BadGrammar(EngineError):
+    """A grammar that llama.cpp cannot parse."""
+
+
+class NoChatTemplate(EngineError):
+    """A model file without a chat template."""
+
+
+class NotFinite(EngineError):
+    """NaN or infinite logits."""
+
+
+class OutOfMemory(EngineError):
+    """A context that cannot be allocated."""
+
+
+class TimedOut(EngineError):
+    """The time limit of an ask ran out."""
+
+
+class Cancelled(EngineError):
+    """Stopped from outside."""

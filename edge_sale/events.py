@@ -1,0 +1,142 @@
+"""What happens during a run, as typed records; everything that shows or counts listens here.
+
+The live table, `--verbose`, `--trace FILE`, the ledger and the benches are all
+listeners to this one stream. An event turns into one JSON object by `to_json`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_sale.types import Award, Bid, Entry, Lesson, Outcome, Scored, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An auction begins: who may bid, and everything needed to repeat it."""
+
+    task: Task
+    agents: Mapping[str, float]  # name -> price
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A stage begins: bid, judge, refine, work or record; `who` takes part in it."""
+
+    stage: str
+    who: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A bid was made, not yet judged."""
+
+    bid: Bid
+
+
+@dataclass(frozen=True, slots=True)
+class SatOut:
+    """An agent made no bid (or, as a juror, gave no scores), and why."""
+
+    agent: str
+    reason: str
+    purpose: str = "bid"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A bid with its jury's scores, cost and value."""
+
+    scored: Scored
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """The provisional winner is known."""
+
+    scored: Scored
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What an agent that may refine found in the auction memory (nothing: it does not refine)."""
+
+    agent: str
+    lessons: tuple[Lesson, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """The auction is over."""
+
+    award: Award
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """A piece of the answer, as it is generated."""
+
+    agent: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something the user should know."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """An entry for the ledger."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The work is done, well or not."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The auction stands in memory under this id."""
+
+    auction: str
+
+
+Event = (
+    Opened | Began | Placed | SatOut | Judged | Led | Recalled | Won
+    | Wrote | Noted | Spent | Finished | Recorded
+)  # fmt: skip
+Listener = Callable[[Event], None]
+
+
+def silent(event: Event) -> None:
+    """The listener of those who do not listen."""
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as plain JSON values under its name in lower case: {"event": "placed", …}."""
+    return {"event": type(event).__name__.lower(), **_plain(event)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Scored):
+        return {"bid": _plain(value.bid), "cost": value.cost, "value": value.value, "asking": value.asking}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
+

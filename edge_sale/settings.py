@@ -1,0 +1,182 @@
+"""The settings of a run, and the only reader of `os.environ`.
+
+Where things are: `EDGE_SALE_HOME`, or the platform's own folders. What they are:
+`config.toml` there. Every key is in `SCHEMA`; `config.example.toml` explains each.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_sale.errors import ConfigError
+
+APP = "edge-sale"
+
+NUMBER = (int, float)
+# table -> key -> type; "" is the top of the file, "*" stands for any name the user gives
+SCHEMA: dict[str, dict[str, Any]] = {
+    "": {"pool": str, "weights": str, "seed": int, "threads": int, "gpu_layers": int,
+         "offline": bool, "models_dir": str, "sandbox": str},
+    "auction": {"plan_tokens": int, "bid_seconds": NUMBER, "lessons": int, "refine": bool},
+    "work": {"max_tokens": int, "seconds": NUMBER},
+    "memory": {"enabled": bool, "durable": bool},
+    "pools.*": {"agents": list, "embedder": str, "weights": str},
+    "agents.*": {"model": str, "work": str, "price": NUMBER, "jury": str, "samples": int,
+                 "temperature": NUMBER, "max_tokens": int, "about": str},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Paths and values of one run; the command line overrides the file, the file the defaults."""
+
+    config_file: Path
+    models_dir: Path
+    cards_dir: Path  # the user's own cards, *.toml, and pools/*.toml
+    memory_file: Path
+    egress_log: Path
+    crash_dir: Path
+    pool: str = "starter"
+    weights: str = ""  # a weights file's name; empty: the pool's own
+    seed: int | None = None  # None: drawn anew for each run, and recorded
+    threads: int | None = None  # None: every core this process may use
+    gpu_layers: int = -1  # -1: all that llama.cpp's build can take
+    offline: bool = False
+    sandbox: str = "auto"  # auto | bwrap | none
+    plan_tokens: int = 96
+    bid_seconds: float = 60.0
+    lessons: int = 8
+    refine: bool = True
+    max_tokens: int = 512
+    work_seconds: float = 600.0
+    remember: bool = True
+    durable: bool = False
+    pools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    agents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the environment and config.toml; creates nothing.
+
+    Raises ConfigError naming key, file and line.
+    """
+    paths = _paths(environ)
+    data = _read(paths["config_file"])
+    auction, work, memory = (data.get(name, {}) for name in ("auction", "work", "memory"))
+    flat = {k: v for k, v in data.items() if not isinstance(v, dict)}
+    flat |= auction
+    for key, name in (("max_tokens", "max_tokens"), ("seconds", "work_seconds")):
+        if key in work:
+            flat[name] = work[key]
+    for key, name in (("enabled", "remember"), ("durable", "durable")):
+        if key in memory:
+            flat[name] = memory[key]
+    if "models_dir" in flat:
+        flat["models_dir"] = Path(flat["models_dir"]).expanduser()
+    if "EDGE_SALE_MODELS" in environ:
+        flat["models_dir"] = Path(environ["EDGE_SALE_MODELS"])
+    if environ.get("EDGE_SALE_OFFLINE", "") not in ("", "0"):
+        flat["offline"] = True
+    return Settings(**{**paths, **flat}, pools=data.get("pools", {}), agents=data.get("agents", {}))
+
+
+def colour_wanted(environ: Mapping[str, str] = os.environ) -> bool:
+    """False where NO_COLOR is set to anything (no-color.org) or the terminal is dumb."""
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """This process's environment for a program it starts, with `changes` on top."""
+    return {**os.environ, **changes}
+
+
+def _paths(environ: Mapping[str, str]) -> dict[str, Any]:
+    if home := environ.get("EDGE_SALE_HOME"):
+        config = data = Path(home).expanduser()
+    else:
+        import platformdirs
+
+        config = platformdirs.user_config_path(APP)
+        data = platformdirs.user_data_path(APP)
+    return {
+        "config_file": config / "config.toml",
+        "models_dir": data / "models",
+        "cards_dir": config / "cards",
+        "memory_file": data / "memory.sqlite",
+        "egress_log": data / "egress.jsonl",
+        "crash_dir": data / "crashes",
+    }
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read: {error}") from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+    _check(data, text, file)
+    return data
+
+
+def _check(data: dict[str, Any], text: str, file: Path) -> None:
+    def fail(table: str, key: str, what: str) -> None:
+        raise ConfigError(f"{file}, line {_line(text, table, key)}: {what}")
+
+    def check_table(table: str, values: dict[str, Any], schema: dict[str, Any]) -> None:
+        label = f"[{table}] " if table else ""
+        for key, value in values.items():
+            if key not in schema:
+                fail(table, key, f"unknown key {label}{key!r}; known: {', '.join(sorted(schema))}")
+            wanted = schema[key]
+            right = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+            if not right:
+                name = "number" if wanted is NUMBER else wanted.__name__
+                fail(table, key, f"{label}{key} should be a {name}, is {value!r}")
+            if wanted in (int, NUMBER) and value < 0 and key != "gpu_layers":
+                fail(table, key, f"{label}{key} cannot be negative, is {value!r}")
+
+    top = {"auction", "work", "memory", "pools", "agents"}
+    for key, value in data.items():
+        if key not in top:
+            continue
+        if not isinstance(value, dict):
+            fail("", key, f"{key} should be a table: [{key}]")
+        if key in ("pools", "agents"):
+            for name, inner in value.items():
+                if not isinstance(inner, dict):
+                    fail(key, name, f"{key}.{name} should be a table: [{key}.{name}]")
+                check_table(f"{key}.{name}", inner, SCHEMA[f"{key}.*"])
+        else:
+            check_table(key, value, SCHEMA[key])
+    plain = {k: v for k, v in data.items() if k not in top}
+    for key in plain:
+        if key not in SCHEMA[""]:
+            known = ", ".join([*sorted(SCHEMA[""]), *(f"[{name}]" for name in sorted(top))])
+            fail("", key, f"unknown key {key!r}; known: {known}")
+    check_table("", plain, SCHEMA[""])
+    if data.get("sandbox", "auto") not in ("auto", "bwrap", "none"):
+        fail("", "sandbox", f"sandbox is auto, bwrap or none, not {data['sandbox']!r}")
+
+
+def _line(text: str, table: str, key: str) -> int:
+    """The line on which `key` of `table` is set: tomllib does not say."""
+    here = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
+            here = re.sub(r"[\"'\s]", "", header[1])
+            if here in (key, f"{table}.{key}") or (not table and here.startswith(f"{key}.")):
+                return number
+        elif here == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line):
+            return number
+    return 1

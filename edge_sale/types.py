@@ -1,0 +1,285 @@
+"""The words of the house: frozen records and the smallest protocols that do the job.
+
+Prices are US dollars per million tokens, times are seconds, entropies and log
+probabilities are in nats. Records are never changed; a step that knows more
+makes a new one with `dataclasses.replace`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+T = TypeVar("T")
+
+Purpose = Literal["bid", "judge", "refine", "work", "embed", "escalate"]
+Phase = Literal["opening", "refined"]
+Status = Literal["done", "passed", "failed", "cancelled"]
+
+
+# --- what is asked of a model ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat; `content` is untrusted text and never becomes control tokens."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A chat ending in the assistant's turn, which opens with `prefill`."""
+
+    messages: tuple[Message, ...]
+    prefill: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. `temperature` 0 is greedy; `seed` fixes every draw."""
+
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    grammar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """Ask for `samples` continuations of one prompt; sample i draws with seed + i."""
+
+    prompt: Prompt
+    sampling: Sampling = Sampling()
+    samples: int = 1
+    reserve: int = 0  # tokens that must fit behind the prompt, if more than max_tokens
+    on_text: Callable[[str], None] | None = None  # streamed pieces of the first sample
+
+
+@dataclass(frozen=True, slots=True)
+class LogLik:
+    """Ask for log p(text | prompt): prefill alone, nothing is sampled."""
+
+    prompt: Prompt
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choose:
+    """Ask which of `options`, each one token, comes next: prefill alone, nothing is sampled."""
+
+    prompt: Prompt
+    options: tuple[str, ...]
+
+
+Ask = Generate | LogLik | Choose
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One drawn continuation. `entropy` is the mean over its tokens of H(next token)."""
+
+    text: str
+    tokens: int
+    prompt_tokens: int
+    entropy: float
+    logprob: float  # mean log p of the drawn tokens
+    ended: Literal["end", "stop", "length"]
+    seconds: float  # this sample's share of its batch, by tokens
+
+
+@dataclass(frozen=True, slots=True)
+class LogProb:
+    """log p(text | prompt), summed over the text's tokens."""
+
+    total: float
+    tokens: int
+    prompt_tokens: int
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.tokens if self.tokens else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """p(option) for each option, in order, normalised over the options."""
+
+    probabilities: tuple[float, ...]
+    prompt_tokens: int
+    seconds: float
+
+
+Reply = list[Generation] | LogProb | Choice
+Job = Generator[Sequence[Ask], list[Any], T]
+"""Work that needs a model: yields asks, is sent their replies, returns T.
+
+Jobs of several agents are driven in step by `engines.desk`, so that asks on the
+same weights share one batch, and the agents stay straight-line code.
+"""
+
+
+# --- the auction -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the user wants done. `check` is Python run after the answer; exit 0 passes."""
+
+    id: str
+    text: str
+    domain: str = ""
+    files: tuple[str, ...] = ()
+    check: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A plan as it was bid: its length in tokens and mean per-token entropy in nats."""
+
+    text: str
+    tokens: int
+    entropy: float
+    signals: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """An agent's plan for a task, its price, and what each juror made of it (0..5)."""
+
+    agent: str
+    price: float
+    strategy: Strategy
+    scores: Mapping[str, float] = field(default_factory=dict)
+    phase: Phase = "opening"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A bid with its cost C and value V; the lowest `asking` = C - V wins."""
+
+    bid: Bid
+    cost: float
+    value: float
+
+    @property
+    def asking(self) -> float:
+        return self.cost - self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A past task as a contrastive pair of plans; at least one is the recalling agent's."""
+
+    auction: str
+    task: str
+    won: str
+    lost: str
+    winner: str
+    loser: str
+    similarity: float  # cosine to the task at hand
+    outcome: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """The result of an auction: who won with which bid, and every bid by rising asking."""
+
+    task: Task
+    winner: Scored
+    provisional: Scored
+    ranked: tuple[Scored, ...]
+    sat_out: Mapping[str, str] = field(default_factory=dict)  # agent -> why it made no bid
+    lessons: Mapping[str, tuple[Lesson, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger: who spent what, for which purpose."""
+
+    who: str
+    purpose: Purpose
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    price: float
+
+    @property
+    def dollars(self) -> float:
+        return (self.tokens_in + self.tokens_out) * self.price / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the winner's work ended. A failed run is an outcome, not an exception."""
+
+    agent: str
+    status: Status
+    answer: str
+    verified: bool | None = None  # True or False where a check ran, None where there was none
+    notes: tuple[str, ...] = ()  # what the user should know, such as code that does not parse
+    steps: int = 1
+
+
+# --- protocols ---------------------------------------------------------------
+
+
+class Engine(Protocol):
+    """Model weights in this process. A failed ask is returned, not raised: the rest go on."""
+
+    name: str
+    context: int  # tokens that one sequence may hold
+
+    def count(self, prompt: Prompt) -> int: ...
+    def generate(
+        self, asks: Sequence[Generate], seconds: float | None = None
+    ) -> list[list[Generation] | Exception]: ...
+    def loglik(
+        self, asks: Sequence[LogLik], seconds: float | None = None
+    ) -> list[LogProb | Exception]: ...
+    def choose(
+        self, asks: Sequence[Choose], seconds: float | None = None
+    ) -> list[Choice | Exception]: ...
+
+
+class Embedder(Protocol):
+    """Text to unit vectors. `identity` changes with the model file: vectors never mix."""
+
+    name: str
+    identity: str  # sha256 of the model file
+    dimension: int
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray: ...
+
+
+class Agent(Protocol):
+    """A model plus a way of working plus a price."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def price(self) -> float: ...
+
+    def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]: ...
+    def judge(self, task: Task, plans: Sequence[str]) -> Job[list[float]]: ...
+    def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]: ...
+
+
+class Memory(Protocol):
+    """The auction memory: what was sold before, to whom, and how it went."""
+
+    def recall(self, task: Task, agent: str, k: int = 8) -> list[Lesson]: ...
+    def record(self, award: Award, outcome: Outcome | None, run: Mapping[str, Any]) -> None: ...
