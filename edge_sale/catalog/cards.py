@@ -1,0 +1,281 @@
+"""Cards: what a model, an agent and a pool are, read from TOML and strictly checked.
+
+A model's card is `models/NAME.toml`, a pool's `models/pools/NAME.toml`. Shipped cards
+come first; the user's own (settings.cards_dir) add to them or replace them by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from edge_sale.catalog import strict
+from edge_sale.errors import ConfigError, UnknownName
+
+ROLES = ("chat", "embed")
+WORKS = ("quick", "drafts", "planner")
+JURIES = ("recoverability", "likert")
+REQUANTIZE = ("Q4_0", "Q5_0", "Q8_0", "F16")
+DEFAULT_POOL = "starter"  # what a pool of the user's own does not say is as in this one
+
+
+@dataclass(frozen=True, slots=True)
+class FileSpec:
+    """One file to pull; `sha256` decides whether it is the right one."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the files can be had. Which fields are set depends on `kind`: see SOURCES."""
+
+    kind: str  # hub | wheel | path
+    repo: str = ""
+    revision: str = "main"
+    folder: str = ""  # inside the repository or the wheel
+    package: str = ""
+    version: str = ""
+    bytes: int = 0  # of the whole wheel
+    path: Path = Path()  # a finished GGUF of the user's own, used in place
+
+    def __str__(self) -> str:
+        if self.kind == "hub":
+            return f"hub {self.repo}@{self.revision[:12]}"
+        return f"wheel {self.package} {self.version}" if self.kind == "wheel" else f"path {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """How the model's GGUF is made from what was pulled; `how` is `with` in the card."""
+
+    how: str  # requantize | bert
+    file: str
+    to: str = ""  # requantize: the tensor type
+    heads: int = 0  # bert: attention heads
+
+
+@dataclass(frozen=True, slots=True)
+class ChatNotes:
+    """What to know when talking to the model; `thinking` None: it has no such mode to set."""
+
+    thinking: bool | None = None
+    stop: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One model. `context` is in tokens, `price` in dollars per million tokens."""
+
+    name: str
+    title: str
+    role: str
+    licence: str
+    parameters: int
+    context: int
+    architecture: str
+    price: float
+    sources: tuple[Source, ...]
+    files: tuple[FileSpec, ...] = ()  # empty only where every source is a path
+    make: Make | None = None
+    chat: ChatNotes = ChatNotes()
+
+    @property
+    def gguf(self) -> str:
+        """The name of the ready GGUF, once pulled; empty where the user's own file is the model."""
+        if self.make:
+            return self.make.file
+        return self.files[0].name if self.files else ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCard:
+    """A model, a way of working and a price in dollars per million tokens."""
+
+    name: str
+    model: str
+    work: str
+    price: float
+    jury: str = "recoverability"
+    samples: int = 1
+    temperature: float = 0.0
+    max_tokens: int | None = None  # None: settings.max_tokens
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCard:
+    """Who bids, which model embeds tasks for the memory, and which weights score the bids."""
+
+    name: str
+    title: str
+    embedder: str
+    weights: str
+    agents: tuple[AgentCard, ...]
+
+    @property
+    def models(self) -> list[str]:
+        """Every model the pool needs, each once: the agents' first, then the embedder."""
+        return list(dict.fromkeys([*(agent.model for agent in self.agents), self.embedder]))
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Every card there is, by name."""
+
+    models: Mapping[str, ModelCard]
+    pools: Mapping[str, PoolCard]
+
+    def model(self, name: str) -> ModelCard:
+        """The model's card. Raises UnknownName with the known ones."""
+        if name not in self.models:
+            raise UnknownName("model", name, self.models, see="edge-sale models")
+        return self.models[name]
+
+    def pool(self, name: str) -> PoolCard:
+        """The pool's card, as shipped or in the user's cards. Raises UnknownName."""
+        if name not in self.pools:
+            raise UnknownName("pool", name, self.pools, see="edge-sale pools")
+        return self.pools[name]
+
+
+def load(user_dir: Path | None = None) -> Catalogue:
+    """The shipped cards with the user's own on top. Raises ConfigError naming file and key."""
+    models: dict[str, ModelCard] = {}
+    pools: dict[str, PoolCard] = {}
+    for folder in [shipped_dir(), *([user_dir] if user_dir else [])]:
+        models |= {card.name: card for card in map(read_model, sorted(folder.glob("*.toml")))}
+        pools |= {card.name: card for card in map(read_pool, sorted((folder / "pools").glob("*.toml")))}
+    return Catalogue(models, pools)
+
+
+def shipped_dir() -> Path:
+    """The folder of shipped cards: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "models", package.parent / "models"):
+        if (folder / "pools").is_dir():
+            return folder
+    raise ConfigError(f"no model cards in {package / 'models'}: the installation is not whole; install again")
+
+
+# --- one file, one card ------------------------------------------------------
+
+# table -> key -> (type, is it required)
+MODEL: dict[str, tuple[Any, bool]] = {
+    "name": (str, True), "title": (str, True), "role": (str, True), "licence": (str, True),
+    "parameters": (int, True), "context": (int, True), "architecture": (str, True),
+    "price": (strict.NUMBER, True), "files": (list, False), "sources": (list, True),
+    "make": (dict, False), "chat": (dict, False),
+}  # fmt: skip
+FILE = {"name": (str, True), "bytes": (int, True), "sha256": (str, True)}
+SOURCES: dict[str, dict[str, tuple[Any, bool]]] = {
+    "hub": {"kind": (str, True), "repo": (str, True), "revision": (str, True), "folder": (str, False)},
+    "wheel": {"kind": (str, True), "package": (str, True), "version": (str, True), "folder": (str, True),
+              "bytes": (int, True)},
+    "path": {"kind": (str, True), "path": (str, True)},
+}  # fmt: skip
+MAKES: dict[str, dict[str, tuple[Any, bool]]] = {
+    "requantize": {"with": (str, True), "file": (str, True), "to": (str, True)},
+    "bert": {"with": (str, True), "file": (str, True), "heads": (int, True)},
+}
+CHAT: dict[str, tuple[Any, bool]] = {"thinking": (bool, False), "stop": (list, False), "note": (str, False)}
+POOL: dict[str, tuple[Any, bool]] = {
+    "name": (str, True), "title": (str, True), "embedder": (str, True), "weights": (str, True),
+    "agents": (list, True),
+}  # fmt: skip
+AGENT: dict[str, tuple[Any, bool]] = {
+    "name": (str, True), "model": (str, True), "work": (str, True), "price": (strict.NUMBER, True),
+    "jury": (str, False), "samples": (int, False), "temperature": (strict.NUMBER, False),
+    "max_tokens": (int, False), "about": (str, False),
+}  # fmt: skip
+
+
+def read_model(file: Path) -> ModelCard:
+    """The model's card in `file`. Raises ConfigError naming file and key."""
+    data = strict.table(strict.read_toml(file), MODEL, file, "")
+    strict.own_name(data, file)
+    strict.one_of(data["role"], ROLES, file, "role")
+    files = tuple(_file(row, file) for row in data.get("files", []))
+    sources = tuple(_source(row, file) for row in data["sources"])
+    if not sources:
+        raise ConfigError(f"{file}: sources is empty; give at least one [[sources]]")
+    if not files and any(source.kind != "path" for source in sources):
+        raise ConfigError(f"{file}: missing key 'files': what a hub or wheel source should hold")
+    if len({spec.name for spec in files}) < len(files):
+        raise ConfigError(f"{file}: two [[files]] have the same name")
+    make = _make(data["make"], file) if "make" in data else None
+    if not make and len(files) > 1:
+        raise ConfigError(f"{file}: several [[files]] need a [make] that says how they become one GGUF")
+    if make and make.file in {spec.name for spec in files}:
+        raise ConfigError(f"{file}: [make] file should not have the name of a pulled file: {make.file!r}")
+    chat = strict.table(data.get("chat", {}), CHAT, file, "[chat] ")
+    notes = ChatNotes(**{**chat, "stop": strict.strings(chat.get("stop", []), file, "[chat] stop")})
+    card = {**data, "price": float(data["price"]), "files": files, "sources": sources, "make": make}
+    return ModelCard(**{**card, "chat": notes})
+
+
+def read_pool(file: Path) -> PoolCard:
+    """The pool's card in `file`. Raises ConfigError naming file and key."""
+    data = strict.table(strict.read_toml(file), POOL, file, "")
+    strict.own_name(data, file)
+    agents = tuple(_agent(row, file) for row in data["agents"])
+    if not agents:
+        raise ConfigError(f"{file}: agents is empty; give at least one [[agents]]")
+    if len({agent.name for agent in agents}) < len(agents):
+        raise ConfigError(f"{file}: two [[agents]] have the same name")
+    return PoolCard(**{**data, "agents": agents})
+
+
+def _file(row: Any, file: Path) -> FileSpec:
+    data = strict.table(row, FILE, file, "[[files]] ")
+    strict.plain(data["name"], "files.name", file, "[[files]] name")
+    strict.plain(data["sha256"], "sha256", file, "[[files]] sha256")
+    if not data["bytes"]:
+        raise ConfigError(f"{file}: [[files]] bytes should be more than 0")
+    return FileSpec(**data)
+
+
+def _source(row: Any, file: Path) -> Source:
+    kind = row.get("kind") if isinstance(row, dict) else None
+    strict.one_of(kind, SOURCES, file, "[[sources]] kind")
+    data = strict.table(row, SOURCES[str(kind)], file, "[[sources]] ")
+    for key in ("repo", "revision", "package", "version"):
+        if key in data:
+            strict.plain(data[key], key, file, f"[[sources]] {key}")
+    if ".." in PurePosixPath(data.get("folder", "")).parts or data.get("folder", "").startswith("/"):
+        raise ConfigError(f"{file}: [[sources]] folder should lie inside the source, is {data['folder']!r}")
+    if "path" in data:
+        data["path"] = (file.parent / Path(data["path"]).expanduser()).absolute()  # from the card on
+    return Source(**data)
+
+
+def _make(row: dict[str, Any], file: Path) -> Make:
+    strict.one_of(row.get("with"), MAKES, file, "[make] with")
+    data = strict.table(row, MAKES[row["with"]], file, "[make] ")
+    strict.plain(data["file"], "make.file", file, "[make] file")
+    if "to" in data:
+        strict.one_of(data["to"], REQUANTIZE, file, "[make] to")
+    return Make(how=data.pop("with"), **data)
+
+
+def _agent(row: Any, file: Path) -> AgentCard:
+    data = strict.table(row, AGENT, file, "[[agents]] ")
+    return check_agent(AgentCard(**data), f"{file}: [[agents]] {data['name']}")
+
+
+def check_agent(agent: AgentCard, where: str) -> AgentCard:
+    """The agent with plain floats. Raises ConfigError with `where` in front."""
+    for key, known in (("work", WORKS), ("jury", JURIES)):
+        if getattr(agent, key) not in known:
+            raise ConfigError(f"{where}: {key} is one of {', '.join(known)}, not {getattr(agent, key)!r}")
+    if not strict.NAME.fullmatch(agent.name):
+        raise ConfigError(f"{where}: an agent's name is lower case, digits, '.', '_' and '-'")
+    if agent.samples < 1:
+        raise ConfigError(f"{where}: samples should be at least 1, is {agent.samples}")
+    return dataclasses.replace(agent, price=float(agent.price), temperature=float(agent.temperature))

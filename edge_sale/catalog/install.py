@@ -1,0 +1,98 @@
+"""From verified files to a model in place: make, inspect, move, write down.
+
+Order matters where a kill may come at any time: the model folder holds a whole file
+with its manifest, or counts as not pulled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import shutil
+from pathlib import Path
+
+from edge_sale.catalog import gguf, make, store
+from edge_sale.catalog.cards import FileSpec, ModelCard
+from edge_sale.errors import BadModelFile
+
+
+def install(
+    card: ModelCard,
+    incoming: Path,
+    models_dir: Path,
+    keep: bool = False,
+    progress: make.Progress = make.quiet,
+) -> Path:
+    """The ready GGUF, made where the card says so from the verified files in `incoming`, and in place.
+
+    With `keep` the pulled originals lie beside it afterwards. Raises BadModelFile, PullFailed.
+    """
+    command = f"edge-sale pull {card.name} --force"
+    made = incoming / card.gguf
+    tools: dict[str, str] = {}
+    if card.make:
+        for spec in card.files:
+            if spec.name.endswith(".gguf"):
+                gguf.inspect(incoming / spec.name, command)
+        tools = make.build(card, incoming, made, progress)
+    gguf.inspect(made, command)
+    size = made.stat().st_size
+    digest = store.sha256_of(made, lambda done: progress("verifying", done, size))
+    manifest = store.Manifest(made.name, size, digest, store.made_from(card), tools, _now())
+
+    folder = models_dir / card.name
+    target = folder / made.name
+    folder.mkdir(parents=True, exist_ok=True)
+    before = store.read_manifest(card, models_dir)
+    if before is None or before.sha256 != digest:
+        target.unlink(missing_ok=True)  # never an old file beside the new one's manifest
+    store.write_manifest(card, models_dir, manifest)
+    made.replace(target)
+    store.write_manifest(card, models_dir, dataclasses.replace(manifest, stamp=store.stamp_of(target)))
+    if card.make and keep:
+        for spec in card.files:
+            (incoming / spec.name).replace(folder / spec.name)
+    shutil.rmtree(incoming, ignore_errors=True)
+    return target
+
+
+def use_in_place(card: ModelCard, file: Path, models_dir: Path) -> Path:
+    """The user's own GGUF where it is, pinned by its sha256 from now on. Raises BadModelFile."""
+    command = f"edge-sale pull {card.name} --force"
+    if not file.is_file():
+        raise BadModelFile(f"{file}: no such file")
+    gguf.inspect(file)
+    if card.files and not card.make and (why := mismatch(file, card.files[0])):
+        raise BadModelFile(f"{why}; replace it, then: {command}")
+    made_from, digest = store.made_from(card), store.sha256_of(file)
+    stamp = store.stamp_of(file)
+    manifest = store.Manifest(str(file), stamp[0], digest, made_from, {}, _now(), stamp)
+    store.write_manifest(card, models_dir, manifest)
+    return file
+
+
+def mismatch(file: Path, spec: FileSpec, progress: make.Progress = make.quiet) -> str:
+    """What is wrong with a whole file, by the card; empty where it is the right one."""
+    size = file.stat().st_size
+    if size != spec.bytes:
+        return f"{spec.name} has {size} bytes, the card says {spec.bytes}"
+    digest = store.sha256_of(file, lambda done: progress(f"verifying {spec.name}", done, size))
+    if digest != spec.sha256:
+        return f"sha256 of {spec.name} is {digest[:12]}…, the card says {spec.sha256[:12]}…"
+    return ""
+
+
+def keep_if_right(beside: Path, target: Path, spec: FileSpec, progress: make.Progress = make.quiet) -> str:
+    """Moves a fetched file to its name, or removes it and says what is wrong with it."""
+    if why := mismatch(beside, spec, progress):
+        beside.unlink(missing_ok=True)
+        return why
+    with beside.open("rb+") as file:
+        os.fsync(file.fileno())
+    beside.replace(target)
+    return ""
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

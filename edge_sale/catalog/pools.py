@@ -1,0 +1,77 @@
+"""The pool of a run: the cards' pools and agents with the user's config.toml folded in."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from edge_sale.catalog.cards import DEFAULT_POOL, AgentCard, Catalogue, PoolCard, check_agent
+from edge_sale.errors import ConfigError, UnknownName
+from edge_sale.settings import Settings
+
+
+def pool_agents(catalogue: Catalogue, settings: Settings) -> PoolCard:
+    """The pool that `settings` chooses, its agents as overridden there, every name resolved.
+
+    `[agents.NAME]` changes fields of a known agent or makes a new one; `[pools.NAME]`
+    changes a known pool or makes a new one, which takes what it leaves out from the
+    starter pool. Raises UnknownName and ConfigError.
+    """
+    base = catalogue.pools.get(settings.pool)
+    changes = settings.pools.get(settings.pool)
+    if base is None and changes is None:
+        raise UnknownName("pool", settings.pool, [*catalogue.pools, *settings.pools], see="edge-sale pools")
+    pool = base or _new_pool(catalogue, settings)
+    known = agents(catalogue, settings, pool)
+    names = [agent.name for agent in pool.agents]
+    if changes is not None:
+        names = _names(changes.get("agents", names), settings)
+        plain = {key: value for key, value in changes.items() if key != "agents"}
+        pool = dataclasses.replace(pool, **plain)
+    for name in names:
+        if name not in known:
+            raise UnknownName("agent", name, known, see="edge-sale pools")
+    chosen = tuple(known[name] for name in names)
+    for agent in chosen:
+        _role(catalogue, agent.model, "chat", f"agent {agent.name!r}")
+    _role(catalogue, pool.embedder, "embed", f"the embedder of pool {pool.name!r}")
+    return dataclasses.replace(pool, agents=chosen, weights=settings.weights or pool.weights)
+
+
+def agents(catalogue: Catalogue, settings: Settings, pool: PoolCard | None = None) -> dict[str, AgentCard]:
+    """Every agent that can be named, `pool`'s own first where two pools use one name."""
+    known = {agent.name: agent for card in catalogue.pools.values() for agent in card.agents}
+    known |= {agent.name: agent for agent in pool.agents} if pool else {}
+    for name, changes in settings.agents.items():
+        where = f"{settings.config_file}: [agents.{name}]"
+        if name in known:
+            agent = dataclasses.replace(known[name], **changes)
+        else:
+            lacking = [key for key in ("model", "work", "price") if key not in changes]
+            if lacking:
+                raise ConfigError(f"{where}: a new agent needs {', '.join(lacking)}")
+            agent = AgentCard(name=name, **changes)
+        known[name] = check_agent(agent, where)
+    return known
+
+
+def _new_pool(catalogue: Catalogue, settings: Settings) -> PoolCard:
+    if "agents" not in settings.pools[settings.pool]:
+        raise ConfigError(f"{settings.config_file}: [pools.{settings.pool}]: a new pool needs agents")
+    starter = catalogue.pool(DEFAULT_POOL)
+    return dataclasses.replace(starter, name=settings.pool, title=settings.pool, agents=())
+
+
+def _names(values: Any, settings: Settings) -> list[str]:
+    where = f"{settings.config_file}: [pools.{settings.pool}] agents"
+    if not values or not all(isinstance(value, str) for value in values):
+        raise ConfigError(f"{where} should be a list of agents' names, is {values!r}")
+    if len(set(values)) < len(values):
+        raise ConfigError(f"{where} names an agent twice: {', '.join(values)}")
+    return list(values)
+
+
+def _role(catalogue: Catalogue, model: str, role: str, who: str) -> None:
+    card = catalogue.model(model)
+    if card.role != role:
+        raise ConfigError(f"{who} needs a model of role {role}; {model!r} is of role {card.role}")
