@@ -1,0 +1,180 @@
+"""Looking back: the recorded auctions, read without a model and without changing anything."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_sale.errors import EdgeSaleError, UnknownName
+from edge_sale.memory import rows
+from edge_sale.types import Award, Entry, Outcome, Scored, Status
+
+if TYPE_CHECKING:
+    import apsw
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the history. `status` None: the auction was held and nothing executed."""
+
+    id: str
+    at: datetime
+    task: str
+    pool: str
+    winner: str
+    price: float  # the winner's, US dollars per million tokens
+    bids: int
+    status: Status | None
+    verified: bool | None
+    tokens: int  # of auction and work together, in and out
+    seconds: float
+    dollars: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The line as plain JSON values."""
+        return {**dataclasses.asdict(self), "at": self.at.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class Auction:
+    """A recorded auction, whole: enough to say bid by bid why its winner won."""
+
+    id: str
+    at: datetime
+    award: Award
+    outcome: Outcome | None
+    entries: tuple[Entry, ...]
+    run: Mapping[str, Any]  # pool, seed, prompts, weights, models, …
+
+    def to_json(self) -> dict[str, Any]:
+        """The auction as plain JSON values, bids by rising asking."""
+        award = self.award
+        return {
+            "id": self.id,
+            "at": self.at.isoformat(),
+            "task": dataclasses.asdict(award.task),
+            "winner": award.winner.bid.agent,
+            "provisional": award.provisional.bid.agent,
+            "bids": [self._bid(scored) for scored in award.ranked],
+            "sat_out": dict(award.sat_out),
+            "lessons": {
+                agent: [dataclasses.asdict(lesson) for lesson in lessons]
+                for agent, lessons in award.lessons.items()
+            },
+            "outcome": None if self.outcome is None else dataclasses.asdict(self.outcome),
+            "entries": [{**dataclasses.asdict(e), "dollars": e.dollars} for e in self.entries],
+            "run": dict(self.run),
+        }
+
+    def _bid(self, scored: Scored) -> dict[str, Any]:
+        bid, plan = scored.bid, scored.bid.strategy
+        return {
+            "agent": bid.agent, "phase": bid.phase, "price": bid.price,
+            "plan": plan.text, "tokens": plan.tokens, "entropy": plan.entropy,
+            "signals": dict(plan.signals), "scores": dict(bid.scores),
+            "cost": scored.cost, "value": scored.value, "asking": scored.asking,
+            "led": scored == self.award.provisional, "won": scored == self.award.winner,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The recorded auctions of one memory file; the file is opened for each question only."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path) -> History:
+        """The history kept in the file `path`; a file that is not there has none, and is not made."""
+        return cls(path.absolute())
+
+    def list(self, limit: int = 20, offset: int = 0) -> list[Row]:
+        """The newest auctions first. Raises MemoryFault for a damaged, foreign or newer file."""
+        with self._view() as db:
+            found = [] if db is None else rows.select(db, _LIST, max(limit, 0), max(offset, 0))
+            return [
+                Row(id_, _time(at), text, _pool(run), winner, price, bids, status,
+                    None if verified is None else bool(verified), *spent)
+                for id_, at, text, run, winner, price, bids, status, verified, *spent in found
+            ]  # fmt: skip
+
+    def get(self, name: str) -> Auction:
+        """The auction with this id, or the only one whose id begins so; "last" is the newest.
+
+        Raises UnknownName where there is none, EdgeSaleError where there are several.
+        """
+        with self._view() as db:
+            if db is None:
+                raise UnknownName("auction", name, (), "edge-sale run")
+            number = _find(db, name)
+            id_, at, run = rows.one(db, "SELECT id, at, run FROM auctions WHERE number = ?", number)
+            return Auction(
+                id_, _time(at), rows.award(db, number), rows.outcome(db, number),
+                rows.entries(db, number), json.loads(run),
+            )  # fmt: skip
+
+    @contextmanager
+    def _view(self) -> Iterator[apsw.Connection | None]:
+        from edge_sale.memory.database import connect, faults, reading
+
+        if not self.path.exists():
+            yield None
+            return
+        db = connect(self.path)
+        try:
+            with faults(self.path):
+                db.pragma("query_only", True)
+                with reading(db):
+                    yield db
+        finally:
+            db.close()
+
+
+_LIST = """
+SELECT a.id, a.at, a.text, a.run, w.agent, w.price,
+       (SELECT count(*) FROM bids b WHERE b.auction = a.number),
+       o.status, o.verified,
+       coalesce(sum(e.tokens_in + e.tokens_out), 0), coalesce(sum(e.seconds), 0.0),
+       coalesce(sum((e.tokens_in + e.tokens_out) * e.price), 0.0) / 1e6
+FROM (SELECT * FROM auctions ORDER BY number DESC LIMIT ? OFFSET ?) a
+JOIN bids w ON w.auction = a.number AND w.won
+LEFT JOIN outcomes o ON o.number = (SELECT max(number) FROM outcomes WHERE auction = a.number)
+LEFT JOIN entries e ON e.auction = a.number
+GROUP BY a.number ORDER BY a.number DESC
+"""
+
+
+def _find(db: apsw.Connection, name: str) -> int:
+    """The number of the auction meant by `name`."""
+    newest = rows.select(db, "SELECT number, id FROM auctions ORDER BY number DESC LIMIT 10")
+    if name == "last" and newest:
+        return int(newest[0][0])
+    found = rows.select(db, "SELECT number, id FROM auctions WHERE id = ?", name) or rows.select(
+        db,
+        "SELECT number, id FROM auctions WHERE substr(id, 1, length(?1)) = ?1 AND ?1 != ''"
+        " ORDER BY number DESC LIMIT 6",
+        name,
+    )
+    if not found:
+        raise UnknownName("auction", name, [id_ for _, id_ in newest], "edge-sale history")
+    if len(found) > 1:
+        ids = ", ".join([id_ for _, id_ in found[:5]] + ["…"] * (len(found) > 5))
+        raise EdgeSaleError(f"auction {name!r} could be any of {ids}; give more of its id")
+    return int(found[0][0])
+
+
+def _time(at: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(at, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise rows.Torn(f"a time of {at} s") from error
+
+
+def _pool(run: str) -> str:
+    return str(json.loads(run).get("pool", ""))

@@ -1,0 +1,132 @@
+"""The numbered steps by which a memory file of any age becomes today's.
+
+A step stays for ever, exactly as it was released: a file of version n has been
+through the first n. `PRAGMA user_version` is that n. The table of vectors is not
+here: it is made when an embedder, and so a dimension, is first known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import apsw
+
+    Step = Callable[[apsw.Connection], None]
+
+
+def m1_first(db: apsw.Connection) -> None:
+    """Auctions, their bids, lessons, outcomes and expenses."""
+    db.execute(
+        """
+        CREATE TABLE embedder (  -- whose vectors these are: one row, and never two kinds
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            name TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            dimension INTEGER NOT NULL
+        ) STRICT;
+
+        CREATE TABLE auctions (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,  -- the vector's rowid; never given twice
+            id TEXT NOT NULL UNIQUE,
+            at REAL NOT NULL,         -- seconds since 1970, UTC
+            text TEXT NOT NULL,
+            domain TEXT NOT NULL,
+            files TEXT NOT NULL,      -- JSON: [path]
+            "check" TEXT,
+            likeness BLOB NOT NULL,   -- digest of the normalised text
+            sat_out TEXT NOT NULL,    -- JSON: {agent: why}
+            run TEXT NOT NULL         -- JSON: pool, seed, prompts, weights, models, …
+        ) STRICT;
+        CREATE INDEX auctions_alike ON auctions (likeness, number);
+
+        CREATE TABLE bids (
+            auction INTEGER NOT NULL REFERENCES auctions ON DELETE CASCADE,
+            rank INTEGER NOT NULL,    -- 0 asks least
+            agent TEXT NOT NULL,
+            phase TEXT NOT NULL,
+            price REAL NOT NULL,      -- US dollars per million tokens
+            plan TEXT NOT NULL,
+            tokens INTEGER NOT NULL,
+            entropy REAL NOT NULL,    -- nats a token
+            signals TEXT NOT NULL,    -- JSON: {signal: number}
+            scores TEXT NOT NULL,     -- JSON: {juror: 0..5}
+            cost REAL NOT NULL,
+            value REAL NOT NULL,
+            led INTEGER NOT NULL,     -- 1: the provisional winner
+            won INTEGER NOT NULL,     -- 1: the winner
+            PRIMARY KEY (auction, rank)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX bids_by_agent ON bids (agent, auction);
+        CREATE UNIQUE INDEX bids_one_led ON bids (auction) WHERE led;
+        CREATE UNIQUE INDEX bids_one_won ON bids (auction) WHERE won;
+
+        CREATE TABLE lessons (        -- what an agent was shown; texts stay with the auction they are of
+            auction INTEGER NOT NULL REFERENCES auctions ON DELETE CASCADE,
+            agent TEXT NOT NULL,
+            place INTEGER NOT NULL,
+            past INTEGER NOT NULL,
+            won INTEGER NOT NULL,     -- rank in `past`
+            lost INTEGER NOT NULL,
+            similarity REAL NOT NULL,
+            outcome TEXT,             -- as it was known then
+            PRIMARY KEY (auction, agent, place),
+            FOREIGN KEY (past, won) REFERENCES bids (auction, rank) ON DELETE CASCADE,
+            FOREIGN KEY (past, lost) REFERENCES bids (auction, rank) ON DELETE CASCADE
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX lessons_by_won ON lessons (past, won);
+        CREATE INDEX lessons_by_lost ON lessons (past, lost);
+
+        CREATE TABLE outcomes (       -- only ever added to: an agent's newest in an auction stands
+            number INTEGER PRIMARY KEY,
+            auction INTEGER NOT NULL REFERENCES auctions ON DELETE CASCADE,
+            at REAL NOT NULL,
+            source TEXT NOT NULL,     -- 'run', or who corrected it
+            agent TEXT NOT NULL,
+            status TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            verified INTEGER,
+            notes TEXT NOT NULL,      -- JSON: [note]
+            steps INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX outcomes_by_auction ON outcomes (auction, number);
+
+        CREATE TABLE entries (        -- the ledger's lines of this auction
+            auction INTEGER NOT NULL REFERENCES auctions ON DELETE CASCADE,
+            line INTEGER NOT NULL,
+            who TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            tokens_in INTEGER NOT NULL,
+            tokens_out INTEGER NOT NULL,
+            seconds REAL NOT NULL,
+            price REAL NOT NULL,
+            PRIMARY KEY (auction, line)
+        ) STRICT, WITHOUT ROWID;
+        """
+    )
+
+
+STEPS: tuple[Step, ...] = (m1_first,)
+LATEST = len(STEPS)
+
+
+def version(db: apsw.Connection) -> int:
+    """How many steps this file has been through."""
+    return int(db.pragma("user_version"))
+
+
+def migrate(db: apsw.Connection, steps: Sequence[Step] = STEPS) -> None:
+    """Take the file through the steps it lacks, each whole or not at all.
+
+    The version is read again once the write lock is ours: another process may
+    have been faster.
+    """
+    from edge_sale.memory.database import writing
+
+    while version(db) < len(steps):
+        with writing(db):
+            done = version(db)
+            if done < len(steps):
+                steps[done](db)
+                db.pragma("user_version", done + 1)

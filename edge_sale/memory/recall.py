@@ -1,0 +1,76 @@
+"""Which past plans make a lesson: the pure part of recall."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edge_sale.types import Phase, Status
+
+SIMILAR = 0.35  # cosine below which a past task has nothing to say (all-MiniLM-L6-v2: strangers < 0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A bid of a past auction, as far as a lesson needs it."""
+
+    rank: int
+    agent: str
+    phase: Phase
+    text: str
+    won: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an agent's work in a past auction ended, by the newest word on it."""
+
+    status: Status
+    verified: bool | None = None
+
+    @property
+    def failed(self) -> bool:
+        return self.verified is False or self.status == "failed"
+
+    @property
+    def passed(self) -> bool:
+        return not self.failed and (self.verified is True or self.status == "passed")
+
+
+def contrast(
+    agent: str, plans: Sequence[Plan], verdicts: Mapping[str, Verdict]
+) -> tuple[Plan, Plan] | None:
+    """The plan to copy and the plan to avoid, one of them `agent`'s own; None: no lesson in it.
+
+    `plans` are all of one auction by rising asking. The winner's plan is the one to
+    copy unless its work failed; then it is the best-ranked other plan whose work
+    passed, and without one there is no lesson: a plan that merely lost against a bad
+    one has not been shown to be good.
+    """
+    own = [plan for plan in plans if plan.agent == agent]
+    good = _to_copy(plans, verdicts)
+    if good is None or not own:
+        return None
+    if good.agent == agent:
+        bad = next((p for p in plans if p.agent != agent and p.text != good.text), None)
+    else:
+        bad = max(own, key=lambda p: (p.won, p.phase == "refined"))
+    return None if bad is None or bad.text == good.text else (good, bad)
+
+
+def likeness(text: str) -> bytes:
+    """A digest that is equal for texts equal but for case, spacing and Unicode's double forms."""
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _to_copy(plans: Sequence[Plan], verdicts: Mapping[str, Verdict]) -> Plan | None:
+    winner = next((plan for plan in plans if plan.won), None)
+    if winner is None:
+        return None
+    verdict = verdicts.get(winner.agent)
+    if verdict is None or not verdict.failed:
+        return winner
+    return next((p for p in plans if p.agent in verdicts and verdicts[p.agent].passed), None)

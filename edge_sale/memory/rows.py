@@ -1,0 +1,212 @@
+"""An auction as rows, and back again."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from edge_sale.errors import MemoryFault
+from edge_sale.memory.recall import Plan, Verdict, likeness
+from edge_sale.types import Award, Bid, Entry, Lesson, Outcome, Scored, Strategy, Task
+
+if TYPE_CHECKING:
+    import apsw
+
+
+class Torn(Exception):
+    """What the file says does not fit together; `database.faults` makes a MemoryFault of it."""
+
+
+def select(db: apsw.Connection, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    """All rows that `sql` finds."""
+    return cast("list[tuple[Any, ...]]", db.execute(sql, values).fetchall())
+
+
+def one(db: apsw.Connection, sql: str, *values: Any) -> tuple[Any, ...]:
+    """The one row that must be there."""
+    found = select(db, sql, *values)
+    if len(found) != 1:
+        raise Torn(f"{len(found)} rows where one should be")
+    return found[0]
+
+
+# --- writing -----------------------------------------------------------------
+
+
+def add_auction(db: apsw.Connection, award: Award, run: Mapping[str, Any], at: float) -> int:
+    """Write the auction and its bids; returns its number. Runs inside the caller's transaction."""
+    task = award.task
+    if select(db, "SELECT 1 FROM auctions WHERE id = ?", task.id):
+        raise MemoryFault(f"auction {task.id!r} is already recorded; give the task a new id")
+    won, led = (_rank(award, scored) for scored in (award.winner, award.provisional))
+    settings = {key: value for key, value in run.items() if key != "entries"}
+    db.execute(
+        'INSERT INTO auctions (id, at, text, domain, files, "check", likeness, sat_out, run)'
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (task.id, at, task.text, task.domain, _json(task.files), task.check,
+         likeness(task.text), _json(dict(award.sat_out)), _json(settings)),
+    )  # fmt: skip
+    number = db.last_insert_rowid()
+    for rank, scored in enumerate(award.ranked):
+        bid, plan = scored.bid, scored.bid.strategy
+        db.execute(
+            "INSERT INTO bids (auction, rank, agent, phase, price, plan, tokens, entropy, signals, scores,"
+            " cost, value, led, won) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, rank, bid.agent, bid.phase, _finite(bid.price), plan.text, plan.tokens,
+             _finite(plan.entropy), _numbers(plan.signals), _numbers(bid.scores),
+             _finite(scored.cost), _finite(scored.value), rank == led, rank == won),
+        )  # fmt: skip
+    return number
+
+
+def add_lessons(db: apsw.Connection, number: int, award: Award) -> None:
+    """Note which past plans each agent was shown; one forgotten meanwhile leaves no trace."""
+    for agent, lessons in award.lessons.items():
+        for place, lesson in enumerate(lessons):
+            found = select(
+                db,
+                "SELECT a.number, min(w.rank), min(l.rank) FROM auctions a"
+                " JOIN bids w ON w.auction = a.number AND w.agent = ? AND w.plan = ?"
+                " JOIN bids l ON l.auction = a.number AND l.agent = ? AND l.plan = ?"
+                " WHERE a.id = ? GROUP BY a.number",
+                lesson.winner, lesson.won, lesson.loser, lesson.lost, lesson.auction,
+            )  # fmt: skip
+            for pair in found:
+                db.execute(
+                    "INSERT INTO lessons (auction, agent, place, past, won, lost, similarity, outcome)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (number, agent, place, *pair, _finite(lesson.similarity), lesson.outcome),
+                )
+
+
+def add_outcome(db: apsw.Connection, number: int, outcome: Outcome, at: float, source: str = "run") -> None:
+    """Add the newest word on how the work ended; earlier ones stay."""
+    db.execute(
+        "INSERT INTO outcomes (auction, at, source, agent, status, answer, verified, notes, steps)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (number, at, source, outcome.agent, outcome.status, outcome.answer,
+         outcome.verified, _json(outcome.notes), outcome.steps),
+    )  # fmt: skip
+
+
+def add_entries(db: apsw.Connection, number: int, entries: list[Entry]) -> None:
+    """Write the ledger's lines of this auction, in their order."""
+    for line, e in enumerate(entries):
+        db.execute(
+            "INSERT INTO entries (auction, line, who, purpose, tokens_in, tokens_out, seconds, price)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, line, e.who, e.purpose, e.tokens_in, e.tokens_out, _finite(e.seconds), _finite(e.price)),
+        )
+
+
+# --- reading -----------------------------------------------------------------
+
+
+def plans(db: apsw.Connection, number: int) -> list[Plan]:
+    """The auction's plans by rising asking."""
+    found = select(
+        db, "SELECT rank, agent, phase, plan, won FROM bids WHERE auction = ? ORDER BY rank", number
+    )
+    return [Plan(rank, agent, phase, text, bool(won)) for rank, agent, phase, text, won in found]
+
+
+def verdicts(db: apsw.Connection, number: int) -> dict[str, Verdict]:
+    """The newest word on each agent's work in this auction."""
+    found = select(
+        db, "SELECT agent, status, verified FROM outcomes WHERE auction = ? ORDER BY number", number
+    )
+    return {agent: Verdict(status, _flag(verified)) for agent, status, verified in found}
+
+
+def award(db: apsw.Connection, number: int) -> Award:
+    """The award as it was recorded, lessons of forgotten auctions left out."""
+    id_, text, domain, files, check, sat_out = one(
+        db, 'SELECT id, text, domain, files, "check", sat_out FROM auctions WHERE number = ?', number
+    )
+    ranked: list[Scored] = []
+    winner = provisional = None
+    for agent, phase, price, plan, tokens, entropy, signals, scores, cost, value, led, won in select(
+        db,
+        "SELECT agent, phase, price, plan, tokens, entropy, signals, scores, cost, value, led, won"
+        " FROM bids WHERE auction = ? ORDER BY rank",
+        number,
+    ):
+        strategy = Strategy(plan, tokens, entropy, json.loads(signals))
+        ranked.append(Scored(Bid(agent, price, strategy, json.loads(scores), phase), cost, value))
+        winner = ranked[-1] if won else winner
+        provisional = ranked[-1] if led else provisional
+    if winner is None or provisional is None:
+        raise Torn(f"auction {id_!r} without a winner")
+    return Award(
+        Task(id_, text, domain, tuple(json.loads(files)), check),
+        winner, provisional, tuple(ranked), json.loads(sat_out), _lessons(db, number),
+    )  # fmt: skip
+
+
+def outcome(db: apsw.Connection, number: int) -> Outcome | None:
+    """The newest word on how the work ended; None: the auction was held and nothing executed."""
+    found = select(
+        db,
+        "SELECT agent, status, answer, verified, notes, steps FROM outcomes"
+        " WHERE auction = ? ORDER BY number DESC LIMIT 1",
+        number,
+    )
+    if not found:
+        return None
+    [(agent, status, answer, verified, notes, steps)] = found
+    return Outcome(agent, status, answer, _flag(verified), tuple(json.loads(notes)), steps)
+
+
+def entries(db: apsw.Connection, number: int) -> tuple[Entry, ...]:
+    """The ledger's lines of this auction."""
+    found = select(
+        db,
+        "SELECT who, purpose, tokens_in, tokens_out, seconds, price FROM entries"
+        " WHERE auction = ? ORDER BY line",
+        number,
+    )
+    return tuple(Entry(*row) for row in found)
+
+
+def _lessons(db: apsw.Connection, number: int) -> dict[str, tuple[Lesson, ...]]:
+    found: dict[str, tuple[Lesson, ...]] = {}
+    for agent, *fields in select(
+        db,
+        "SELECT s.agent, a.id, a.text, w.plan, l.plan, w.agent, l.agent, s.similarity, s.outcome"
+        " FROM lessons s JOIN auctions a ON a.number = s.past"
+        " JOIN bids w ON w.auction = s.past AND w.rank = s.won"
+        " JOIN bids l ON l.auction = s.past AND l.rank = s.lost"
+        " WHERE s.auction = ? ORDER BY s.agent, s.place",
+        number,
+    ):
+        found[agent] = (*found.get(agent, ()), Lesson(*fields))
+    return found
+
+
+# --- values ------------------------------------------------------------------
+
+
+def _rank(award: Award, scored: Scored) -> int:
+    if scored not in award.ranked:
+        raise MemoryFault(f"auction {award.task.id!r}: the leading bid of {scored.bid.agent!r} is not ranked")
+    return award.ranked.index(scored)
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise MemoryFault(f"the memory stores finite numbers only, not {number}")
+    return float(number)
+
+
+def _numbers(table: Mapping[str, float]) -> str:
+    return _json({name: _finite(number) for name, number in table.items()})
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+
+
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)

@@ -1,0 +1,207 @@
+"""The auction memory: what was sold before, to whom, how it went, and which of it helps now.
+
+One SQLite file in WAL mode. An auction and the vector of its task are written in
+one transaction; several processes may use the file at once. One object serves one
+thread at a time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import apsw
+import numpy as np
+
+from edge_sale.errors import MemoryFault
+from edge_sale.memory import rows
+from edge_sale.memory.database import ASIDE, connect, faults, load_vectors, reading, writing
+from edge_sale.memory.recall import SIMILAR, contrast
+from edge_sale.types import Award, Embedder, Lesson, Outcome, Task
+
+NEAREST = "SELECT distance, rowid FROM vectors WHERE embedding MATCH ? AND k = ?"
+AMONG_ITS_OWN = " AND rowid IN (SELECT auction FROM bids WHERE agent = ?)"
+BITES = (32, 128, 512, 4096)  # neighbours asked for at a time; sqlite-vec gives no more than 4096
+REPEATS = 8  # of a task auctioned again and again, as many of the newest are looked at
+KEPT_VECTORS = 64
+
+
+class AuctionMemory:
+    """Records auctions and recalls lessons; `open` makes one, `close` or `with` ends it."""
+
+    def __init__(self, db: apsw.Connection, path: Path, embedder: Embedder) -> None:
+        self._db, self.path, self._embedder = db, path, embedder
+        self._vectors: dict[str, bytes] = {}  # task text -> its vector: embedded once for recalls and record
+
+    @classmethod
+    def open(cls, path: Path, embedder: Embedder, *, durable: bool = False) -> AuctionMemory:
+        """The memory in the file `path`, which is made where there is none.
+
+        `durable` keeps every acknowledged auction through power loss, at one more sync
+        a record. Raises MemoryFault for a damaged, foreign or newer file, and where the
+        stored vectors come from another embedder.
+        """
+        db = connect(path, durable=durable)
+        memory = cls(db, path.absolute(), embedder)
+        try:
+            with faults(memory.path):
+                load_vectors(db)
+                memory._claim()
+        except BaseException:
+            db.close()
+            raise
+        return memory
+
+    def close(self) -> None:
+        """Give the file back; a second call does nothing."""
+        self._db.close()
+
+    def __enter__(self) -> AuctionMemory:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def record(self, award: Award, outcome: Outcome | None, run: Mapping[str, Any]) -> None:
+        """Keep the whole auction, or nothing of it; when this returns, it is kept.
+
+        `run["entries"]` are the ledger's lines; the rest of `run` is stored as JSON.
+        `outcome` None: the auction was held and nothing executed. Raises MemoryFault,
+        among others for an id that is already recorded.
+        """
+        vector, now = self._vector(award.task), time.time()
+        try:
+            with faults(self.path), writing(self._db):
+                self._check_embedder()
+                number = rows.add_auction(self._db, award, run, now)
+                self._db.execute("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", (number, vector))
+                rows.add_lessons(self._db, number, award)
+                if outcome is not None:
+                    rows.add_outcome(self._db, number, outcome, now)
+                rows.add_entries(self._db, number, list(run.get("entries", ())))
+        except (UnicodeEncodeError, OverflowError, ValueError) as error:
+            raise MemoryFault(f"auction {award.task.id!r} cannot be stored: {error}") from error
+
+    def recall(self, task: Task, agent: str, k: int = 8) -> list[Lesson]:
+        """At most `k` lessons for `agent` from tasks like this one, the most similar first.
+
+        Each is a pair of plans, at least one its own. Tasks under a cosine of `SIMILAR`
+        are left out; of a task auctioned several times, the newest lesson is given.
+        """
+        vector = self._vector(task)
+        lessons: list[Lesson] = []
+        seen: set[bytes] = set()
+        with faults(self.path), reading(self._db):
+            self._check_embedder()
+            for kind, similarity in self._neighbours(vector, agent):
+                if len(lessons) >= k:
+                    break
+                if kind not in seen:
+                    seen.add(kind)
+                    lessons += self._newest(kind, task, agent, similarity)
+        return lessons
+
+    def _neighbours(self, vector: bytes, agent: str) -> Iterator[tuple[bytes, float]]:
+        """Likeness and cosine of past tasks, nearest first, fetched in growing bites.
+
+        The first bite is of all tasks, which is fastest and mostly enough; the others
+        are of those that `agent` bid for.
+        """
+        seen: set[int] = set()
+        for bite in BITES:
+            if not seen:
+                found = rows.select(self._db, NEAREST, vector, bite)
+            else:
+                found = rows.select(self._db, NEAREST + AMONG_ITS_OWN, vector, bite, agent)
+            for distance, number in sorted(found):
+                if 1 - distance < SIMILAR:
+                    return
+                if number not in seen:
+                    seen.add(number)
+                    (kind,) = rows.one(self._db, "SELECT likeness FROM auctions WHERE number = ?", number)
+                    yield kind, min(1.0, 1 - distance)  # rounding may pass 1
+            if len(found) < bite:
+                return
+
+    def _newest(self, kind: bytes, task: Task, agent: str, similarity: float) -> list[Lesson]:
+        """The newest lesson that `agent` has from auctions of this kind of task, if any."""
+        for number, past, text in rows.select(
+            self._db,
+            "SELECT number, id, text FROM auctions a WHERE likeness = ? AND id != ?"
+            " AND EXISTS (SELECT 1 FROM bids b WHERE b.agent = ? AND b.auction = a.number)"
+            " ORDER BY number DESC LIMIT ?",
+            kind, task.id, agent, REPEATS,
+        ):  # fmt: skip
+            verdicts = rows.verdicts(self._db, number)
+            if pair := contrast(agent, rows.plans(self._db, number), verdicts):
+                good, bad = pair
+                status = verdicts[good.agent].status if good.agent in verdicts else None
+                return [Lesson(past, text, good.text, bad.text, good.agent, bad.agent, similarity, status)]
+        return []
+
+    def _vector(self, task: Task) -> bytes:
+        """The task's text as a float32 unit vector; MemoryFault for one that cannot be compared."""
+        if task.text not in self._vectors:
+            if len(self._vectors) >= KEPT_VECTORS:
+                self._vectors.pop(next(iter(self._vectors)))
+            self._vectors[task.text] = self._embed(task)
+        return self._vectors[task.text]
+
+    def _embed(self, task: Task) -> bytes:
+        if not task.text.strip():
+            raise MemoryFault(f"task {task.id!r} is empty: nothing to remember it by; say what is to be done")
+        dimension = self._embedder.dimension
+        raw = np.asarray(self._embedder.embed([task.text]), dtype=np.float64)
+        if raw.shape != (1, dimension):
+            raise self._refusal(f"of shape {raw.shape}, not (1, {dimension})")
+        if not np.isfinite(raw).all():
+            raise self._refusal("with NaN or infinite parts")
+        largest = np.abs(raw).max()
+        if largest < 1e-12:  # sqlite-vec ranks a zero vector above true neighbours: its cosine is undefined
+            raise self._refusal("without a length")
+        raw /= largest
+        unit: np.ndarray = (raw[0] / np.linalg.norm(raw)).astype(np.float32)
+        return unit.tobytes()
+
+    def _refusal(self, what: str) -> MemoryFault:
+        return MemoryFault(
+            f"embedder {self._embedder.name!r} gave a vector {what}; verify its file: edge-sale pull"
+        )
+
+    def _claim(self) -> None:
+        """Make sure that the stored vectors are this embedder's; a memory without any becomes so."""
+        try:
+            self._check_embedder()
+        except MemoryFault:
+            with writing(self._db):
+                if not rows.select(self._db, "SELECT 1 FROM auctions LIMIT 1"):
+                    self._db.execute("DROP TABLE IF EXISTS vectors")
+                    self._db.execute(
+                        "CREATE VIRTUAL TABLE vectors USING vec0("
+                        f"embedding float[{int(self._embedder.dimension)}] distance_metric=cosine)"
+                    )
+                    self._db.execute(
+                        "INSERT OR REPLACE INTO embedder (one, name, sha256, dimension) VALUES (1, ?, ?, ?)",
+                        (self._embedder.name, self._embedder.identity, self._embedder.dimension),
+                    )
+            self._check_embedder()
+        auctions, vectors = rows.one(
+            self._db, "SELECT (SELECT count(*) FROM auctions), (SELECT count(*) FROM vectors_rowids)"
+        )
+        if auctions != vectors:
+            raise MemoryFault(f"{self.path}: damaged, {auctions} auctions but {vectors} vectors; {ASIDE}")
+
+    def _check_embedder(self) -> None:
+        """Refuse vectors of two kinds in one memory; another process may have changed them since `open`."""
+        mine = self._embedder
+        for name, sha256, dimension in rows.select(self._db, "SELECT name, sha256, dimension FROM embedder"):
+            if (sha256, dimension) == (mine.identity, mine.dimension):  # a new name is no new embedder
+                return
+            raise MemoryFault(
+                f"{self.path}: its vectors come from embedder {name!r} ({dimension} dimensions, "
+                f"sha256 {sha256[:12]}…), not from {mine.name!r} ({mine.dimension}, {mine.identity[:12]}…): "
+                f"configure the former embedder, or {ASIDE}"
+            )
+        raise MemoryFault(f"{self.path}: damaged, its embedder is not known; {ASIDE}")

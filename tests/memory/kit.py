@@ -1,0 +1,100 @@
+"""What the memory's tests share: a small true embedder, and auctions to record."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import zlib
+from collections.abc import Sequence
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import apsw
+import numpy as np
+import sqlite_vec
+
+from edge_sale.memory.store import AuctionMemory
+from edge_sale.types import Award, Bid, Entry, Outcome, Phase, Scored, Strategy, Task
+
+RUN = {"pool": "starter", "seed": 7, "prompts": "ab12", "weights": "shipped-1", "models": {"m": "00ff"}}
+
+
+class Grams:
+    """Embeds a text as its hashed words and letter triples: like texts come out near each other."""
+
+    def __init__(self, dimension: int = 64, identity: str = "d1" * 32, name: str = "grams") -> None:
+        self.name, self.identity, self.dimension = name, identity, dimension
+        self.calls: list[str] = []
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        self.calls += texts
+        out = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in zip(out, texts, strict=True):
+            plain = f"  {text.casefold()}  "
+            grams = [plain[i : i + 3] for i in range(len(plain) - 2)] + 3 * plain.split()
+            for gram in grams:
+                digest = zlib.crc32(gram.encode("utf-8", "surrogatepass"))
+                row[digest % self.dimension] += 1 if digest >> 31 else -1
+            row[0] += 1e-3  # never a zero vector
+            row /= np.linalg.norm(row)
+        return out
+
+
+def bid(
+    agent: str, asking: float, plan: str | None = None, phase: Phase = "opening", price: float = 0.05
+) -> Scored:
+    strategy = Strategy(plan or f"plan of {agent}", 12, 1.25, {"length": 12.0})
+    return Scored(Bid(agent, price, strategy, {"quick": 3.0, "planner": 2.5}, phase), asking + 1, 1.0)
+
+
+def award(id: str, text: str, *bids: Scored, **more: object) -> Award:
+    """An award of the bid that asks least, led at first by the opening bid that does."""
+    bids = bids or (bid("quick", 1.0), bid("drafts", 2.0), bid("planner", 3.0))
+    ranked = tuple(sorted(bids, key=lambda s: s.asking))
+    led = next(s for s in ranked if s.bid.phase == "opening")
+    return Award(Task(id, text), ranked[0], led, ranked, **more)  # type: ignore[arg-type]
+
+
+def done(agent: str = "quick", answer: str = "42") -> Outcome:
+    return Outcome(agent, "done", answer)
+
+
+def run(**more: object) -> dict[str, object]:
+    entries = [Entry("quick", "bid", 100, 12, 0.5, 0.05), Entry("quick", "work", 200, 80, 2.0, 0.05)]
+    return {**RUN, "entries": entries, **more}
+
+
+def look(path: Path) -> apsw.Connection:
+    """A plain connection to a memory file that can read its vectors too."""
+    db = apsw.Connection(str(path))
+    db.set_busy_timeout(10_000)
+    db.enable_load_extension(True)
+    db.load_extension(sqlite_vec.loadable_path())
+    return db
+
+
+def sets(path: Path) -> tuple[set[str], set[int], set[int]]:
+    """Ids of the auctions, their numbers, and the vectors' numbers; the file is whole besides."""
+    with contextlib.closing(look(path)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        ids = {row[0] for row in db.execute("SELECT id FROM auctions")}
+        numbers = {row[0] for row in db.execute("SELECT number FROM auctions")}
+        return ids, numbers, {row[0] for row in db.execute("SELECT rowid FROM vectors")}
+
+
+def record_for_ever(path: Path, name: str, acknowledged: object) -> None:
+    """Record auction after auction, and say so of each after it is recorded."""
+    with AuctionMemory.open(path, Grams()) as memory:
+        for n in itertools.count():
+            memory.record(award(f"{name}-{n}", f"count the words of file {n}"), done(), run())
+            acknowledged.send(f"{name}-{n}")  # type: ignore[attr-defined]
+
+
+def record_some(path: Path, name: str, count: int, together: Barrier) -> None:
+    together.wait(60)
+    with AuctionMemory.open(path, Grams()) as memory:
+        for n in range(count):
+            task = Task(f"{name}-{n}", f"count the words of file {n}")
+            memory.recall(task, "quick")
+            memory.record(award(task.id, task.text), done(), run())

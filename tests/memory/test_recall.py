@@ -1,0 +1,61 @@
+"""Which pairs of past plans are lessons."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_sale.memory.recall import Plan, Verdict, contrast, likeness
+
+A = Plan(0, "a", "opening", "plan a", True)
+B = Plan(1, "b", "opening", "plan b", False)
+C = Plan(2, "c", "opening", "plan c", False)
+B2 = Plan(2, "b", "refined", "plan b, refined", False)
+AS_A = Plan(1, "b", "opening", "plan a", False)
+
+CASES = {
+    # agent, plans by rank, verdicts -> (copy, avoid)
+    "won: against the best of the others": ("a", [A, B, C], {}, (A, B)),
+    "lost: against the winner": ("c", [A, B, C], {}, (A, C)),
+    "lost: its refined plan is the one to mend": ("b", [A, B, B2], {}, (A, B2)),
+    "did not bid": ("d", [A, B, C], {}, None),
+    "bid alone": ("a", [A], {}, None),
+    "the same plan twice shows nothing": ("b", [A, AS_A], {}, None),
+    "won, and the next best plan is the same: the one after": ("a", [A, AS_A, C], {}, (A, C)),
+    "nobody won": ("b", [B, C], {}, None),
+    "work done": ("b", [A, B], {"a": Verdict("done")}, (A, B)),
+    "work passed": ("b", [A, B], {"a": Verdict("passed", True)}, (A, B)),
+    "work cancelled: nothing is known against the plan": ("b", [A, B], {"a": Verdict("cancelled")}, (A, B)),
+    "winner failed: losers do not copy it": ("b", [A, B], {"a": Verdict("failed")}, None),
+    "winner failed its check: nor then": ("b", [A, B], {"a": Verdict("done", False)}, None),
+    "failed oneself: losing plans are not shown to be good": ("a", [A, B], {"a": Verdict("failed")}, None),
+    "failed oneself, another's work only ended": (
+        "a", [A, B], {"a": Verdict("failed"), "b": Verdict("done")}, None),
+    "failed oneself, another passed": (
+        "a", [A, B, C], {"a": Verdict("failed"), "c": Verdict("passed")}, (C, A)),
+    "the other one's pass is its own lesson too": (
+        "c", [A, B, C], {"a": Verdict("failed"), "c": Verdict("done", True)}, (C, A)),
+    "a third learns from the one who passed": (
+        "b", [A, B, C], {"a": Verdict("failed"), "c": Verdict("passed", True)}, (C, B)),
+    "a pass that its check denies is none": (
+        "a", [A, B], {"a": Verdict("failed"), "b": Verdict("passed", False)}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_lesson_pairs_a_plan_to_copy_with_one_to_avoid(case):
+    """The winner is copied unless its work failed, and one of the two plans is the agent's own."""
+    agent, plans, verdicts, expected = CASES[case]
+    assert contrast(agent, plans, verdicts) == expected
+
+
+def test_a_refined_loser_whose_opening_won_avoids_the_plan_that_was_carried_out():
+    """What failed is the plan that won, not the one written later."""
+    opening, refined = Plan(0, "a", "opening", "first", True), Plan(1, "a", "refined", "second", False)
+    verdicts = {"a": Verdict("failed"), "c": Verdict("passed")}
+    assert contrast("a", [opening, refined, C], verdicts) == (C, opening)
+
+
+def test_texts_are_alike_but_for_case_spacing_and_unicode_forms():
+    """Near-duplicates of a task share one likeness; other words do not."""
+    assert likeness("Sum  the\nCafe\u0301 ") == likeness("sum the caf\u00e9")
+    assert likeness("sum the list") != likeness("sum the lists")
