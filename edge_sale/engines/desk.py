@@ -1,0 +1,110 @@
+"""Where agents' asks meet the engines: jobs go in step, asks on the same weights share a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from edge_sale.errors import EdgeSaleError
+from edge_sale.events import Listener, Spent, silent
+from edge_sale.types import Agent, Ask, Choice, Choose, Engine, Entry, Generate, Job, LogLik, LogProb, Purpose
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Desk:
+    """Drives jobs to their end and tells the ledger what each agent spent.
+
+    `seconds` bounds one batch; an ask that is not finished by then has failed, the others stand.
+    """
+
+    engines: Mapping[str, Engine]
+    emit: Listener = silent
+    seconds: float | None = None
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+
+    def drive(
+        self, jobs: Mapping[str, Job[T]], purpose: Purpose, seconds: float | None = None
+    ) -> dict[str, T | EdgeSaleError]:
+        """Each agent's result, or why it has none. The order of `jobs` fixes the batches."""
+        results: dict[str, T | EdgeSaleError] = {}
+        waiting: dict[str, Sequence[Ask]] = {}
+        for who, job in jobs.items():
+            self._step(who, job, None, results, waiting)
+        while waiting:
+            replies = self._answer(waiting, purpose, seconds or self.seconds)
+            for who in list(waiting):
+                del waiting[who]
+                self._step(who, jobs[who], replies[who], results, waiting)
+        return {who: results[who] for who in jobs}
+
+    def _step(
+        self,
+        who: str,
+        job: Job[T],
+        replies: list[Any] | None,
+        results: dict[str, T | EdgeSaleError],
+        waiting: dict[str, Sequence[Ask]],
+    ) -> None:
+        """Runs a job to its next asks, its result or its failure."""
+        failed = next((reply for reply in replies or () if isinstance(reply, Exception)), None)
+        try:
+            if failed:
+                waiting[who] = job.throw(failed)
+            elif replies is None:
+                waiting[who] = next(job)
+            else:
+                waiting[who] = job.send(replies)
+        except StopIteration as end:
+            results[who] = end.value
+        except EdgeSaleError as error:
+            results[who] = error
+
+    def _answer(
+        self, waiting: Mapping[str, Sequence[Ask]], purpose: Purpose, seconds: float | None
+    ) -> dict[str, list[Any]]:
+        """Replies to all asks of all jobs, in the order they were asked."""
+        replies: dict[str, list[Any]] = {who: [None] * len(asks) for who, asks in waiting.items()}
+        places = [(who, i, ask) for who, asks in waiting.items() for i, ask in enumerate(asks)]
+        for model, engine in self.engines.items():
+            for kind in (Generate, LogLik, Choose):
+                mine = [p for p in places if self.agents[p[0]].model == model and isinstance(p[2], kind)]
+                if mine:
+                    self._batch(engine, mine, replies, purpose, seconds)
+        return replies
+
+    def _batch(
+        self,
+        engine: Engine,
+        places: Sequence[tuple[str, int, Ask]],
+        replies: dict[str, list[Any]],
+        purpose: Purpose,
+        seconds: float | None,
+    ) -> None:
+        """One batch of one kind. A question that several ask of the same weights is asked once."""
+        asks: list[Any] = list(dict.fromkeys(ask for _, _, ask in places))
+        kind = type(asks[0])
+        if kind is Generate:
+            answers: list[Any] = list(engine.generate(asks, seconds))
+        elif kind is LogLik:
+            answers = list(engine.loglik(asks, seconds))
+        else:
+            answers = list(engine.choose(asks, seconds))
+        of = dict(zip(asks, answers, strict=True))
+        paid: set[Ask] = set()
+        for who, i, ask in places:
+            replies[who][i] = of[ask]
+            if ask not in paid and not isinstance(of[ask], Exception):
+                paid.add(ask)
+                self.emit(Spent(self._entry(who, purpose, of[ask])))
+
+    def _entry(self, who: str, purpose: Purpose, reply: Any) -> Entry:
+        price = self.agents[who].price
+        if isinstance(reply, LogProb):
+            return Entry(who, purpose, reply.prompt_tokens + reply.tokens, 0, reply.seconds, price)
+        if isinstance(reply, Choice):
+            return Entry(who, purpose, reply.prompt_tokens, 0, reply.seconds, price)
+        read = max((g.prompt_tokens for g in reply), default=0)  # samples of one prompt read it once
+        return Entry(who, purpose, read, sum(g.tokens for g in reply), sum(g.seconds for g in reply), price)

@@ -1,0 +1,117 @@
+"""One sequence on its way through a batch: a text to be scored, or an answer being drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sale.engines.native import Detokenizer
+from edge_sale.types import Generation, Sampling
+
+
+@dataclass(slots=True)
+class Run:
+    """Tokens to decode as `sequence`; logits are wanted from position `want` on."""
+
+    tokens: list[int]
+    sequence: int
+    want: int
+
+
+@dataclass(slots=True)
+class Scoring(Run):
+    """A text under a prompt: `targets[i]` is the token that position `want + i` should predict."""
+
+    targets: list[int] = field(default_factory=list)
+    scored: int = 0
+    total: float = 0.0  # log p of the first `scored` targets, nats
+
+
+@dataclass(slots=True)
+class Choosing(Run):
+    """A choice among single tokens, read at the prompt's last position."""
+
+    options: list[int]
+    probabilities: tuple[float, ...] = ()
+
+
+@dataclass(slots=True)
+class Draw(Run):
+    """An answer being drawn after the prompt in `tokens`."""
+
+    ask: int  # which ask it belongs to
+    sampling: Sampling
+    sampler: Any
+    words: Detokenizer
+    stream: Callable[[str], None] | None
+    text: str = ""
+    shown: int = 0  # characters already streamed
+    drawn: int = 0
+    last: int = -1
+    entropy: float = 0.0  # summed over drawn tokens
+    logprob: float = 0.0
+    ended: Literal["", "end", "stop", "length"] = ""
+    error: Exception | None = None
+
+    def take(self, token: int, entropy: float, logprob: float, is_end: bool) -> None:
+        """One more token, with the entropy of the distribution it was drawn from, in nats."""
+        self.entropy += entropy
+        self.logprob += logprob
+        self.drawn += 1
+        self.last = token
+        if is_end:
+            self.text += self.words.end()
+            self.ended = "end"
+        else:
+            self.text += self.words.add(token)
+            self._cut_at_stop()
+        if not self.ended and self.drawn >= self.sampling.max_tokens:
+            self.text += self.words.end()
+            self.ended = "length"
+        self._show()
+
+    def _cut_at_stop(self) -> None:
+        for stop in self.sampling.stop:
+            at = self.text.find(stop, max(0, self.shown - len(stop)))
+            if at >= 0:
+                self.text, self.ended = self.text[:at], "stop"
+
+    def _show(self) -> None:
+        if not self.stream:
+            return
+        # what may yet turn out to be the beginning of a stop is held back
+        held = 0 if self.ended else max((len(stop) - 1 for stop in self.sampling.stop), default=0)
+        if len(self.text) - held > self.shown:
+            self.stream(self.text[self.shown : len(self.text) - held])
+            self.shown = len(self.text) - held
+
+    def generation(self, seconds: float) -> Generation:
+        """The finished draw; `seconds` is its share of the batch."""
+        drawn = max(self.drawn, 1)
+        return Generation(
+            text=self.text,
+            tokens=self.drawn,
+            prompt_tokens=len(self.tokens),
+            entropy=self.entropy / drawn,
+            logprob=self.logprob / drawn,
+            ended=self.ended or "length",
+            seconds=seconds,
+        )
+
+
+def measure(logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Entropy and log normaliser of each row, in nats: shapes (rows,) and (rows,).
+
+    H = log Z - E[logit], with the row's maximum taken out first.
+    """
+    top = logits.max(axis=1, keepdims=True)
+    shifted = logits - top
+    weights = np.exp(shifted)
+    z = weights.sum(axis=1, dtype=np.float64)
+    mean = np.einsum("ij,ij->i", weights, shifted, dtype=np.float64) / z
+    log_z = np.log(z)
+    return log_z - mean, log_z + top[:, 0]

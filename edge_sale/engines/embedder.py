@@ -1,0 +1,110 @@
+"""Text to vectors on a small encoder, for the auction memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import llama_cpp.llama_cpp as lib
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sale.engines import native
+from edge_sale.errors import EngineError
+
+SEQUENCES = 8  # texts a batch
+
+
+class LlamaEmbedder:
+    """An encoder model. Implements `types.Embedder`; vectors are float32 of length 1."""
+
+    def __init__(
+        self,
+        name: str,
+        file: Path,
+        identity: str,
+        *,
+        threads: int = 1,
+        gpu_layers: int = -1,
+        spent: Callable[[int, float], None] | None = None,
+    ) -> None:
+        """Loads `file`, which the caller has verified and whose sha256 is `identity`.
+
+        `spent` hears of the tokens and seconds of every call.
+        """
+        self.name, self.identity = name, identity
+        self._spent = spent
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"embedder-{name}")
+        self._worker.submit(self._load, str(file), threads, gpu_layers).result()
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One unit vector a text, shape (texts, dimension).
+
+        A text longer than the model's window is read in windows, and the mean of their
+        vectors stands for it: nothing is cut off silently.
+        """
+        began = time.monotonic()
+        vectors, tokens = self._worker.submit(self._embed, texts).result()
+        if self._spent:
+            self._spent(tokens, time.monotonic() - began)
+        return vectors
+
+    def close(self) -> None:
+        self._worker.submit(self._free).result()
+        self._worker.shutdown()
+
+    def _load(self, file: str, threads: int, gpu_layers: int) -> None:
+        self._model: Any = native.load_model(file, gpu_layers)
+        self._vocab = lib.llama_model_get_vocab(self._model)
+        self.dimension = int(lib.llama_model_n_embd(self._model))
+        self._window = int(lib.llama_model_n_ctx_train(self._model))
+        # an encoder must see a whole sequence in one micro-batch
+        self._batch = native.Batch(SEQUENCES * self._window)
+        self._context = native.new_context(
+            self._model,
+            sequences=SEQUENCES,
+            cells=self._window,
+            threads=threads,
+            batch=SEQUENCES * self._window,
+            embeddings=True,
+        )
+
+    def _free(self) -> None:
+        self._batch.free()
+        lib.llama_free(self._context)
+        lib.llama_model_free(self._model)
+
+    def _embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
+        first, last = lib.llama_vocab_bos(self._vocab), lib.llama_vocab_eos(self._vocab)
+        inside = self._window - 2
+        windows: list[tuple[int, list[int]]] = []  # (text, tokens)
+        for place, text in enumerate(texts):
+            tokens = native.tokenize(self._vocab, text, special=False)
+            for start in range(0, len(tokens) or 1, inside):
+                windows.append((place, [first, *tokens[start : start + inside], last]))
+        sums = np.zeros((len(texts), self.dimension), dtype=np.float64)
+        for start in range(0, len(windows), SEQUENCES):
+            part = windows[start : start + SEQUENCES]
+            for (place, tokens), vector in zip(part, self._encode([t for _, t in part]), strict=True):
+                sums[place] += len(tokens) * vector
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        if not np.isfinite(norms).all() or (norms == 0).any():
+            raise EngineError(f"model {self.name!r} gave a vector without a direction")
+        vectors: NDArray[np.float32] = (sums / norms).astype(np.float32)
+        return vectors, sum(len(tokens) for _, tokens in windows)
+
+    def _encode(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        self._batch.clear()
+        for sequence, tokens in enumerate(sequences):
+            for position, token in enumerate(tokens):
+                self._batch.add(token, position, sequence, True)
+        self._batch.encode(self._context)
+        vectors = []
+        for sequence in range(len(sequences)):
+            pointer = lib.llama_get_embeddings_seq(self._context, sequence)
+            vector = np.ctypeslib.as_array(pointer, (self.dimension,)).astype(np.float64)
+            vectors.append(vector / (np.linalg.norm(vector) or 1.0))
+        return vectors

@@ -1,0 +1,217 @@
+"""llama.cpp's C API in the few calls that we need, with its traps taken care of.
+
+Only `engines` imports this module. Every function here runs on the one worker
+thread of the engine that owns the handles.
+"""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import ctypes.util
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import llama_cpp.llama_cpp as lib
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sale.errors import BadGrammar, Cancelled, EngineError, OutOfMemory
+from edge_sale.types import Sampling
+
+
+@lib.llama_log_callback  # type: ignore[untyped-decorator]
+def _swallow(level: int, text: bytes, data: object) -> None:
+    """llama.cpp logs to stderr by default; a user's terminal is not the place."""
+
+
+@cache
+def start() -> None:
+    """Initialise the back ends once a process, quietly."""
+    lib.llama_log_set(_swallow, ctypes.c_void_p(0))
+    lib.llama_backend_init()
+
+
+class Abort:
+    """A flag that stops a running decode from any thread.
+
+    llama.cpp asks its abort callback at every graph node. A Python callback would
+    take the GIL a thousand times a token, so the callback is libc's `strlen` over
+    two bytes of ours: an empty string is "go on", any other is "stop".
+    """
+
+    def __init__(self) -> None:
+        self._flag = ctypes.create_string_buffer(2)
+        libc = ctypes.CDLL(ctypes.util.find_library("msvcrt") if sys.platform == "win32" else None)
+        self._callback = ctypes.cast(libc.strlen, lib.ggml_abort_callback)
+
+    def set(self) -> None:
+        self._flag[0] = b"x"
+
+    def clear(self) -> None:
+        self._flag[0] = b"\0"
+
+    def __bool__(self) -> bool:
+        return self._flag[0] != b"\0"
+
+    def attach(self, context: Any) -> None:
+        lib.llama_set_abort_callback(context, self._callback, ctypes.cast(self._flag, ctypes.c_void_p))
+
+
+def load_model(path: str, gpu_layers: int) -> Any:
+    """The model's handle. Raises EngineError naming the file."""
+    start()
+    params = lib.llama_model_default_params()
+    params.n_gpu_layers = gpu_layers
+    model = lib.llama_load_model_from_file(path.encode(), params)
+    if not model:
+        raise EngineError(f"llama.cpp cannot load {path}; pull the model again with --force")
+    return model
+
+
+def new_context(
+    model: Any, *, sequences: int, cells: int, threads: int, batch: int, embeddings: bool = False
+) -> Any:
+    """A context for `sequences` sequences of `cells` tokens each, with a cache of its own for each.
+
+    One shared cache would make every token attend over all sequences' cells.
+    """
+    params = lib.llama_context_default_params()
+    params.n_ctx = sequences * cells
+    params.n_seq_max = sequences
+    params.n_batch = params.n_ubatch = batch
+    params.n_threads = params.n_threads_batch = threads
+    params.kv_unified = False
+    params.no_perf = True
+    if embeddings:
+        params.embeddings = True
+        params.pooling_type = lib.LLAMA_POOLING_TYPE_MEAN
+    context = lib.llama_init_from_model(model, params)
+    if not context:
+        raise OutOfMemory(
+            f"no memory for a context of {sequences} x {cells} tokens; "
+            "fewer samples or a smaller max_tokens needs less"
+        )
+    return context
+
+
+class Batch:
+    """A llama_batch that is filled token by token; freed with its owner."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._batch = lib.llama_batch_init(capacity, 0, 1)
+
+    def clear(self) -> None:
+        self._batch.n_tokens = 0
+
+    def __len__(self) -> int:
+        return int(self._batch.n_tokens)
+
+    def add(self, token: int, position: int, sequence: int, logits: bool) -> int:
+        """Adds one token and returns its place in the batch."""
+        at = int(self._batch.n_tokens)
+        self._batch.token[at] = token
+        self._batch.pos[at] = position
+        self._batch.n_seq_id[at] = 1
+        self._batch.seq_id[at][0] = sequence
+        self._batch.logits[at] = logits
+        self._batch.n_tokens = at + 1
+        return at
+
+    def decode(self, context: Any, abort: Abort) -> None:
+        """Runs the model over the batch. Raises Cancelled when `abort` stopped it."""
+        status = lib.llama_decode(context, self._batch)
+        if abort:
+            raise Cancelled("stopped")
+        if status == 1:
+            raise OutOfMemory("the context has no room left for this batch")
+        if status != 0:
+            raise EngineError(f"llama.cpp could not decode a batch of {len(self)} tokens (status {status})")
+
+    def encode(self, context: Any) -> None:
+        """Runs an encoder over the batch."""
+        status = lib.llama_encode(context, self._batch)
+        if status != 0:
+            raise EngineError(f"llama.cpp could not encode a batch of {len(self)} tokens (status {status})")
+
+    def free(self) -> None:
+        lib.llama_batch_free(self._batch)
+
+
+def logits(context: Any, rows: int, vocabulary: int) -> NDArray[np.float32]:
+    """A view, shape (rows, vocabulary), on the logits of the batch just decoded: valid until the next."""
+    pointer = lib.llama_get_logits(context)
+    return np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), (rows, vocabulary))
+
+
+def tokenize(vocab: Any, text: str, *, special: bool) -> list[int]:
+    """Token ids of `text`. Only with `special` do control tokens in it count as such."""
+    data = text.encode("utf-8", "surrogatepass")
+    room = len(data) + 8
+    out = (lib.llama_token * room)()
+    count = lib.llama_tokenize(vocab, data, len(data), out, room, False, special)
+    if count < 0:
+        raise EngineError(f"llama.cpp could not tokenize a text of {len(data)} bytes")
+    return list(out[:count])
+
+
+def piece(vocab: Any, token: int) -> bytes:
+    """The bytes of one token, however long; control tokens are empty."""
+    size = 64
+    while True:
+        buffer = ctypes.create_string_buffer(size)
+        length = lib.llama_token_to_piece(vocab, token, buffer, size, 0, False)
+        if length >= 0:
+            return buffer.raw[:length]
+        size = -length
+
+
+class Detokenizer:
+    """Tokens to text as they come; half a character waits for its other half."""
+
+    def __init__(self, vocab: Any) -> None:
+        self._vocab = vocab
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def add(self, token: int) -> str:
+        return self._utf8.decode(piece(self._vocab, token))
+
+    def end(self) -> str:
+        return self._utf8.decode(b"", final=True)
+
+
+def new_sampler(vocab: Any, vocabulary: int, sampling: Sampling, seed: int) -> Any:
+    """A sampler chain. Raises BadGrammar: a chain over a broken grammar would crash the process."""
+    chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
+    if sampling.grammar:
+        grammar = lib.llama_sampler_init_grammar(vocab, sampling.grammar.encode(), b"root")
+        if not grammar:
+            lib.llama_sampler_free(chain)
+            first = sampling.grammar.strip().splitlines()[0] if sampling.grammar.strip() else ""
+            raise BadGrammar(f"llama.cpp cannot parse the grammar that begins {first[:60]!r}")
+        lib.llama_sampler_chain_add(chain, grammar)
+    if sampling.repeat_penalty != 1.0:
+        penalties = lib.llama_sampler_init_penalties(vocabulary, 64, sampling.repeat_penalty, 0.0, 0.0)
+        lib.llama_sampler_chain_add(chain, penalties)
+    if sampling.temperature <= 0:
+        lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_greedy())
+        return chain
+    if sampling.top_k > 0:
+        lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_k(sampling.top_k))
+    lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_p(sampling.top_p, 1))
+    lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_min_p(sampling.min_p, 1))
+    lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_temp(sampling.temperature))
+    lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_dist(seed & 0xFFFFFFFF))
+    return chain
+
+
+def common_prefix(sequences: Sequence[Sequence[int]]) -> int:
+    """How many leading tokens all sequences share."""
+    shortest = min(sequences, key=len)
+    for place, token in enumerate(shortest):
+        if any(sequence[place] != token for sequence in sequences):
+            return place
+    return len(shortest)

@@ -1,0 +1,62 @@
+"""Prompts are text files beside this one; `render` makes a chat of one.
+
+A file is a chat: a line `--- system`, `--- user` or `--- assistant` begins a
+turn; a closing assistant's turn is the prefill that the answer continues.
+A name that the file uses and the caller forgot is an error, never an empty string.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache
+from importlib import resources
+from typing import Any, Literal, cast
+
+from edge_sale.types import Message, Prompt
+
+_TURN = re.compile(r"^--- (system|user|assistant)\n", re.MULTILINE)
+
+
+def render(name: str, **values: Any) -> Prompt:
+    """The prompt file `name`.txt with `values` in their places."""
+    turns: list[Message] = []
+    for role, template in _turns(name):
+        content = template.render(**values).strip("\n")
+        turns.append(Message(cast(Literal["system", "user", "assistant"], role), content))
+    if turns[-1].role == "assistant":
+        return Prompt(tuple(turns[:-1]), prefill=turns[-1].content)
+    return Prompt(tuple(turns))
+
+
+def names() -> list[str]:
+    """Every prompt there is."""
+    files = resources.files(__package__).iterdir()
+    return sorted(file.name.removesuffix(".txt") for file in files if file.name.endswith(".txt"))
+
+
+@cache
+def fingerprint() -> str:
+    """Changes with any word of any prompt: kept with traces, memory and bench lines."""
+    digest = hashlib.sha256()
+    for name in names():
+        digest.update(f"{name}\0{_source(name)}\0".encode())
+    return digest.hexdigest()[:12]
+
+
+def _source(name: str) -> str:
+    return (resources.files(__package__) / f"{name}.txt").read_text(encoding="utf-8")
+
+
+@cache
+def _turns(name: str) -> list[tuple[str, Any]]:
+    from jinja2 import StrictUndefined
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    parts = _TURN.split(_source(name))[1:]
+    return [
+        (role, environment.from_string(text)) for role, text in zip(parts[::2], parts[1::2], strict=True)
+    ]
