@@ -1,0 +1,118 @@
+"""Ways of working: how a plan becomes an answer. A plain table; a new way is one entry.
+
+quick    one answer in one go
+planner  works out each step of its plan, then answers from the notes
+drafts   n samples in one batch; keeps the first that passes the check where there is one,
+         else, of those that parse, the one most agreed on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from edge_sale.agents.answers import agreement, code_in, syntax_fault, trimmed
+from edge_sale.prompts import render
+from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
+
+STEP_TOKENS = 64
+STEPS = 4  # notes beyond these cost more than they tell
+REPEAT_PENALTY = 1.05  # small models run in circles; code needs its repetitions
+
+
+class Worker(Protocol):
+    """What a way of working needs to know of its agent."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def samples(self) -> int: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def max_tokens(self) -> int: ...
+    @property
+    def passes(self) -> Callable[[Task, str], bool | None]: ...
+
+    def seed_for(self, purpose: str) -> int: ...
+
+
+Show = Callable[[str], None]
+Way = Callable[[Worker, Task, str, Show], Job[Outcome]]
+
+
+def quick(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
+    """One answer, shown as it is written."""
+    drawn = yield from _draw(agent, task, plan, show=show)
+    return Outcome(agent.name, "done", answer(drawn[0], task))
+
+
+def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
+    """A note on every step in turn, then the answer."""
+    notes: list[str] = []
+    steps = plan.splitlines()[:STEPS]
+    for step in steps:
+        prompt = render("step", task=task.text, plan=plan, notes="\n".join(notes), step=step)
+        sampling = Sampling(STEP_TOKENS, agent.temperature, seed=agent.seed_for("step"), stop=("\n\n", "```"))
+        replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
+        notes.append(" ".join(replies[0][0].text.split()))
+    drawn = yield from _draw(agent, task, plan, notes="\n".join(notes), show=show)
+    return Outcome(agent.name, "done", answer(drawn[0], task), steps=len(steps) + 1)
+
+
+def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
+    """The best of n drafts by the check, or by what they agree on."""
+    drawn = yield from _draw(agent, task, plan, samples=agent.samples)
+    answers = [answer(draft, task) for draft in drawn]
+    for i, text in enumerate(answers, start=1):
+        if passed := agent.passes(task, text):
+            show(text)
+            return Outcome(agent.name, "passed", text, verified=True, notes=(f"draft {i} passed the check",))
+        if passed is None:
+            break
+    best = choose(answers, [draft.entropy for draft in drawn], task.domain)
+    show(answers[best])
+    return Outcome(agent.name, "done", answers[best])
+
+
+def choose(answers: Sequence[str], entropies: Sequence[float], domain: str) -> int:
+    """The place of the answer most agreed on among those that parse; of equals the surest."""
+    sound = [
+        i for i, text in enumerate(answers)
+        if text.strip() and (domain != "python" or syntax_fault(text) is None)
+    ] or list(range(len(answers)))  # fmt: skip
+    agreed = agreement([answers[i] for i in sound], domain)
+    return max(zip(agreed, (-entropies[i] for i in sound), sound, strict=True))[2]
+
+
+def answer(drawn: Generation, task: Task) -> str:
+    """The answer in a generation; of Python the code alone."""
+    if task.domain != "python":
+        return drawn.text.strip()
+    code = code_in(drawn.text)
+    return trimmed(code) if drawn.ended == "length" else code
+
+
+def _draw(
+    agent: Worker, task: Task, plan: str, *, notes: str = "", samples: int = 1, show: Show | None = None
+) -> Job[list[Generation]]:
+    prompt = _prompt(task, plan, notes)
+    sampling = Sampling(
+        max_tokens=agent.max_tokens,
+        temperature=agent.temperature,
+        repeat_penalty=1.0 if task.domain == "python" else REPEAT_PENALTY,
+        seed=agent.seed_for("work"),
+        stop=("```",) if task.domain == "python" else (),
+    )
+    replies: list[list[Generation]] = yield [Generate(prompt, sampling, samples, on_text=show)]
+    return replies[0]
+
+
+def _prompt(task: Task, plan: str, notes: str) -> Prompt:
+    name = "answer-python" if task.domain == "python" else "answer-text"
+    prompt = render(name, task=task.text, plan=plan, notes=notes)
+    # the fence is opened for the model, so that the code begins at once
+    return Prompt(prompt.messages, prompt.prefill + "\n") if prompt.prefill else prompt
+
+
+WAYS: dict[str, Way] = {"quick": quick, "planner": planner, "drafts": drafts}

@@ -1,0 +1,107 @@
+"""One task from auction to memory: sold, done, verified, recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from edge_sale.agents.answers import syntax_fault
+from edge_sale.auction import hold
+from edge_sale.engines.desk import Desk
+from edge_sale.errors import EdgeSaleError, MemoryFault
+from edge_sale.events import Began, Finished, Listener, Noted, Opened, Recorded, Wrote
+from edge_sale.ledger import Ledger
+from edge_sale.scoring.weights import Weights
+from edge_sale.types import Agent, Award, Job, Memory, Outcome, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What came of a task: the award, the outcome where it was executed, and what all of it cost."""
+
+    award: Award
+    outcome: Outcome | None
+    ledger: Ledger
+    run: Mapping[str, Any]
+    recorded: bool
+
+
+@dataclass(slots=True)
+class Market:
+    """Agents, scorer and memory, ready for tasks. `run` says how the market was set up."""
+
+    agents: Sequence[Agent]
+    desk: Desk
+    weights: Weights
+    memory: Memory | None = None
+    lessons: int = 8
+    passes: Callable[[Task, str], bool | None] = lambda task, answer: None
+    work_seconds: float | None = None
+    run: Mapping[str, Any] = field(default_factory=dict)
+
+    def solve(self, task: Task, emit: Listener, *, execute: bool = True) -> Sale:
+        """Auctions `task` and, with `execute`, has the winner do it. Recorded whole, at the end, or not at all.
+
+        Raises NoBids. What goes wrong in the work is the outcome's, not an exception.
+        """
+        ledger = Ledger()
+
+        def tell(event: Any) -> None:
+            ledger(event)
+            emit(event)
+
+        self.desk.emit = tell
+        tell(Opened(task, {agent.name: agent.price for agent in self.agents}, self.run))
+        award = hold(task, self.agents, self.desk, self.weights, self.memory, k=self.lessons)
+        outcome = None
+        if execute:
+            outcome = self.verify(task, self.work(award, tell))
+            for note in outcome.notes:
+                tell(Noted(note))
+            tell(Finished(outcome))
+        recorded = self.memory is not None and self.remember(self.memory, award, outcome, ledger, tell)
+        return Sale(award, outcome, ledger, self.run, recorded)
+
+    def remember(
+        self, memory: Memory, award: Award, outcome: Outcome | None, ledger: Ledger, tell: Listener
+    ) -> bool:
+        """Records the auction. Where that fails the user is told, and still has the answer."""
+        try:
+            memory.record(award, outcome, {**self.run, "entries": ledger.entries})
+        except MemoryFault as fault:
+            tell(Noted(f"this auction was not recorded: {fault}"))
+            return False
+        tell(Recorded(award.task.id))
+        return True
+
+    def work(self, award: Award, tell: Listener) -> Outcome:
+        """The winner's work along the plan it won with."""
+        bid = award.winner.bid
+        agent = next(agent for agent in self.agents if agent.name == bid.agent)
+        tell(Began("work", (agent.name,)))
+        job: Job[Outcome] = agent.execute(
+            award.task, bid.strategy.text, lambda text: tell(Wrote(agent.name, text))
+        )
+        outcome = self.desk.drive({agent.name: job}, "work", self.work_seconds)[agent.name]
+        if isinstance(outcome, EdgeSaleError):
+            return Outcome(agent.name, "failed", "", notes=(f"{agent.name} could not finish: {outcome}",))
+        return outcome
+
+    def verify(self, task: Task, outcome: Outcome) -> Outcome:
+        """The outcome with what can be told of its answer: the check's verdict, or that it does not parse."""
+        if outcome.verified is not None or outcome.status != "done":
+            return outcome
+        if task.domain == "python" and (fault := syntax_fault(outcome.answer)):
+            note = f"the Python in this answer does not parse ({fault})"
+            return replace(outcome, status="failed", verified=False, notes=(*outcome.notes, note))
+        passed = self.passes(task, outcome.answer)
+        if passed is None:
+            return outcome
+        note = "the answer passes the check" if passed else "the answer fails the check"
+        return replace(
+            outcome,
+            status="passed" if passed else "failed",
+            verified=passed,
+            notes=(*outcome.notes, note),
+        )

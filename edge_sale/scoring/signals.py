@@ -1,0 +1,39 @@
+"""What can be read off a bid: a table of named signals. A new one is one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_sale.types import Bid
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A number read off a bid, and whether it counts as cost or as value."""
+
+    side: Literal["cost", "value"]
+    of: Callable[[Bid], float]
+    about: str
+
+
+SIGNALS: dict[str, Signal] = {
+    "price_length": Signal(
+        "cost",
+        lambda bid: bid.price * bid.strategy.tokens,
+        "price times plan length: dollars per million tokens x tokens (SALE, cost)",
+    ),
+    "price": Signal("cost", lambda bid: bid.price, "price alone, dollars per million tokens"),
+    "length": Signal("cost", lambda bid: bid.strategy.tokens / 100, "plan length, hundreds of tokens"),
+    "entropy": Signal(
+        "value",
+        lambda bid: bid.strategy.entropy,
+        "mean per-token entropy of the plan, nats (SALE, value)",
+    ),
+    "certainty": Signal(
+        "value",
+        lambda bid: -bid.strategy.entropy,
+        "the entropy with its sign turned, for models whose sure plans are the good ones",
+    ),
+}
