@@ -1,0 +1,109 @@
+"""Options that several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from edge_sale.errors import TaskError
+from edge_sale.settings import Settings, load
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+LARGEST_TASK = 4 * 2**20  # bytes; no context takes more, and a wrong file should not fill memory
+
+
+def task_options(command: F) -> F:
+    """What `run` and `bid` have in common."""
+    for option in reversed((
+        click.argument("task", required=False),
+        click.option("-f", "--file", type=click.Path(path_type=Path), help="Read the task from FILE."),
+        click.option("-p", "--pool", help="Agents to invite (see: edge-sale pools).", shell_complete=_pools),
+        click.option("-a", "--agent", "agents", multiple=True, help="Only this agent may bid; repeatable.",
+                     shell_complete=_agents),
+        click.option("--seed", type=click.IntRange(min=0), help="Repeat a run: same seed, same draws."),
+        click.option("--domain", type=click.Choice(["python", "text"]),
+                     help="What kind of answer; told from the task's words unless given."),
+        click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record this one."),
+        click.option("--no-refine", is_flag=True, help="Hold the auction without refinement."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."),
+        click.option("-q", "--quiet", is_flag=True, help="The answer and nothing else."),
+        click.option("-v", "--verbose", is_flag=True, help="Every event, a line each, on stderr."),
+        click.option("--trace", type=click.Path(path_type=Path, dir_okay=False),
+                     help="Write every event to FILE as JSON lines."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def settings_with(
+    *, pool: str | None, seed: int | None, no_memory: bool, no_refine: bool, sandbox: str | None = None
+) -> Settings:
+    """The user's settings with the command line on top."""
+    settings = load()
+    changes: dict[str, Any] = {}
+    if pool:
+        changes["pool"] = pool
+    if seed is not None:
+        changes["seed"] = seed
+    if no_memory:
+        changes["remember"] = False
+    if no_refine:
+        changes["refine"] = False
+    if sandbox:
+        changes["sandbox"] = sandbox
+    return replace(settings, **changes)
+
+
+def task_text(task: str | None, file: Path | None) -> str:
+    """The task's words from the argument, a file or a pipe. Raises TaskError."""
+    if task is not None and file is not None:
+        raise click.UsageError("give the task either as an argument or with --file, not both")
+    if file is not None:
+        try:
+            data = _bounded(file.open("rb"), str(file))
+        except OSError as error:
+            raise TaskError(f"{file}: cannot be read: {error.strerror}") from error
+        return _decoded(data, str(file))
+    if task is None or task == "-":
+        if sys.stdin is None or sys.stdin.isatty():
+            raise click.UsageError('no task; say what you want done: edge-sale run "Write a haiku on rain."')
+        return _decoded(_bounded(sys.stdin.buffer, "standard input"), "standard input")
+    return task
+
+
+def _bounded(stream: Any, name: str) -> bytes:
+    with stream:
+        data: bytes = stream.read(LARGEST_TASK + 1)
+    if len(data) > LARGEST_TASK:
+        raise TaskError(f"{name}: over {LARGEST_TASK // 2**20} MiB; a task is text that fits a model's context")
+    return data
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise TaskError(f"{name}: is not UTF-8 text (byte {error.start})") from error
+
+
+def _pools(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from edge_sale.catalog.cards import load as load_cards
+
+    settings = load()
+    names = {*load_cards(settings.cards_dir).pools, *settings.pools}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def _agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from edge_sale.catalog.cards import load as load_cards
+    from edge_sale.catalog.pools import agents
+
+    settings = load()
+    names = agents(load_cards(settings.cards_dir), settings)
+    return sorted(name for name in names if name.startswith(incomplete))

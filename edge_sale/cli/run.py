@@ -1,0 +1,79 @@
+"""`edge-sale run` and `edge-sale bid`: the main job, and its first half alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_sale.cli.options import settings_with, task_options, task_text
+
+if TYPE_CHECKING:
+    from edge_sale.assemble import Plan
+
+
+@click.command()
+@task_options
+@click.option("--check", help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'.")
+@click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where a check runs.")
+def run(**options: Any) -> None:
+    """Hold an auction for TASK and have the winner do it.
+
+    TASK is an argument, a file (-f) or a pipe. The answer goes to stdout, everything else to stderr.
+
+    \b
+    edge-sale run "Write a Python function that reverses the words of a sentence."
+    edge-sale run -f task.txt --json | jq .answer
+    edge-sale run "Write is_even(n) in Python." --check "assert is_even(4) and not is_even(3)"
+    """
+    _sell(execute=True, **options)
+
+
+@click.command()
+@task_options
+def bid(**options: Any) -> None:
+    """Hold the auction for TASK without executing it.
+
+    \b
+    edge-sale bid "Explain recursion to a child."
+    """
+    _sell(execute=False, check=None, sandbox=None, **options)
+
+
+def _sell(
+    *, execute: bool, task: str | None, file: Path | None, agents: tuple[str, ...], domain: str | None,
+    check: str | None, as_json: bool, quiet: bool, verbose: bool, trace: Path | None, **changes: Any,
+) -> None:  # fmt: skip
+    if as_json and quiet:
+        raise click.UsageError("--json and --quiet exclude each other")
+    settings = settings_with(**changes)
+
+    from edge_sale import assemble
+    from edge_sale.cli.screen import listeners
+
+    wanted = assemble.new_task(task_text(task, file), domain=domain or "", check=check)
+    if check is not None:
+        from edge_sale.sandbox.python import level
+
+        level(settings.sandbox)  # no sandbox: say so before the auction, not after it
+    parts = assemble.plan(settings, agents)
+    _offer(parts, ask=not as_json)
+    with listeners(as_json=as_json, quiet=quiet, verbose=verbose, trace=trace) as hear:
+        hear.loading(parts.pool.title)
+        sale = assemble.market(parts).solve(wanted, hear, execute=execute)
+        hear.end(sale)
+    if sale.outcome and sale.outcome.status == "failed":
+        raise click.exceptions.Exit(1)
+
+
+def _offer(parts: Plan, *, ask: bool) -> None:
+    """On a terminal, offers to pull what is missing; elsewhere the market says how to."""
+    if not parts.missing or not ask or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    names = ", ".join(parts.missing)
+    if click.confirm(f"Not on this machine yet: {names}. Pull now?", default=True, err=True):
+        from edge_sale.cli.pull import pull_models
+
+        pull_models(parts.missing, parts.settings, force=False)

@@ -1,0 +1,112 @@
+"""`edge-sale trace FILE`: a recorded run once more, event by event."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_sale.errors import EdgeSaleError
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def trace(file: Path) -> None:
+    """Replay the auction in FILE, which `--trace FILE` wrote.
+
+    \b
+    edge-sale run "Write a haiku on rain." --trace rain.jsonl
+    edge-sale trace rain.jsonl
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    from edge_sale.cli.screen import console_width
+    from edge_sale.cli.tables import auction_table, cost_line
+    from edge_sale.ledger import Ledger
+    from edge_sale.settings import colour_wanted
+    from edge_sale.types import Entry, Scored
+
+    console = Console(width=console_width(), no_color=not colour_wanted())
+    rows: list[Scored] = []
+    ledger = Ledger()
+    finished = False
+
+    def line(event: dict[str, Any], text: str) -> None:
+        console.print(Text(f"{event['t']:7.2f} s  {text}"), soft_wrap=True)
+
+    def table(winner: Scored | None = None, leader: Scored | None = None) -> None:
+        console.print(auction_table(rows, winner=winner, leader=leader))
+
+    for event in read(file):
+        match event["event"]:
+            case "opened":
+                names = ", ".join(f"{name} at ${price:.2f}/Mt" for name, price in event["agents"].items())
+                line(event, f"task: {event['task']['text']}")
+                line(event, f"invited: {names}")
+                line(event, "  ".join(f"{k} {v}" for k, v in event["run"].items() if not isinstance(v, dict)))
+            case "placed":
+                bid = event["bid"]
+                line(event, f"{bid['agent']} bids ({bid['phase']}, {bid['strategy']['tokens']} tokens):")
+                console.print(Text(bid["strategy"]["text"]))
+            case "satout":
+                line(event, f"{event['agent']} sat out ({event['purpose']}): {event['reason']}")
+            case "judged":
+                rows.append(scored_from(event["scored"]))
+            case "led":
+                leader = scored_from(event["scored"])
+                line(event, f"{leader.bid.agent} leads with {leader.asking:.3f}")
+                table(leader=leader)
+            case "recalled":
+                found = event["lessons"]
+                line(event, f"{event['agent']} recalls {len(found)} lessons")
+                for lesson in found:
+                    line(event, f"  {lesson['similarity']:.2f}  {' '.join(lesson['task'].split())}")
+            case "won":
+                table(winner=scored_from(event["award"]["winner"]))
+                line(event, event["reason"])
+            case "noted":
+                line(event, f"note: {event['text']}")
+            case "spent":
+                ledger.entries.append(Entry(**event["entry"]))
+            case "finished":
+                finished = True
+                line(event, f"{event['outcome']['agent']}: {event['outcome']['status']}")
+                console.print(Text(event["outcome"]["answer"]))
+            case "recorded":
+                line(event, f"recorded as {event['auction']}")
+            case _:
+                pass
+    console.print(cost_line(ledger.auction, ledger.work if finished else None), highlight=False)
+
+
+def read(file: Path) -> list[dict[str, Any]]:
+    """The events in a trace. Raises EdgeSaleError naming the line that is not one."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EdgeSaleError(f"{file}: cannot be read as a trace: {error}") from error
+    events = []
+    for number, text in enumerate(lines, start=1):
+        try:
+            event = json.loads(text)
+            if not isinstance(event["event"], str) or not isinstance(event["t"], int | float):
+                raise TypeError
+        except (ValueError, KeyError, TypeError) as error:
+            raise EdgeSaleError(
+                f"{file}, line {number}: is not an event; a trace is what --trace writes"
+            ) from error
+        events.append(event)
+    if not events:
+        raise EdgeSaleError(f"{file}: holds no events; a trace is what --trace writes")
+    return events
+
+
+def scored_from(values: dict[str, Any]) -> Any:
+    """A scored bid from its JSON form."""
+    from edge_sale.types import Bid, Scored, Strategy
+
+    bid = values["bid"]
+    return Scored(Bid(**{**bid, "strategy": Strategy(**bid["strategy"])}), values["cost"], values["value"])
