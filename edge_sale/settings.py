@@ -19,6 +19,9 @@ from edge_sale.errors import ConfigError
 APP = "edge-sale"
 
 NUMBER = (int, float)
+KINDS: dict[Any, str] = {
+    str: "text", int: "a whole number", NUMBER: "a number", bool: "true or false", list: "a list",
+}  # fmt: skip
 # table -> key -> type; "" is the top of the file, "*" stands for any name the user gives
 SCHEMA: dict[str, dict[str, Any]] = {
     "": {"pool": str, "weights": str, "seed": int, "threads": int, "gpu_layers": int,
@@ -141,8 +144,7 @@ def _check(data: dict[str, Any], text: str, file: Path) -> None:
             wanted = schema[key]
             right = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
             if not right:
-                name = "number" if wanted is NUMBER else wanted.__name__
-                fail(table, key, f"{label}{key} should be a {name}, is {value!r}")
+                fail(table, key, f"{label}{key} should be {KINDS[wanted]}, is {value!r}")
             if wanted in (int, NUMBER) and value < 0 and key != "gpu_layers":
                 fail(table, key, f"{label}{key} cannot be negative, is {value!r}")
 

@@ -16,14 +16,16 @@ from typing import Any, Literal, cast
 from edge_sale.types import Message, Prompt
 
 _TURN = re.compile(r"^--- (system|user|assistant)\n", re.MULTILINE)
+_MARK = "\ue002"  # private use; taken out of every value, so that no text can begin a turn
 
 
 def render(name: str, **values: Any) -> Prompt:
     """The prompt file `name`.txt with `values` in their places."""
-    turns: list[Message] = []
-    for role, template in _turns(name):
-        content = template.render(**values).strip("\n")
-        turns.append(Message(cast(Literal["system", "user", "assistant"], role), content))
+    parts = _template(name).render(**values).split(_MARK)[1:]
+    turns = [
+        Message(cast(Literal["system", "user", "assistant"], role), content.strip("\n"))
+        for role, content in zip(parts[::2], parts[1::2], strict=True)
+    ]
     if turns[-1].role == "assistant":
         return Prompt(tuple(turns[:-1]), prefill=turns[-1].content)
     return Prompt(tuple(turns))
@@ -49,14 +51,14 @@ def _source(name: str) -> str:
 
 
 @cache
-def _turns(name: str) -> list[tuple[str, Any]]:
+def _template(name: str) -> Any:
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: str(value).replace(_MARK, ""),
     )
-    parts = _TURN.split(_source(name))[1:]
-    return [
-        (role, environment.from_string(text)) for role, text in zip(parts[::2], parts[1::2], strict=True)
-    ]
+    return environment.from_string(_TURN.sub(rf"{_MARK}\1{_MARK}", _source(name)))

@@ -1,0 +1,77 @@
+"""What is said of answers without running them."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_sale.agents.answers import agreement, code_in, domain_of, syntax_fault, trimmed
+
+LOOP = "def total(xs):\n    s = 0\n    for x in xs:\n        s += x\n    return s"
+RENAMED = 'def add(items):\n    """Adds."""\n    acc = 0\n    for i in items:\n        acc += i\n    return acc'
+OTHER = "def total(xs):\n    return max(xs) * 2"
+
+
+@pytest.mark.parametrize(
+    ("text", "domain"),
+    [
+        ("Write a Python function that sorts.", "python"),
+        ("Fix this: def f(x): return x +", "python"),
+        ("Explain recursion to a child.", "text"),
+    ],
+)
+def test_domain_is_told_from_the_words(text: str, domain: str) -> None:
+    """Tasks that ask for code are Python's, all others text."""
+    assert domain_of(text) == domain
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ("Here:\n```python\nx = 1\n```\nand more\n```python\ny = 2\n```", "x = 1"),
+        ("```\nx = 1", "x = 1"),
+        ("x = 1\n", "x = 1"),
+        ("```py\ns = '''\n``` inside'''\n```", "s = '''"),
+    ],
+)
+def test_code_is_the_first_fenced_block(answer: str, code: str) -> None:
+    """The code of an answer is its first block, closed or not, or all of it."""
+    assert code_in(answer) == code
+
+
+@pytest.mark.parametrize("code", ["x = 1", "", "def f():\n    return 1"])
+def test_python_that_parses_has_no_fault(code: str) -> None:
+    """Whatever parses is not complained about."""
+    assert syntax_fault(code) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("def f(:\n  pass", "line 1"), ("x = (", "line 1"), ("a\0b", "null"), ("(" * 500, "")]
+)
+def test_fault_names_the_line(code: str, words: str) -> None:
+    """What does not parse is described, with its line where there is one, and never crashes."""
+    fault = syntax_fault(code)
+    assert fault is not None and words in fault
+
+
+def test_cut_code_loses_only_its_unfinished_tail() -> None:
+    """Code that hit the token limit is kept up to the last line that still parses."""
+    assert trimmed(LOOP + "\n\nprint(total([1,") == LOOP
+    assert trimmed("def f(") == "def f("
+
+
+def test_names_and_docstrings_do_not_count_in_agreement() -> None:
+    """Two drafts that differ in names alone agree fully; a third that does something else does not."""
+    one, two, three = agreement([LOOP, RENAMED, OTHER], "python")
+    assert one == two > three
+    assert agreement([LOOP, RENAMED], "python") == [1.0, 1.0]
+
+
+def test_agreement_of_text_is_in_its_words() -> None:
+    """Of three texts, the two that say the same agree most."""
+    one, two, three = agreement(["the sky is blue today", "The sky is blue", "cats sleep all day long"], "text")
+    assert min(one, two) > three
+
+
+def test_one_draft_agrees_with_nobody() -> None:
+    """Agreement of a single draft is defined."""
+    assert agreement(["x"], "text") == [0.0]

@@ -1,0 +1,146 @@
+"""Ways of working: how plans become answers, step by step, with scripted replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edge_sale.agents.local import LESSON_CHARACTERS, LocalAgent, tidy, within
+from edge_sale.agents.ways import WAYS, choose
+from edge_sale.catalog.cards import WORKS
+from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Task
+
+CODE = Task("t", "Write f in Python.", "python")
+TEXT = Task("t", "Explain rain.", "text")
+GOOD = "def f(x):\n    return x"
+AGENT = LocalAgent("a", "m", 0.1, "quick", "recoverability", samples=3, temperature=0.7, max_tokens=50)
+
+
+def drawn(text: str, ended: Any = "stop", entropy: float = 1.0) -> Generation:
+    return Generation(text, 9, 20, entropy, -0.5, ended, 0.1)
+
+
+def work(agent: LocalAgent, task: Task, *replies: list[Generation]) -> tuple[list[Generate], Outcome, str]:
+    """Every ask of the work, its outcome, and what was shown."""
+    shown: list[str] = []
+    show: Callable[[str], None] = shown.append
+    job: Job[Outcome] = agent.execute(task, "1. First.\n2. Second.", show)
+    asks = [next(job)[0]]
+    for reply in replies:
+        try:
+            asks.append(job.send([reply])[0])
+        except StopIteration as end:
+            return asks, end.value, "".join(shown)  # type: ignore[return-value]
+    raise AssertionError("the work asked for more than the script has")
+
+
+def test_cards_know_every_way() -> None:
+    """A pool's card may name exactly the ways of working that exist."""
+    assert set(WORKS) == set(WAYS)
+
+
+def test_quick_answers_once_and_streams() -> None:
+    """One ask, streamed, and its text is the answer."""
+    asks, outcome, _ = work(AGENT, TEXT, [drawn(" It rains. ", "end")])
+    assert outcome == Outcome("a", "done", "It rains.")
+    assert asks[0].on_text is not None and asks[0].samples == 1
+
+
+def test_work_follows_the_plan_that_was_bid() -> None:
+    """The plan is in the prompt of the work: the winner does not plan again."""
+    asks, _, _ = work(AGENT, CODE, [drawn(GOOD)])
+    assert "1. First.\n2. Second." in asks[0].prompt.messages[-1].content
+
+
+def test_planner_works_step_by_step() -> None:
+    """Every step is worked out with what came before it, then the answer is written from the notes."""
+    agent = replace(AGENT, work="planner")
+    asks, outcome, _ = work(agent, TEXT, [drawn("Note one.")], [drawn("Note two.")], [drawn("Done.", "end")])
+    contents = [ask.prompt.messages[-1].content for ask in asks]
+    assert contents[0].endswith("Work out this step: 1. First.")
+    assert "Note one." in contents[1] and contents[1].endswith("Work out this step: 2. Second.")
+    assert "Note one.\nNote two." in contents[2]
+    assert (outcome.answer, outcome.steps) == ("Done.", 3)
+
+
+def test_drafts_keep_the_first_that_passes() -> None:
+    """With a check, the first draft that passes is the answer and the outcome is verified."""
+    agent = replace(AGENT, work="drafts", passes=lambda task, answer: "x" in answer)
+    asks, outcome, shown = work(agent, CODE, [drawn("y = 1"), drawn("x = 1"), drawn("x = 2")])
+    assert (outcome.answer, outcome.status, outcome.verified) == ("x = 1", "passed", True)
+    assert asks[0].samples == 3 and shown == "x = 1"
+
+
+def test_drafts_without_check_keep_the_most_agreed_on() -> None:
+    """Without a check the draft that most others resemble is the answer, if it parses."""
+    agent = replace(AGENT, work="drafts")
+    replies = [drawn("def f(:"), drawn("def f(:"), drawn("def g(y):\n    return y"), drawn(GOOD), drawn("z = 3")]
+    _, outcome, shown = work(agent, CODE, replies)
+    assert outcome.answer in ("def g(y):\n    return y", GOOD) and shown == outcome.answer
+    assert outcome.verified is None
+
+
+def test_drafts_that_all_fail_the_check_leave_the_verdict_to_the_market() -> None:
+    """Where no draft passes, the most agreed on is returned as done, to be verified like any answer."""
+    agent = replace(AGENT, work="drafts", passes=lambda task, answer: False)
+    _, outcome, _ = work(agent, CODE, [drawn(GOOD), drawn(GOOD), drawn("z = 3")])
+    assert (outcome.answer, outcome.status, outcome.verified) == (GOOD, "done", None)
+
+
+def test_of_equal_agreement_the_surest_draft_wins() -> None:
+    """Ties go to the lowest entropy, which at small sizes tells right code best."""
+    assert choose(["a b c d", "a b c d"], [1.0, 0.5], "text") == 1
+
+
+def test_choose_falls_back_where_nothing_parses() -> None:
+    """Even if no draft parses, one is chosen."""
+    assert choose(["def f(:", "def g(:"], [1.0, 2.0], "python") in (0, 1)
+
+
+def test_bid_needs_room_for_the_work_too() -> None:
+    """An agent asks for a plan only where plan and answer fit behind the task."""
+    ask = next(AGENT.bid(TEXT))[0]
+    assert isinstance(ask, Generate)
+    assert ask.reserve == AGENT.plan_tokens + AGENT.max_tokens and ask.sampling.max_tokens == AGENT.plan_tokens
+
+
+def test_lessons_are_shown_as_better_and_worse_plans() -> None:
+    """A refining agent sees the past task, the plan that lost and the plan that won."""
+    lesson = Lesson("a0", "Explain snow.", "1. Better.", "1. Worse.", "b", "a", 0.8)
+    ask = next(AGENT.bid(TEXT, [lesson]))[0]
+    assert isinstance(ask, Generate)
+    words = "\n".join(message.content for message in ask.prompt.messages)
+    assert "Explain snow." in words and "1. Worse." in words and "1. Better." in words
+    assert ask.prompt.messages[-1].content.startswith("Task: Explain rain.")
+
+
+def test_seeds_differ_by_agent_and_purpose_and_repeat_by_run() -> None:
+    """The same run seed gives the same draws, and no two agents or purposes share them."""
+    other = replace(AGENT, name="b")
+    assert AGENT.seed_for("bid") == replace(AGENT).seed_for("bid")
+    assert len({AGENT.seed_for("bid"), AGENT.seed_for("work"), other.seed_for("bid")}) == 3
+    assert AGENT.seed_for("bid") != replace(AGENT, seed=1).seed_for("bid")
+
+
+def test_lessons_stay_within_their_budget() -> None:
+    """Whole lessons, the most similar first in line and shown last; none is cut."""
+    lessons = [Lesson(str(i), "t" * 1000, "w", "l", "b", "a", similarity=i / 10) for i in range(5)]
+    kept = within(lessons, LESSON_CHARACTERS)
+    assert [lesson.auction for lesson in kept] == ["3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "kept"),
+    [
+        ("1. Do this.\n2. And th", True, "1. Do this."),
+        ("1. Do this.\n2. And that.", True, "1. Do this.\n2. And that."),
+        ("1. Do th", True, "1. Do th"),
+        ("1. Do this.\n\n2. And th ", False, "1. Do this.\n2. And th"),
+    ],
+)
+def test_plans_are_tidied(text: str, cut: bool, kept: str) -> None:
+    """A plan that hit the limit loses its unfinished step, and no plan loses all of itself."""
+    assert tidy(text, cut=cut) == kept
