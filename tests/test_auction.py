@@ -58,7 +58,8 @@ def test_only_the_cheaper_refine_and_win_with_less() -> None:
     agents, desk, heard = market(small, large, larger)
     award = sold(agents, desk, memory)
     assert award.provisional.bid.agent == "large"
-    assert (award.winner.bid.agent, award.winner.bid.phase, award.winner.bid.strategy.text) == ("small", "refined", "a2")
+    bid = award.winner.bid
+    assert (bid.agent, bid.phase, bid.strategy.text) == ("small", "refined", "a2")
     assert small.heard[2] == ("bid", (LESSON,))
     assert [event.agent for event in heard.of(Recalled)] == ["small"]
     assert award.lessons == {"small": (LESSON,)}

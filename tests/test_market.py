@@ -12,13 +12,14 @@ from edge_sale.scoring.weights import Weights
 from edge_sale.types import Outcome, Task
 from tests.scripted import Heard, Scripted, ScriptedMemory, plan
 
+TASK = Task("t1", "Say yes.")
 WEIGHTS = Weights("test", 1, "made up", {"price_length": 0.1}, juror=0.4)
 
 
 def solve(
     outcome: Outcome | EngineError | None,
     *,
-    task: Task = Task("t1", "Say yes."),
+    task: Task = TASK,
     memory: ScriptedMemory | None = None,
     passes: bool | None = None,
     execute: bool = True,

@@ -127,14 +127,19 @@ class Verbose:
 
 
 class TraceFile:
-    """Every event as a line of JSON, written through as it happens; `t` is seconds since the start."""
+    """Every event as a line of JSON, written through as it happens.
+
+    `t` is seconds since the first event, `at` the time of day in seconds since the epoch.
+    """
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
-        self._began = time.monotonic()
+        self._began = 0.0
 
     def __call__(self, event: ev.Event) -> None:
-        line = {"t": round(time.monotonic() - self._began, 4), **ev.to_json(event)}
+        if not self._began:
+            self._began = time.monotonic()
+        line = {"t": round(time.monotonic() - self._began, 4), "at": round(time.time(), 4), **ev.to_json(event)}
         self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
         self._file.flush()
 
