@@ -38,9 +38,9 @@ def hold(
     provisional = opening[0]
     desk.emit(Led(provisional))
 
-    cheaper = [agent for agent in agents if agent.price < provisional.bid.price]
-    lessons = recall(task, cheaper, memory, desk, k) if memory and k else {}
-    pupils = [agent for agent in cheaper if lessons.get(agent.name)]
+    past = recall(task, agents, memory, desk, k) if memory and k else {}
+    pupils = [a for a in agents if a.price < provisional.bid.price and past.get(a.name)]
+    lessons = {agent.name: past[agent.name] for agent in pupils}
     refined_bids, _ = collect(task, pupils, desk, lessons)
     refined = _scored(judge(task, refined_bids, agents, desk), weights, desk)
 
@@ -82,7 +82,7 @@ def collect(
 def recall(
     task: Task, agents: Sequence[Agent], memory: Memory, desk: Desk, k: int
 ) -> dict[str, tuple[Lesson, ...]]:
-    """What each agent's past says about this task."""
+    """What memory has for each agent on tasks like this one, whoever may then refine from it."""
     lessons = {}
     for agent in agents:
         lessons[agent.name] = tuple(memory.recall(task, agent.name, k))

@@ -61,9 +61,21 @@ def test_only_the_cheaper_refine_and_win_with_less() -> None:
     bid = award.winner.bid
     assert (bid.agent, bid.phase, bid.strategy.text) == ("small", "refined", "a2")
     assert small.heard[2] == ("bid", (LESSON,))
-    assert [event.agent for event in heard.of(Recalled)] == ["small"]
+    assert heard.of(Recalled) == [
+        Recalled("small", (LESSON,)), Recalled("large", ()), Recalled("larger", (LESSON,)),
+    ]  # fmt: skip
     assert award.lessons == {"small": (LESSON,)}
     assert "underbid large" in heard.of(Won)[0].reason
+
+
+def test_no_lesson_is_used_where_the_cheapest_leads() -> None:
+    """What memory has is told to the trace even where nobody is cheaper than the leader."""
+    small = Scripted("small", 0.05, [plan("a")], [{"a": 5, "b": 3}])
+    large = Scripted("large", 0.5, [plan("b")], [{"a": 5, "b": 3}])
+    agents, desk, heard = market(small, large)
+    award = sold(agents, desk, ScriptedMemory({"small": [LESSON], "large": [LESSON]}))
+    assert award.winner.bid.agent == "small" and award.lessons == {}
+    assert [event.lessons for event in heard.of(Recalled)] == [(LESSON,), (LESSON,)]
 
 
 def test_refined_bid_that_asks_more_changes_nothing() -> None:
