@@ -63,7 +63,7 @@ class Led:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What an agent that may refine found in the auction memory (nothing: it does not refine)."""
+    """What memory has for an agent on tasks like this one; only the leader's cheaper rivals refine from it."""
 
     agent: str
     lessons: tuple[Lesson, ...]

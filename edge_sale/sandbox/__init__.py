@@ -1,0 +1,5 @@
+"""Where code that a model wrote is run: `run_python`, and `level` to say how safely."""
+
+from edge_sale.sandbox.python import Ran, level, run_python
+
+__all__ = ["Ran", "level", "run_python"]

@@ -1,0 +1,111 @@
+"""Before anything else: a home of the tests' own, and tripwires on the network and the real home.
+
+Tests marked `models` use the starter weights where the user pulled them. They are skipped where that has
+not happened, or fail with EDGE_SALE_TEST_REQUIRE_MODELS=1, which scripts/test sets.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from edge_sale import settings
+from tests.tripwire import home, wire
+
+REAL = settings.load()  # the user's own, read before HOME changes
+REAL_FOLDERS = [
+    *{platformdirs.user_config_path("edge-sale"), platformdirs.user_data_path("edge-sale"),
+      platformdirs.user_cache_path("edge-sale"), REAL.config_file.parent, REAL.memory_file.parent},
+]  # fmt: skip
+BEFORE = home.snapshot(REAL_FOLDERS, REAL.models_dir)
+
+SESSION = Path(tempfile.mkdtemp(prefix="edge-sale-tests-"))
+atexit.register(shutil.rmtree, SESSION, ignore_errors=True)
+LOG = SESSION / "tripwire.log"
+
+OWN = {
+    "HOME": SESSION / "home",
+    "XDG_CONFIG_HOME": SESSION / "home/.config",
+    "XDG_DATA_HOME": SESSION / "home/.local/share",
+    "XDG_CACHE_HOME": SESSION / "home/.cache",
+    "XDG_STATE_HOME": SESSION / "home/.local/state",
+    "EDGE_SALE_HOME": SESSION / "edge-sale",
+}
+UNWANTED = ("EDGE_SALE_OFFLINE", "HF_HOME", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE", "NO_COLOR",
+            "OPENAI_API_KEY", "OPENAI_BASE_URL")  # fmt: skip
+for folder in OWN.values():
+    folder.mkdir(parents=True, exist_ok=True)
+os.environ.update({name: str(folder) for name, folder in OWN.items()})
+os.environ["EDGE_SALE_MODELS"] = str(REAL.models_dir)
+os.environ[wire.LOG] = str(LOG)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(wire.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+for name in UNWANTED:
+    os.environ.pop(name, None)
+wire.install(LOG)
+
+
+class Refusals:
+    """What the network wire refused since the last look, in this process and its children."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def take(self) -> list[str]:
+        lines = LOG.read_text(encoding="utf-8").splitlines() if LOG.exists() else []
+        new, self.seen = lines[self.seen :], len(lines)
+        return new
+
+
+REFUSALS = Refusals()
+
+
+@pytest.fixture(autouse=True)
+def refusals():
+    """The test fails that reached for the network, even if the code under test forgave the refusal."""
+    yield REFUSALS
+    assert REFUSALS.take() == []
+
+
+@pytest.fixture(scope="session")
+def models_dir():
+    """The folder of the pulled models; for tests marked `models`."""
+    return REAL.models_dir
+
+
+def lacking() -> list[str]:
+    """The starter pool's models that are not pulled."""
+    from edge_sale.catalog import cards, store
+
+    catalogue = cards.load()
+    wanted = [catalogue.model(name) for name in catalogue.pool("starter").models]
+    return store.missing(wanted, REAL.models_dir)
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("models") and (names := lacking()):
+        reason = f"{', '.join(names)} not pulled to {REAL.models_dir}; see: edge-sale pull starter"
+        if os.environ.get("EDGE_SALE_TEST_REQUIRE_MODELS", "") not in ("", "0"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+def pytest_sessionfinish(session):
+    late = REFUSALS.take()
+    touched = home.changes(BEFORE, home.snapshot(REAL_FOLDERS, REAL.models_dir))
+    session.config.stash[TRIPPED] = [f"network: {line}" for line in late] + touched
+    if late or touched:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+TRIPPED = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.stash.get(TRIPPED, []):
+        terminalreporter.write_line(f"TRIPWIRE {line}", red=True)

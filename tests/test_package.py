@@ -1,0 +1,120 @@
+"""The wheel: what is in it, and that it works where there is no checkout."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import edge_sale
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, built from the checkout by the backend that pip would call."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [file] = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """A virtual environment elsewhere with the wheel in it; its dependencies are this environment's."""
+    folder = tmp_path_factory.mktemp("elsewhere") / "venv"
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin/python"
+    site = Path(
+        subprocess.run(
+            [python, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+            capture_output=True, text=True, check=True,
+        ).stdout.strip()
+    )  # fmt: skip
+    if find_spec("pip"):
+        client = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-index"]
+    else:  # an environment that uv made
+        client = ["uv", "pip", "install", "--python", str(python), "--offline"]
+    done = subprocess.run([*client, "--no-deps", str(wheel)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    # Afterwards, or the installer would see the checkout's own edge-sale there. A plain path: .pth files
+    # of that folder, such as the editable checkout's, are not read from here.
+    (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return folder
+
+
+def run(installed: Path, *args: str) -> str:
+    """Output of a program of the new environment, started far from the checkout in a home of its own."""
+    elsewhere = installed.parent
+    environment = {
+        name: value for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "VIRTUAL_ENV") and not name.startswith("EDGE_SALE_")
+    } | {"HOME": str(elsewhere), "EDGE_SALE_HOME": str(elsewhere / "data")}  # fmt: skip
+    done = subprocess.run(
+        [installed / "bin" / args[0], *args[1:]], cwd=elsewhere, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_all_that_a_run_needs(wheel):
+    """Every prompt, card, pool and weights file, the example config and the typing mark are in the wheel."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    package = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "edge_sale").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }  # fmt: skip
+    data = {f"edge_sale/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "models").rglob("*.toml")}
+    assert {"edge_sale/models/pools/starter.toml", "edge_sale/models/smollm2-135m.toml"} <= data
+    assert any(name.startswith("edge_sale/prompts/") for name in package)
+    assert "edge_sale/config.example.toml" in package
+    assert sorted((package | data) - names) == []
+
+
+def test_the_wheel_holds_nothing_else(wheel):
+    """No weights, no tests, no caches; and it is small."""
+    names = zipfile.ZipFile(wheel).namelist()
+    strange = [name for name in names if not name.startswith("edge_sale/") and ".dist-info/" not in name]
+    assert strange == []
+    assert [name for name in names if name.endswith((".gguf", ".safetensors", ".pyc"))] == []
+    assert wheel.stat().st_size < 2**20
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_installed_package_is_the_one_that_runs(installed):
+    """Elsewhere, `import edge_sale` finds the wheel's files and not this checkout."""
+    found = Path(run(installed, "python", "-c", "import edge_sale; print(edge_sale.__file__)").strip())
+    assert found.is_relative_to(installed)
+
+
+def test_the_command_answers_elsewhere(installed):
+    """`edge-sale --version` and `--help` work from the installed wheel."""
+    assert edge_sale.__version__ in run(installed, "edge-sale", "--version")
+    assert "run" in run(installed, "edge-sale", "--help")
+
+
+def test_cards_and_pools_are_found_elsewhere(installed):
+    """`edge-sale models` lists the shipped cards where there is no checkout to find them in."""
+    names = {row["name"] for row in json.loads(run(installed, "edge-sale", "models", "--json"))}
+    assert {"smollm2-135m", "all-minilm-l6-v2"} <= names
+
+
+def test_prompts_are_found_elsewhere(installed):
+    """Every prompt that the checkout has can be listed from the installed package."""
+    code = (
+        "from importlib.resources import files\n"
+        "print(sorted(p.name for p in (files('edge_sale') / 'prompts').iterdir() if p.name[0] != '_'))"
+    )
+    here = sorted(p.name for p in (ROOT / "edge_sale/prompts").iterdir() if p.name[0] != "_")
+    assert run(installed, "python", "-c", code).strip() == str(here)
