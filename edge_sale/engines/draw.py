@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,14 +13,22 @@ from numpy.typing import NDArray
 from edge_sale.engines.native import Detokenizer
 from edge_sale.types import Generation, Sampling
 
+ROWS = 16  # rows of logits measured at a time: at 150k tokens a copy of 512 rows takes 300 MB
+
 
 @dataclass(slots=True)
-class Run:
+class Run(ABC):
     """Tokens to decode as `sequence`; logits are wanted from position `want` on."""
 
     tokens: list[int]
     sequence: int
     want: int
+    error: Exception | None = field(default=None, kw_only=True)
+
+    @property
+    @abstractmethod
+    def finished(self) -> bool:
+        """Whether all that was wanted of it is known."""
 
 
 @dataclass(slots=True)
@@ -30,6 +39,10 @@ class Scoring(Run):
     scored: int = 0
     total: float = 0.0  # log p of the first `scored` targets, nats
 
+    @property
+    def finished(self) -> bool:
+        return self.scored == len(self.targets)
+
 
 @dataclass(slots=True)
 class Choosing(Run):
@@ -37,6 +50,10 @@ class Choosing(Run):
 
     options: list[int]
     probabilities: tuple[float, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.probabilities)
 
 
 @dataclass(slots=True)
@@ -55,7 +72,10 @@ class Draw(Run):
     entropy: float = 0.0  # summed over drawn tokens
     logprob: float = 0.0
     ended: Literal["", "end", "stop", "length"] = ""
-    error: Exception | None = None
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.ended)
 
     def take(self, token: int, entropy: float, logprob: float, is_end: bool) -> None:
         """One more token, with the entropy of the distribution it was drawn from, in nats."""
@@ -75,10 +95,9 @@ class Draw(Run):
         self._show()
 
     def _cut_at_stop(self) -> None:
-        for stop in self.sampling.stop:
-            at = self.text.find(stop, max(0, self.shown - len(stop)))
-            if at >= 0:
-                self.text, self.ended = self.text[:at], "stop"
+        found = [self.text.find(stop, max(0, self.shown - len(stop))) for stop in self.sampling.stop]
+        if places := [at for at in found if at >= 0]:
+            self.text, self.ended = self.text[: min(places)], "stop"
 
     def _show(self) -> None:
         if not self.stream:
@@ -108,6 +127,12 @@ def measure(logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[n
 
     H = log Z - E[logit], with the row's maximum taken out first.
     """
+    parts = [_measure(logits[start : start + ROWS]) for start in range(0, len(logits), ROWS)]
+    entropies, log_zs = zip(*parts, strict=True)
+    return np.concatenate(entropies), np.concatenate(log_zs)
+
+
+def _measure(logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     top = logits.max(axis=1, keepdims=True)
     shifted = logits - top
     weights = np.exp(shifted)

@@ -79,6 +79,8 @@ class LlamaEmbedder:
 
     def _embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
         first, last = lib.llama_vocab_bos(self._vocab), lib.llama_vocab_eos(self._vocab)
+        if last < 0:  # many an encoder's file names its [SEP] as separator only
+            last = lib.llama_vocab_sep(self._vocab)
         inside = self._window - 2
         windows: list[tuple[int, list[int]]] = []  # (text, tokens)
         for place, text in enumerate(texts):

@@ -7,6 +7,7 @@ in the order it was asked for, so the same asks give the same tokens.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from edge_sale.engines import native
 from edge_sale.engines.chat import ChatTemplate
 from edge_sale.engines.draw import Choosing, Draw, Run, Scoring, measure
-from edge_sale.errors import Cancelled, NotFinite, PromptTooLong, TimedOut
+from edge_sale.errors import Cancelled, EngineError, NotFinite, PromptTooLong, TimedOut
 from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt
 
 T = TypeVar("T")
@@ -30,7 +31,9 @@ Out = TypeVar("Out")
 OnRows = Callable[[list[tuple[R, int]], NDArray[np.float32]], None]
 
 BATCH = 512  # tokens a decode: larger gains nothing on a CPU and holds more memory
+WIDTH = 64  # sequences at a time: more gain nothing on a CPU, and llama.cpp's own limit is 256
 GRAIN = 256  # llama.cpp pads a sequence's cells to this
+GRACE = 0.5  # seconds after which a decode that outlasts its limit is stopped
 
 
 class LlamaEngine:
@@ -43,6 +46,7 @@ class LlamaEngine:
         self.name = name
         self._threads = threads
         self._abort = native.Abort()
+        self._turn = threading.Lock()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"engine-{name}")
         self._context: Any = None
         self._shape = (0, 0)  # sequences, cells each
@@ -84,23 +88,35 @@ class LlamaEngine:
 
     def close(self) -> None:
         """Frees context and weights; the engine is of no use afterwards."""
-        self._do(self._free)
+        if self._model:
+            self._do(self._free)
         self._worker.shutdown()
 
     # --- the worker ----------------------------------------------------------
 
     def _do(self, work: Callable[[], T], seconds: float | None = None) -> T:
-        """Runs `work` on the worker; ^C or a time-out here stops it there, then goes on up."""
-        future: Future[T] = self._worker.submit(work)
-        try:
-            # work ends by its own deadline; the second on top is for a decode that hangs
-            return future.result(None if seconds is None else seconds + 1.0)
-        except BaseException:
-            if not future.done():
-                self._abort.set()
-                wait([future])
-                self._abort.clear()
-            raise
+        """Runs `work` on the worker; ^C here stops it there, then goes on up.
+
+        Work ends by its own deadline; a decode that outlasts that is stopped too, and the work
+        hears of it as TimedOut.
+        """
+        with self._turn:  # one caller at a time, so that a stop never hits another's work
+            self._abort.clear()
+            future: Future[T] = self._worker.submit(work)
+            try:
+                return future.result(None if seconds is None else seconds + GRACE)
+            except TimeoutError:
+                self._stop(future, TimedOut(f"not finished after {seconds:.0f} s"))
+                return future.result()
+            except BaseException:
+                self._stop(future, Cancelled("stopped"))
+                raise
+
+    def _stop(self, future: Future[Any], reason: EngineError) -> None:
+        if not future.cancel() and not future.done():
+            self._abort.set(reason)
+            wait([future])
+            self._abort.clear()
 
     def _free(self) -> None:
         self._batch.free()
@@ -108,6 +124,7 @@ class LlamaEngine:
             lib.llama_free(self._context)
             self._context = None
         lib.llama_model_free(self._model)
+        self._model = None
 
     def _ready(self, sequences: int, cells: int) -> None:
         """A clean context with at least this room; a much larger one is not kept."""
@@ -151,13 +168,10 @@ class LlamaEngine:
                     self._open(place, ask, draws)
                 except Exception as error:
                     failed[place] = error
-            if draws:
-                self._ready(len(draws), max(len(d.tokens) + d.sampling.max_tokens for d in draws))
-                self._draw(draws, began + seconds if seconds else float("inf"))
-        except Cancelled:
-            raise
-        except Exception as error:  # the whole batch is lost, so each of its asks has failed
-            failed |= {draw.ask: error for draw in draws}
+            deadline = began + seconds if seconds else float("inf")
+            self._carry_out(
+                draws, lambda d: len(d.tokens) + d.sampling.max_tokens, lambda wave: self._draw(wave, deadline)
+            )
         finally:
             for draw in draws:
                 lib.llama_sampler_free(draw.sampler)
@@ -176,7 +190,7 @@ class LlamaEngine:
             draws.append(
                 Draw(
                     tokens=tokens,
-                    sequence=len(draws),
+                    sequence=len(draws) % WIDTH,
                     want=len(tokens) - 1,
                     ask=place,
                     sampling=ask.sampling,
@@ -188,15 +202,12 @@ class LlamaEngine:
                 )
             )
 
-    def _draw(self, draws: list[Draw], deadline: float) -> None:
+    def _draw(self, draws: Sequence[Draw], deadline: float) -> None:
         began = time.monotonic()
         self._prefill(draws, self._take, deadline)
-        while live := [draw for draw in draws if not draw.ended]:
+        while live := [draw for draw in draws if not draw.ended and not draw.error]:
             if time.monotonic() > deadline:
-                late = TimedOut(f"not finished after {time.monotonic() - began:.0f} s")
-                for draw in live:
-                    draw.error = late
-                return
+                raise TimedOut(f"not finished after {time.monotonic() - began:.0f} s")
             self._batch.clear()
             rows = [
                 (draw, self._batch.add(draw.last, len(draw.tokens) + draw.drawn - 1, draw.sequence, True))
@@ -209,7 +220,14 @@ class LlamaEngine:
         """Draws the next token of each row's sequence; a row is (draw, place in the batch)."""
         entropies, log_zs = self._measured(logits)
         for row, (draw, place) in enumerate(rows):
-            token = int(lib.llama_sampler_sample(draw.sampler, self._context, place))
+            if draw.sampling.grammar:
+                try:
+                    token = native.sample_within(draw.sampler, logits[row])
+                except EngineError as error:
+                    draw.error = error
+                    continue
+            else:
+                token = native.sample(draw.sampler, self._context, place)
             draw.take(
                 token,
                 float(entropies[row]),
@@ -223,10 +241,12 @@ class LlamaEngine:
         def run(ask: LogLik, sequence: int) -> Scoring:
             targets = native.tokenize(self._vocab, ask.text, special=False)
             tokens = self._fitting(ask.prompt, len(targets))
-            return Scoring(tokens + targets[:-1], sequence, want=len(tokens) - 1, targets=targets)
+            want = len(tokens) - 1 if targets else len(tokens)  # of an empty text nothing is wanted
+            return Scoring(tokens + targets[:-1], sequence, want, targets=targets)
 
         def reply(run: Scoring, share: float) -> LogProb:
-            return LogProb(run.total, len(run.targets), run.want + 1, share * len(run.tokens))
+            read = len(run.tokens) - max(len(run.targets) - 1, 0)
+            return LogProb(run.total, len(run.targets), read, share * len(run.tokens))
 
         return self._read(asks, seconds, run, self._score, reply)
 
@@ -239,7 +259,7 @@ class LlamaEngine:
     def _choose(self, asks: Sequence[Choose], seconds: float | None) -> list[Choice | Exception]:
         def run(ask: Choose, sequence: int) -> Choosing:
             tokens = self._fitting(ask.prompt, 1)
-            options = [native.tokenize(self._vocab, option, special=False)[0] for option in ask.options]
+            options = [self._single(option) for option in ask.options]
             return Choosing(tokens, sequence, want=len(tokens) - 1, options=options)
 
         def weigh(rows: Sequence[tuple[Choosing, int]], logits: NDArray[np.float32]) -> None:
@@ -267,20 +287,14 @@ class LlamaEngine:
         runs: list[R] = []
         for place, ask in enumerate(asks):
             try:
-                runs.append(run(ask, len(runs)))
+                runs.append(run(ask, len(runs) % WIDTH))
                 results[place] = runs[-1]
             except Exception as error:
                 results[place] = error
-        if runs:
-            try:
-                self._ready(len(runs), max(len(run.tokens) for run in runs))
-                self._prefill(runs, on_rows, began + seconds if seconds else float("inf"))
-            except Cancelled:
-                raise
-            except Exception as error:
-                return [r if isinstance(r, Exception) else error for r in results.values()]
+        deadline = began + seconds if seconds else float("inf")
+        self._carry_out(runs, lambda run: len(run.tokens), lambda wave: self._prefill(wave, on_rows, deadline))
         share = (time.monotonic() - began) / (sum(len(run.tokens) for run in runs) or 1)
-        return [r if isinstance(r, Exception) else reply(r, share) for r in results.values()]
+        return [r if isinstance(r, Exception) else r.error or reply(r, share) for r in results.values()]
 
     def _measured(self, logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         entropies, log_zs = measure(logits)
@@ -288,7 +302,29 @@ class LlamaEngine:
             raise NotFinite(f"model {self.name!r} gave logits that are not finite; pull it with --force")
         return entropies, log_zs
 
+    def _single(self, option: str) -> int:
+        tokens = native.tokenize(self._vocab, option, special=False)
+        if len(tokens) != 1:
+            raise EngineError(f"model {self.name!r}: option {option!r} is {len(tokens)} tokens, should be one")
+        return tokens[0]
+
     # --- prefill -------------------------------------------------------------
+
+    def _carry_out(
+        self, runs: Sequence[R], cells: Callable[[R], int], work: Callable[[Sequence[R]], None]
+    ) -> None:
+        """`work` over the runs, WIDTH at a time; those that it leaves unfinished get the error."""
+        for start in range(0, len(runs), WIDTH):
+            wave = runs[start : start + WIDTH]
+            try:
+                self._ready(len(wave), max(cells(run) for run in wave))
+                work(wave)
+            except Cancelled:
+                raise
+            except Exception as error:
+                for run in wave:
+                    if not run.finished:
+                        run.error = run.error or error
 
     def _fitting(self, prompt: Prompt, more: int) -> list[int]:
         """The prompt's tokens. Raises PromptTooLong where `more` tokens do not fit behind them."""

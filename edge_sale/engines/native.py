@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import ctypes
 import ctypes.util
+import os
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -18,7 +19,7 @@ import llama_cpp.llama_cpp as lib
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sale.errors import BadGrammar, Cancelled, EngineError, OutOfMemory
+from edge_sale.errors import BadGrammar, EngineError, OutOfMemory
 from edge_sale.types import Sampling
 
 
@@ -46,8 +47,11 @@ class Abort:
         self._flag = ctypes.create_string_buffer(2)
         libc = ctypes.CDLL(ctypes.util.find_library("msvcrt") if sys.platform == "win32" else None)
         self._callback = ctypes.cast(libc.strlen, lib.ggml_abort_callback)
+        self.reason = EngineError("stopped")
 
-    def set(self) -> None:
+    def set(self, reason: EngineError) -> None:
+        """Stops the running decode, which then raises `reason`."""
+        self.reason = reason
         self._flag[0] = b"x"
 
     def clear(self) -> None:
@@ -65,7 +69,7 @@ def load_model(path: str, gpu_layers: int) -> Any:
     start()
     params = lib.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
-    model = lib.llama_load_model_from_file(path.encode(), params)
+    model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise EngineError(f"llama.cpp cannot load {path}; pull the model again with --force")
     return model
@@ -122,10 +126,10 @@ class Batch:
         return at
 
     def decode(self, context: Any, abort: Abort) -> None:
-        """Runs the model over the batch. Raises Cancelled when `abort` stopped it."""
+        """Runs the model over the batch. Raises the reason of `abort` when that stopped it."""
         status = lib.llama_decode(context, self._batch)
         if abort:
-            raise Cancelled("stopped")
+            raise abort.reason
         if status == 1:
             raise OutOfMemory("the context has no room left for this batch")
         if status != 0:
@@ -204,8 +208,34 @@ def new_sampler(vocab: Any, vocabulary: int, sampling: Sampling, seed: int) -> A
     lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_top_p(sampling.top_p, 1))
     lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_min_p(sampling.min_p, 1))
     lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_temp(sampling.temperature))
-    lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_dist(seed & 0xFFFFFFFF))
+    # 0xFFFFFFFF itself would mean "draw a seed at random"
+    lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_dist(seed % 0xFFFFFFFF))
     return chain
+
+
+def sample(chain: Any, context: Any, place: int) -> int:
+    """The next token after the batch's token at `place`, accepted by the chain."""
+    return int(lib.llama_sampler_sample(chain, context, place))
+
+
+_CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])  # llama_token_data
+
+
+def sample_within(chain: Any, row: NDArray[np.float32]) -> int:
+    """The next token by a chain with a grammar, from one row of logits.
+
+    Raises BadGrammar where no token may follow: accepting any would end the process.
+    """
+    candidates = np.zeros(len(row), dtype=_CANDIDATE)
+    candidates["id"], candidates["logit"] = np.arange(len(row)), row
+    data = ctypes.cast(candidates.ctypes.data, lib.llama_token_data_p)
+    array = lib.llama_token_data_array(data, len(row), -1, False)
+    lib.llama_sampler_apply(chain, ctypes.byref(array))
+    if array.selected < 0 or not np.isfinite(array.data[array.selected].logit):
+        raise BadGrammar("the grammar allows no next token; every path through it should end")
+    token = int(array.data[array.selected].id)
+    lib.llama_sampler_accept(chain, token)
+    return token
 
 
 def common_prefix(sequences: Sequence[Sequence[int]]) -> int:
