@@ -147,7 +147,6 @@ def _agent(
         price=card.price,
         work=card.work,
         jury=card.jury,
-        about=card.about,
         samples=card.samples,
         temperature=card.temperature,
         plan_tokens=settings.plan_tokens,

@@ -139,7 +139,7 @@ class Task:
 
     id: str
     text: str
-    domain: str = ""
+    domain: str = "text"  # or "python": what kind of answer, and which prompts
     files: tuple[str, ...] = ()
     check: str | None = None
 

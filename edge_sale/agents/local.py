@@ -29,7 +29,6 @@ class LocalAgent:
     price: float
     work: str
     jury: str
-    about: str = ""
     samples: int = 1
     temperature: float = 0.0
     plan_tokens: int = 96
@@ -40,7 +39,7 @@ class LocalAgent:
     def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]:
         """A plan for the task, refined from `lessons` where there are any."""
         known = within(lessons, LESSON_CHARACTERS)
-        values = {"task": task.text, "about": self.about}
+        values = {"task": task.text, "domain": task.domain}
         prompt = render("refine", lessons=known, **values) if known else render("plan", **values)
         sampling = Sampling(
             max_tokens=self.plan_tokens,

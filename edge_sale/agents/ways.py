@@ -52,7 +52,9 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     notes: list[str] = []
     steps = plan.splitlines()[:STEPS]
     for step in steps:
-        prompt = render("step", task=task.text, plan=plan, notes="\n".join(notes), step=step)
+        prompt = render(
+            "step", domain=task.domain, task=task.text, plan=plan, notes="\n".join(notes), step=step
+        )
         sampling = Sampling(STEP_TOKENS, agent.temperature, seed=agent.seed_for("step"), stop=("\n\n", "```"))
         replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
         notes.append(" ".join(replies[0][0].text.split()))
@@ -109,8 +111,7 @@ def _draw(
 
 
 def _prompt(task: Task, plan: str, notes: str) -> Prompt:
-    name = "answer-python" if task.domain == "python" else "answer-text"
-    prompt = render(name, task=task.text, plan=plan, notes=notes)
+    prompt = render("answer", domain=task.domain, task=task.text, plan=plan, notes=notes)
     # the fence is opened for the model, so that the code begins at once
     return Prompt(prompt.messages, prompt.prefill + "\n") if prompt.prefill else prompt
 

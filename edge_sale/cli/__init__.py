@@ -1,16 +1,22 @@
 """The command line: one file a command, loaded when it is asked for, and one door for errors.
 
 Exit codes: 0 done, 1 the user's to mend (or the answer failed its check), 2 usage,
-3 our bug (a crash file is written), 130 stopped with ^C.
+3 our bug (a crash file is written), 130 stopped with ^C. With `--json` a failure is one
+JSON document too: {"error": …, "exit": …} on stdout, beside the line on stderr.
 """
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import sys
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -45,6 +51,15 @@ class Lazy(click.Group):
         command: click.Command = getattr(import_module(f"edge_sale.cli.{COMMANDS[name]}"), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
+            ctx.fail(f"no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="edge-sale")
@@ -64,27 +79,74 @@ def cli() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits with its code: the only place where errors become text."""
     args = list(sys.argv[1:] if argv is None else argv)
+    code, failure = 0, ""
     try:
-        code = cli.main(args, prog_name="edge-sale", standalone_mode=False)
+        _fill_streams()
+        done = cli.main(args, prog_name="edge-sale", standalone_mode=False)
+        code = done if isinstance(done, int) else 0
     except click.exceptions.Exit as end:
         code = end.exit_code
     except click.ClickException as error:
+        code, failure = 2 if isinstance(error, click.UsageError) else 1, error.format_message()
         error.show()
-        code = 2 if isinstance(error, click.UsageError) else 1
     except (click.Abort, KeyboardInterrupt):
-        click.echo("edge-sale: stopped; nothing of this run was recorded", err=True)
-        code = 130
+        sold = args[:1] in (["run"], ["bid"])
+        code, failure = 130, "stopped; nothing of this run was recorded" if sold else "stopped"
     except BrokenPipeError:  # the reader of our output has gone, as in `edge-sale history | head`
-        sys.stderr.close()
+        null = os.open(os.devnull, os.O_WRONLY)  # or Python complains of it once more at exit
+        os.dup2(null, 1)
+        os.dup2(null, 2)
         code = 1
     except EdgeSaleError as error:
-        click.echo(f"edge-sale: {error}", err=True)
-        code = 1
+        code, failure = 1, str(error)
+    except OSError as error:
+        if error.errno not in OF_THE_MACHINE:
+            code, failure = 3, _bug(error, args)
+        else:
+            where = f"{error.filename}: " if error.filename else ""
+            code, failure = 1, f"{where}{error.strerror}"
     except Exception as error:
-        click.echo(f"edge-sale: this is a bug of ours: {type(error).__name__}: {error}", err=True)
-        click.echo(f"edge-sale: the details are in {_crash_file(args)}; please report it", err=True)
-        code = 3
-    sys.exit(code if isinstance(code, int) else 0)
+        code, failure = 3, _bug(error, args)
+    if failure:
+        _tell(failure, code, as_json="--json" in args)
+    sys.exit(code)
+
+
+# a full disk, a folder that may not be written to and their like are not bugs of ours
+OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR}
+
+
+def _tell(failure: str, code: int, *, as_json: bool) -> None:
+    """The failure in one line on stderr (click has shown its own) and, for programs, as JSON on stdout."""
+    try:
+        if code != 2:
+            click.echo(f"edge-sale: {failure}", err=True)
+        if as_json:
+            click.echo(json.dumps({"error": failure, "exit": code}, ensure_ascii=False))
+    except OSError:
+        pass  # nobody is there to read it; the exit code still tells
+
+
+def _fill_streams() -> None:
+    """Refuses to work for a closed stdout; a closed stdin or stderr becomes the null device.
+
+    Otherwise the next file that is opened, such as the auction memory, would get the free
+    number and be written into by whatever prints.
+    """
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open as long as we run
+    if sys.stdout is None:
+        raise EdgeSaleError("stdout is closed, so the answer has nowhere to go")
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # not every locale has every sign
+
+
+def _bug(error: Exception, args: Sequence[str]) -> str:
+    """What to say of an error that nobody meant, with where its details are."""
+    what = f"this is a bug of ours: {type(error).__name__}: {error}"
+    return f"{what}; the details are in {_crash_file(args)}; please report it"
 
 
 def _crash_file(args: Sequence[str]) -> str:

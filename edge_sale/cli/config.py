@@ -12,9 +12,9 @@ from edge_sale.settings import load
 
 @click.command()
 @click.option("--example", is_flag=True, help="Print an example config.toml that explains every key.")
-@click.option("--json", "as_json", is_flag=True, help="The settings in force, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def config(example: bool, as_json: bool) -> None:
-    """Show where settings are read from and what they are.
+    """Show the settings in force and where they come from.
 
     \b
     edge-sale config --example > "$(edge-sale config --json | jq -r .config_file)"

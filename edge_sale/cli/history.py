@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 
 import click
 
+from edge_sale.errors import EdgeSaleError, UnknownName
 from edge_sale.settings import load
+
+NOTHING_YET = 'nothing recorded yet; try: edge-sale run "Write a haiku on rain."'
 
 
 @click.command()
 @click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
 def history(limit: int, as_json: bool) -> None:
-    """List recorded auctions, the newest first."""
+    """List recorded auctions, newest first.
+
+    \b
+    edge-sale history -n 5
+    edge-sale history --json | jq ".[0].winner"
+    """
     from edge_sale.memory.history import History
 
     rows = History.open(load().memory_file).list(limit, 0)
@@ -21,15 +31,17 @@ def history(limit: int, as_json: bool) -> None:
         click.echo(json.dumps([row.to_json() for row in rows], indent=2))
         return
     if not rows:
-        click.echo('nothing recorded yet; try: edge-sale run "Write a haiku on rain."', err=True)
+        click.echo(f"edge-sale: {NOTHING_YET}", err=True)
         return
     from edge_sale.cli.models import _print_table
 
+    # on a terminal a line each: the other columns take about 62
+    room = min(48, max(16, shutil.get_terminal_size().columns - 62)) if sys.stdout.isatty() else 48
     _print_table(
         ["id", "when", "task", "winner", "status", "tokens", "seconds"],
         [
-            [row.id, f"{row.at:%Y-%m-%d %H:%M}", _short(row.task), row.winner, row.status or "not executed",
-             f"{row.tokens}", f"{row.seconds:.1f}"]
+            [row.id, f"{row.at:%Y-%m-%d %H:%M}", _short(row.task, room), row.winner,
+             row.status or "bid only", f"{row.tokens}", f"{row.seconds:.1f}"]
             for row in rows
         ],
     )  # fmt: skip
@@ -39,10 +51,22 @@ def history(limit: int, as_json: bool) -> None:
 @click.argument("auction", default="last")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def show(auction: str, as_json: bool) -> None:
-    """Explain one auction bid by bid; AUCTION is an id, its beginning, or 'last'."""
+    """Explain an auction bid by bid: why its winner won.
+
+    AUCTION is an id from the history, the beginning of one, or 'last'.
+
+    \b
+    edge-sale show
+    edge-sale show 3f
+    """
     from edge_sale.memory.history import History
 
-    found = History.open(load().memory_file).get(auction)
+    try:
+        found = History.open(load().memory_file).get(auction)
+    except UnknownName as error:
+        if error.known:
+            raise
+        raise EdgeSaleError(NOTHING_YET) from error
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
         return
@@ -51,6 +75,6 @@ def show(auction: str, as_json: bool) -> None:
     explain(found)
 
 
-def _short(text: str, length: int = 48) -> str:
+def _short(text: str, length: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= length else line[: length - 1] + "…"

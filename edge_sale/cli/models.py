@@ -13,7 +13,12 @@ from edge_sale.settings import load
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
 def models(as_json: bool) -> None:
-    """List the models that have a card, and which are on this machine."""
+    """List models that have a card, and which are here.
+
+    \b
+    edge-sale models
+    edge-sale models --json | jq ".[] | select(.pulled) | .name"
+    """
     from edge_sale.catalog import cards, store
 
     settings = load()
@@ -35,11 +40,13 @@ def models(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
+    from edge_sale.cli.tables import price_of
+
     _print_table(
         ["model", "what", "size", "context", "$/Mt", "licence", "here"],
         [
             [row["name"], row["title"], f"{row['parameters'] / 1e6:.0f}M", str(row["context"]),
-             f"{row['price']:.2f}", row["licence"], "yes" if row["pulled"] else f"edge-sale pull {row['name']}"]
+             price_of(row["price"]), row["licence"], "yes" if row["pulled"] else f"edge-sale pull {row['name']}"]
             for row in rows
         ],
     )  # fmt: skip
@@ -48,7 +55,12 @@ def models(as_json: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
 def pools(as_json: bool) -> None:
-    """List the pools, their agents and prices."""
+    """List pools, agents and prices; * is in use.
+
+    \b
+    edge-sale pools
+    edge-sale run "Write a haiku on rain." --pool starter
+    """
     from dataclasses import asdict, replace
 
     from edge_sale.catalog import cards
@@ -61,11 +73,13 @@ def pools(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(pool) for pool in found], indent=2))
         return
+    from edge_sale.cli.tables import price_of
+
     _print_table(
         ["pool", "agent", "model", "works by", "$/Mt", "judges by", "about"],
         [
             [pool.name + (" *" if pool.name == settings.pool else ""), agent.name, agent.model, agent.work,
-             f"{agent.price:.2f}", agent.jury, agent.about]
+             price_of(agent.price), agent.jury, agent.about]
             for pool in found
             for agent in pool.agents
         ],
@@ -76,12 +90,13 @@ def _print_table(head: list[str], rows: list[list[Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from edge_sale.cli.screen import console_width
+    from edge_sale.cli.tables import console_width, plain
+    from edge_sale.settings import colour_wanted
 
-    console = Console(width=console_width())
+    console = Console(width=console_width(), no_color=not colour_wanted())
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in head:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*map(str, row))
+        table.add_row(*(plain(str(cell)) for cell in row))
     console.print(table)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from edge_sale.errors import TaskError
+from edge_sale.errors import EdgeSaleError, TaskError
 from edge_sale.settings import Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,15 +18,24 @@ F = TypeVar("F", bound=Callable[..., Any])
 LARGEST_TASK = 4 * 2**20  # bytes; no context takes more, and a wrong file should not fill memory
 
 
+def _one(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> str | None:
+    if len(words) > 1:
+        example = f'edge-sale {ctx.info_name} "{" ".join(words)}"'
+        raise click.UsageError(f"the task is one argument, so put it in quotes: {example}", ctx)
+    return words[0] if words else None
+
+
 def task_options(command: F) -> F:
     """What `run` and `bid` have in common."""
     for option in reversed((
-        click.argument("task", required=False),
-        click.option("-f", "--file", type=click.Path(path_type=Path), help="Read the task from FILE."),
-        click.option("-p", "--pool", help="Agents to invite (see: edge-sale pools).", shell_complete=_pools),
-        click.option("-a", "--agent", "agents", multiple=True, help="Only this agent may bid; repeatable.",
-                     shell_complete=_agents),
-        click.option("--seed", type=click.IntRange(min=0), help="Repeat a run: same seed, same draws."),
+        click.argument("task", nargs=-1, metavar="[TASK]", callback=_one),
+        click.option("-f", "--file", type=click.Path(path_type=Path), metavar="FILE",
+                     help="Read the task from FILE; - is standard input."),
+        click.option("-p", "--pool", metavar="NAME", help="Agents to invite (see: edge-sale pools).",
+                     shell_complete=_pools),
+        click.option("-a", "--agent", "agents", multiple=True, metavar="NAME",
+                     help="Only this agent may bid; repeatable.", shell_complete=_agents),
+        click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat a run: same seed, same draws."),
         click.option("--domain", type=click.Choice(["python", "text"]),
                      help="What kind of answer; told from the task's words unless given."),
         click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record this one."),
@@ -64,16 +73,20 @@ def task_text(task: str | None, file: Path | None) -> str:
     """The task's words from the argument, a file or a pipe. Raises TaskError."""
     if task is not None and file is not None:
         raise click.UsageError("give the task either as an argument or with --file, not both")
-    if file is not None:
+    if file is not None and str(file) != "-":
         try:
             data = _bounded(file.open("rb"), str(file))
         except OSError as error:
             raise TaskError(f"{file}: cannot be read: {error.strerror}") from error
         return _decoded(data, str(file))
     if task is None or task == "-":
-        if sys.stdin is None or sys.stdin.isatty():
+        if task is None and file is None and sys.stdin.isatty():
             raise click.UsageError('no task; say what you want done: edge-sale run "Write a haiku on rain."')
         return _decoded(_bounded(sys.stdin.buffer, "standard input"), "standard input")
+    try:
+        task.encode("utf-8")
+    except UnicodeEncodeError as error:  # bytes that the shell passed on as they were
+        raise TaskError("the task is not UTF-8 text; give it in a file with --file") from error
     return task
 
 
@@ -87,7 +100,7 @@ def _bounded(stream: Any, name: str) -> bytes:
 
 def _decoded(data: bytes, name: str) -> str:
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TaskError(f"{name}: is not UTF-8 text (byte {error.start})") from error
 
@@ -95,8 +108,11 @@ def _decoded(data: bytes, name: str) -> str:
 def _pools(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from edge_sale.catalog.cards import load as load_cards
 
-    settings = load()
-    names = {*load_cards(settings.cards_dir).pools, *settings.pools}
+    try:
+        settings = load()
+        names = {*load_cards(settings.cards_dir).pools, *settings.pools}
+    except EdgeSaleError:  # a message now would land in the middle of the line being typed
+        return []
     return sorted(name for name in names if name.startswith(incomplete))
 
 
@@ -104,6 +120,9 @@ def _agents(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     from edge_sale.catalog.cards import load as load_cards
     from edge_sale.catalog.pools import agents
 
-    settings = load()
-    names = agents(load_cards(settings.cards_dir), settings)
+    try:
+        settings = load()
+        names = agents(load_cards(settings.cards_dir), settings)
+    except EdgeSaleError:
+        return []
     return sorted(name for name in names if name.startswith(incomplete))

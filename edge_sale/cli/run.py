@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_sale.cli.options import settings_with, task_options, task_text
+from edge_sale.errors import MemoryFault
 
 if TYPE_CHECKING:
     from edge_sale.assemble import Plan
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @task_options
-@click.option("--check", help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'.")
+@click.option("--check", metavar="PYTHON",
+              help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'.")
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where a check runs.")
 def run(**options: Any) -> None:
-    """Hold an auction for TASK and have the winner do it.
+    """Hold an auction for TASK; the winner does it.
 
     TASK is an argument, a file (-f) or a pipe. The answer goes to stdout, everything else to stderr.
 
@@ -34,7 +36,7 @@ def run(**options: Any) -> None:
 @click.command()
 @task_options
 def bid(**options: Any) -> None:
-    """Hold the auction for TASK without executing it.
+    """Hold the auction for TASK and stop there.
 
     \b
     edge-sale bid "Explain recursion to a child."
@@ -51,18 +53,26 @@ def _sell(
     settings = settings_with(**changes)
 
     from edge_sale import assemble
+    from edge_sale.agents.answers import syntax_fault
     from edge_sale.cli.screen import listeners
 
+    if check is not None:
+        if fault := syntax_fault(check):
+            raise click.UsageError(f"--check is not Python ({fault}), so no answer could pass it")
+        domain = domain or "python"
     wanted = assemble.new_task(task_text(task, file), domain=domain or "", check=check)
     if check is not None:
-        from edge_sale.sandbox.python import level
+        from edge_sale.sandbox.python import run_python
 
-        level(settings.sandbox)  # no sandbox: say so before the auction, not after it
+        run_python("", mode=settings.sandbox)  # no sandbox: raises before the auction, not after it
     parts = assemble.plan(settings, agents)
     _offer(parts, ask=not as_json)
     with listeners(as_json=as_json, quiet=quiet, verbose=verbose, trace=trace) as hear:
         hear.loading(parts.pool.title)
-        sale = assemble.market(parts).solve(wanted, hear, execute=execute)
+        try:
+            sale = assemble.market(parts).solve(wanted, hear, execute=execute)
+        except MemoryFault as fault:
+            raise MemoryFault(f"{fault}; to do without the memory: --no-memory") from fault
         hear.end(sale)
     if sale.outcome and sale.outcome.status == "failed":
         raise click.exceptions.Exit(1)

@@ -6,11 +6,10 @@ The answer goes to stdout; the live table, notes and costs go to stderr.
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -22,14 +21,6 @@ from edge_sale.errors import EdgeSaleError
 from edge_sale.market import Sale
 from edge_sale.memory.history import Auction
 from edge_sale.settings import colour_wanted
-from edge_sale.types import Scored
-
-STAGES = {
-    "bid": "writing plans",
-    "judge": "judging plans",
-    "refine": "refining plans from memory",
-    "work": "working",
-}
 
 
 class Screen(Protocol):
@@ -54,6 +45,8 @@ def listeners(*, as_json: bool, quiet: bool, verbose: bool, trace: Path | None) 
         elif quiet:
             screens.append(Quiet())
         else:
+            from edge_sale.cli.live import Live
+
             live = Live(table=not verbose)
             stack.callback(live.stop)
             screens.append(live)
@@ -97,14 +90,19 @@ class Quiet:
 class Json:
     """One JSON document on stdout at the end, and nothing before it."""
 
+    def __init__(self) -> None:
+        self._notes: list[str] = []
+
     def __call__(self, event: ev.Event) -> None:
-        pass
+        if isinstance(event, ev.Noted):
+            self._notes.append(event.text)
 
     def loading(self, what: str) -> None:
         pass
 
     def end(self, sale: Sale) -> None:
-        click.echo(json.dumps(as_document(sale), indent=2, ensure_ascii=False))
+        document = {**as_document(sale), "notes": self._notes}
+        click.echo(json.dumps(document, indent=2))
 
 
 class Verbose:
@@ -150,104 +148,11 @@ class TraceFile:
         pass
 
 
-@dataclass
-class Live:
-    """A table that fills as bids and scores come in, then the answer as it is written."""
-
-    table: bool = True
-    rows: list[Any] = field(default_factory=list)
-    sat_out: dict[str, str] = field(default_factory=dict)
-    leader: Scored | None = None
-    winner: Scored | None = None
-    wrote: bool = False
-
-    def __post_init__(self) -> None:
-        self._console = stderr_console()
-        self._live: Any = None
-        self._status = ""
-
-    def loading(self, what: str) -> None:
-        if self._console.is_terminal:
-            from rich.live import Live as RichLive
-
-            self._status = "loading models"
-            self._live = RichLive(
-                get_renderable=self._view, console=self._console, refresh_per_second=8, transient=True
-            )
-            self._live.start()
-
-    def __call__(self, event: ev.Event) -> None:
-        match event:
-            case ev.Began(stage, who):
-                self._status = f"{STAGES.get(stage, stage)}: {', '.join(who)}"
-                if stage == "work" and self._console.is_terminal:
-                    self._console.print(f"[dim]{self._status}[/dim]")
-            case ev.Placed(bid):
-                self.rows.append(bid)
-            case ev.SatOut(agent, reason):
-                self.sat_out[agent] = reason
-            case ev.Judged(scored):
-                mine = (scored.bid.agent, scored.bid.phase)
-                places = [i for i, row in enumerate(self.rows) if _key(row) == mine]
-                self.rows[places[0]] = scored
-            case ev.Led(scored):
-                self.leader = scored
-            case ev.Recalled(agent, lessons) if lessons:
-                n = len(lessons)
-                self._status = f"{agent} recalls {n} lesson{'s' * (n != 1)}"
-            case ev.Won(award, reason):
-                self.winner = award.winner
-                self.stop()
-                if self.table:
-                    self._console.print(self._table())
-                for agent, lessons in award.lessons.items():
-                    if lessons:
-                        self._console.print(f"{agent} had {len(lessons)} lessons from memory", style="dim")
-                self._console.print(f"{reason}", style="bold", highlight=False)
-            case ev.Wrote(_, text):
-                self.wrote = True
-                sys.stdout.write(text)
-                sys.stdout.flush()
-            case ev.Finished():
-                if self.wrote:
-                    sys.stdout.write("\n")
-                    sys.stdout.flush()
-            case _:
-                pass
-
-    def end(self, sale: Sale) -> None:
-        self.stop()
-        if sale.outcome:
-            for note in sale.outcome.notes:
-                self._console.print(f"note: {note}", style="yellow", highlight=False, markup=False)
-        from edge_sale.cli.tables import cost_line
-
-        line = cost_line(sale.ledger.auction, sale.ledger.work if sale.outcome else None)
-        self._console.print(line, style="dim", highlight=False)
-
-    def stop(self) -> None:
-        """Ends the live table, so that the terminal is plain again."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-    def _view(self) -> Any:
-        from rich.console import Group
-        from rich.spinner import Spinner
-
-        return Group(self._table(), Spinner("dots", self._status))
-
-    def _table(self) -> Any:
-        from edge_sale.cli.tables import auction_table
-
-        return auction_table(self.rows, winner=self.winner, leader=self.leader, sat_out=self.sat_out)
-
-
 def explain(auction: Auction) -> None:
     """Prints a recorded auction bid by bid."""
     from rich.console import Console
 
-    from edge_sale.cli.tables import award_view, cost_line
+    from edge_sale.cli.tables import award_view, console_width, cost_line
     from edge_sale.ledger import Ledger
 
     console = Console(width=console_width(), no_color=not colour_wanted())
@@ -255,7 +160,8 @@ def explain(auction: Auction) -> None:
     console.print(f"{auction.id}  {auction.at:%Y-%m-%d %H:%M}", style="dim", highlight=False)
     console.print(award_view(auction.award, auction.outcome, reason(auction.award), auction.run))
     console.print()
-    console.print(cost_line(ledger.auction, ledger.work if auction.outcome else None), style="dim")
+    line = cost_line(ledger.auction, ledger.work if auction.outcome else None)
+    console.print(line, style="dim", highlight=False)
 
 
 def as_document(sale: Sale) -> dict[str, Any]:
@@ -270,7 +176,7 @@ def as_document(sale: Sale) -> dict[str, Any]:
         "answer": outcome.answer if outcome else None,
         "status": outcome.status if outcome else None,
         "verified": outcome.verified if outcome else None,
-        "notes": list(outcome.notes) if outcome else [],
+        "notes": list(outcome.notes) if outcome else [],  # of the answer; a run may have more
         "recorded": sale.recorded,
         "bids": [
             {**bid, "won": scored == award.winner}
@@ -281,23 +187,6 @@ def as_document(sale: Sale) -> dict[str, Any]:
         "cost": {"auction": _sum(ledger.auction), "work": _sum(ledger.work)},
         "run": dict(sale.run),
     }
-
-
-def stderr_console() -> Any:
-    """A console on stderr, wide enough for a table where there is no terminal to measure."""
-    from rich.console import Console
-
-    return Console(stderr=True, width=console_width(sys.stderr), no_color=not colour_wanted())
-
-
-def console_width(stream: Any = None) -> int | None:
-    """None on a terminal (it is asked), a generous width where output goes to a file or pipe."""
-    return None if (stream or sys.stdout).isatty() else 140
-
-
-def _key(row: Any) -> tuple[str, str]:
-    bid = row.bid if isinstance(row, Scored) else row
-    return (bid.agent, bid.phase)
 
 
 def _sum(total: Any) -> dict[str, float]:

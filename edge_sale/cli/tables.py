@@ -2,54 +2,88 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TextIO
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from edge_sale.ledger import Sum
+from edge_sale.settings import colour_wanted
 from edge_sale.types import Award, Bid, Lesson, Outcome, Scored
 
 Row = Bid | Scored
 
 
-def auction_table(
-    rows: Sequence[Row],
-    *,
-    winner: Scored | None = None,
-    leader: Scored | None = None,
-    sat_out: Mapping[str, str] | None = None,
-) -> Table:
-    """Every bid with its price, plan tokens, entropy, scores by juror, C, V and C - V."""
-    bids = [row.bid if isinstance(row, Scored) else row for row in rows]
-    jurors = list(dict.fromkeys(juror for bid in bids for juror in bid.scores))
-    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    table.add_column("agent", no_wrap=True)
-    for name in ("$/Mt", "tokens", "entropy"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for juror in jurors:
-        table.add_column(f"by {juror}", justify="right", no_wrap=True)
-    for name in ("C", "V", "C−V"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("")
-    for row, bid in zip(rows, bids, strict=True):
-        scored = row if isinstance(row, Scored) else None
-        won = winner is not None and scored == winner
-        led = leader is not None and scored == leader and winner is None
-        table.add_row(
-            bid.agent + (" (refined)" if bid.phase == "refined" else ""),
-            f"{bid.price:.2f}",
-            str(bid.strategy.tokens),
-            f"{bid.strategy.entropy:.2f}",
-            *(f"{bid.scores[juror]:.1f}" if juror in bid.scores else "–" for juror in jurors),
-            *((f"{scored.cost:.3f}", f"{scored.value:.3f}", f"{scored.asking:.3f}") if scored else ("", "", "")),
-            "winner" if won else "leads" if led else "",
-            style="bold green" if won else None,
-        )
-    for agent, reason in (sat_out or {}).items():
-        table.add_row(agent, "", "", "", *([""] * len(jurors)), "", "", "", f"sat out: {reason}", style="dim")
-    return table
+@dataclass(frozen=True, slots=True)
+class AuctionTable:
+    """Every bid with its price, plan tokens, entropy, scores by juror, C, V and C - V.
+
+    Where the console is too narrow for a column a juror, their scores share one.
+    """
+
+    rows: Sequence[Row]
+    winner: Scored | None = None
+    leader: Scored | None = None
+    sat_out: Mapping[str, str] = field(default_factory=dict)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        bids = [row.bid if isinstance(row, Scored) else row for row in self.rows]
+        jurors = list(dict.fromkeys(juror for bid in bids for juror in bid.scores))
+        wide = self._table(bids, jurors, [f"by {juror}" for juror in jurors], gap=2)
+        if wide.__rich_measure__(console, options).maximum <= options.max_width:
+            yield wide
+        else:
+            yield self._table(bids, jurors, ["scores"] if jurors else [], gap=1)
+            if jurors:
+                yield Text(f"scores by {', '.join(jurors)}", style="dim")
+        for agent, reason in self.sat_out.items():
+            yield plain(f"{agent} sat out: {reason}", style="dim")
+
+    def _table(self, bids: Sequence[Bid], jurors: Sequence[str], heads: Sequence[str], gap: int) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, gap, 0, 0))
+        table.add_column("agent", overflow="fold")
+        for name in ("$/Mt", "tokens", "entropy", *heads, "C", "V", "C−V"):
+            table.add_column(name, justify="right", overflow="fold")
+        table.add_column("", overflow="fold")
+        for row, bid in zip(self.rows, bids, strict=True):
+            scored = row if isinstance(row, Scored) else None
+            won = self.winner is not None and scored == self.winner
+            led = self.leader is not None and scored == self.leader and self.winner is None
+            scores = [f"{bid.scores[juror]:.1f}" if juror in bid.scores else "–" for juror in jurors]
+            cells = [
+                bid.agent + (" (refined)" if bid.phase == "refined" else ""),
+                price_of(bid.price),
+                str(bid.strategy.tokens),
+                f"{bid.strategy.entropy:.2f}",
+                *(scores if len(heads) == len(jurors) else [" ".join(scores)]),
+                *((f"{scored.cost:.3f}", f"{scored.value:.3f}", f"{scored.asking:.3f}") if scored else [""] * 3),
+                "winner" if won else "leads" if led else "",
+            ]
+            table.add_row(*map(plain, cells), style="bold green" if won else None)
+        return table
+
+
+# everything that a terminal would obey instead of showing it, but for new lines and tabs
+_CONTROLS = {n: "\N{REPLACEMENT CHARACTER}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal obeys: tasks, plans and answers come from elsewhere."""
+    return text.translate(_CONTROLS)
+
+
+def plain(text: str, style: str = "") -> Text:
+    """`text` to be shown as it is: neither markup nor control characters mean anything."""
+    return Text(printable(text), style=style)
+
+
+def price_of(price: float) -> str:
+    """US dollars per million tokens; two places, or more where there are more."""
+    return f"{price:.2f}" if round(price, 2) == price else f"{price:g}"
 
 
 def award_view(
@@ -57,23 +91,23 @@ def award_view(
 ) -> RenderableType:
     """One auction explained bid by bid: the table, every plan, the lessons used, the outcome."""
     parts: list[RenderableType] = [
-        Text(award.task.text, style="bold"),
-        Text("  ".join(f"{key} {value}" for key, value in run.items() if isinstance(value, str | int)), style="dim"),
+        plain(award.task.text, style="bold"),
+        plain("  ".join(f"{key} {value}" for key, value in run.items() if isinstance(value, str | int)), "dim"),
         Text(),
-        auction_table(award.ranked, winner=award.winner, sat_out=award.sat_out),
+        AuctionTable(award.ranked, winner=award.winner, sat_out=award.sat_out),
         Text(),
-        Text(f"Why: {reason}."),
+        plain(f"Why: {reason}."),
     ]
     for scored in award.ranked:
         bid = scored.bid
         mark = " – winner" if scored == award.winner else ""
-        parts += [Text(), Text(f"{bid.agent}, {bid.phase} bid{mark}", style="bold"), Text(bid.strategy.text)]
+        parts += [Text(), plain(f"{bid.agent}, {bid.phase} bid{mark}", style="bold"), plain(bid.strategy.text)]
     for agent, lessons in award.lessons.items():
         if lessons:
             parts += [Text(), Text(f"Lessons {agent} had", style="bold"), *map(lesson_line, lessons)]
     if outcome:
-        parts += [Text(), Text(f"Outcome: {outcome.status}", style="bold"), Text(outcome.answer)]
-        parts += [Text(f"note: {note}", style="yellow") for note in outcome.notes]
+        parts += [Text(), Text(f"Outcome: {outcome.status}", style="bold"), plain(outcome.answer)]
+        parts += [plain(f"note: {note}", style="yellow") for note in outcome.notes]
     return Group(*parts)
 
 
@@ -81,16 +115,25 @@ def lesson_line(lesson: Lesson) -> Text:
     """A lesson in one line."""
     task = " ".join(lesson.task.split())
     short = task if len(task) <= 60 else task[:59] + "…"
-    return Text(f"  {lesson.similarity:.2f}  {short}  ({lesson.winner} over {lesson.loser}, {lesson.auction})")
+    return plain(f"  {lesson.similarity:.2f}  {short}  ({lesson.winner} over {lesson.loser}, {lesson.auction})")
 
 
 def cost_line(auction: Sum, work: Sum | None) -> str:
     """What was spent, in a line; the work is left out where there was none."""
-    line = f"auction {auction.tokens} tokens, {auction.seconds:.1f} s"
     if work is None:
-        return f"{line}, ${auction.dollars:.6f}"
+        return f"auction {auction.tokens} tokens, {auction.seconds:.1f} s · ${auction.dollars:.6f}"
     share = auction.tokens / ((auction.tokens + work.tokens) or 1)
     return (
-        f"{line} · work {work.tokens} tokens, {work.seconds:.1f} s · "
-        f"${auction.dollars + work.dollars:.6f} · auction {share:.0%} of tokens"
+        f"auction {auction.tokens} tokens ({share:.0%}), {auction.seconds:.1f} s · "
+        f"work {work.tokens} tokens, {work.seconds:.1f} s · ${auction.dollars + work.dollars:.6f}"
     )
+
+
+def stderr_console() -> Console:
+    """A console on stderr, wide enough for a table where there is no terminal to measure."""
+    return Console(stderr=True, width=console_width(sys.stderr), no_color=not colour_wanted())
+
+
+def console_width(stream: TextIO | None = None) -> int | None:
+    """None on a terminal (it is asked), a generous width where output goes to a file or pipe."""
+    return None if (stream or sys.stdout).isatty() else 140

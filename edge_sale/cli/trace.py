@@ -14,17 +14,15 @@ from edge_sale.errors import EdgeSaleError
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def trace(file: Path) -> None:
-    """Replay the auction in FILE, which `--trace FILE` wrote.
+    """Replay the auction that --trace wrote to FILE.
 
     \b
     edge-sale run "Write a haiku on rain." --trace rain.jsonl
     edge-sale trace rain.jsonl
     """
     from rich.console import Console
-    from rich.text import Text
 
-    from edge_sale.cli.screen import console_width
-    from edge_sale.cli.tables import auction_table, cost_line
+    from edge_sale.cli.tables import AuctionTable, console_width, cost_line, plain, price_of
     from edge_sale.ledger import Ledger
     from edge_sale.settings import colour_wanted
     from edge_sale.types import Entry, Scored
@@ -35,22 +33,22 @@ def trace(file: Path) -> None:
     finished = False
 
     def line(event: dict[str, Any], text: str) -> None:
-        console.print(Text(f"{event['t']:7.2f} s  {text}"), soft_wrap=True)
+        console.print(plain(f"{event['t']:7.2f} s  {text}"), soft_wrap=True)
 
     def table(winner: Scored | None = None, leader: Scored | None = None) -> None:
-        console.print(auction_table(rows, winner=winner, leader=leader))
+        console.print(AuctionTable(rows, winner=winner, leader=leader))
 
     for event in read(file):
         match event["event"]:
             case "opened":
-                names = ", ".join(f"{name} at ${price:.2f}/Mt" for name, price in event["agents"].items())
+                names = ", ".join(f"{name} at ${price_of(price)}/Mt" for name, price in event["agents"].items())
                 line(event, f"task: {event['task']['text']}")
                 line(event, f"invited: {names}")
                 line(event, "  ".join(f"{k} {v}" for k, v in event["run"].items() if not isinstance(v, dict)))
             case "placed":
                 bid = event["bid"]
                 line(event, f"{bid['agent']} bids ({bid['phase']}, {bid['strategy']['tokens']} tokens):")
-                console.print(Text(bid["strategy"]["text"]))
+                console.print(plain(bid["strategy"]["text"]))
             case "satout":
                 line(event, f"{event['agent']} sat out ({event['purpose']}): {event['reason']}")
             case "judged":
@@ -74,7 +72,7 @@ def trace(file: Path) -> None:
             case "finished":
                 finished = True
                 line(event, f"{event['outcome']['agent']}: {event['outcome']['status']}")
-                console.print(Text(event["outcome"]["answer"]))
+                console.print(plain(event["outcome"]["answer"]))
             case "recorded":
                 line(event, f"recorded as {event['auction']}")
             case _:
@@ -86,8 +84,10 @@ def read(file: Path) -> list[dict[str, Any]]:
     """The events in a trace. Raises EdgeSaleError naming the line that is not one."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EdgeSaleError(f"{file}: cannot be read as a trace: {error}") from error
+    except OSError as error:
+        raise EdgeSaleError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise EdgeSaleError(f"{file}: is not a trace, which is UTF-8 text (byte {error.start})") from error
     events = []
     for number, text in enumerate(lines, start=1):
         try:

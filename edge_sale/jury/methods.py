@@ -33,8 +33,9 @@ def likert(task: Task, plans: Sequence[str]) -> Job[list[float]]:
 
 def recoverability(task: Task, plans: Sequence[str]) -> Job[list[float]]:
     """What each plan tells of its task, 0..5; a plan that tells nothing scores 0."""
-    unseen = LogLik(render("recover-nothing"), task.text)
-    seen = [LogLik(render("recover", plan=plan), task.text) for plan in plans]
+    words = f" {task.text}"  # behind "Task:", as the model would write it
+    unseen = LogLik(render("recover-nothing"), words)
+    seen = [LogLik(render("recover", plan=plan), words) for plan in plans]
     replies: list[LogProb] = yield [unseen, *seen]
     prior, *given = (reply.mean for reply in replies)
     return [squeeze(mean - prior) for mean in given]

@@ -1,7 +1,9 @@
 """Prompts are text files beside this one; `render` makes a chat of one.
 
 A file is a chat: a line `--- system`, `--- user` or `--- assistant` begins a
-turn; a closing assistant's turn is the prefill that the answer continues.
+turn; a closing assistant's turn is the prefill that the answer continues. What
+all prompts of a domain begin with is in `domains/`: the same tokens at the front
+can share one prefill.
 A name that the file uses and the caller forgot is an error, never an empty string.
 """
 
@@ -21,7 +23,7 @@ _MARK = "\ue002"  # private use; taken out of every value, so that no text can b
 
 def render(name: str, **values: Any) -> Prompt:
     """The prompt file `name`.txt with `values` in their places."""
-    parts = _template(name).render(**values).split(_MARK)[1:]
+    parts = _environment().get_template(name).render(**values).split(_MARK)[1:]
     turns = [
         Message(cast(Literal["system", "user", "assistant"], role), content.strip("\n"))
         for role, content in zip(parts[::2], parts[1::2], strict=True)
@@ -33,32 +35,41 @@ def render(name: str, **values: Any) -> Prompt:
 
 def names() -> list[str]:
     """Every prompt there is."""
-    files = resources.files(__package__).iterdir()
-    return sorted(file.name.removesuffix(".txt") for file in files if file.name.endswith(".txt"))
+    return [name for name in _files() if "/" not in name]
 
 
 @cache
 def fingerprint() -> str:
     """Changes with any word of any prompt: kept with traces, memory and bench lines."""
     digest = hashlib.sha256()
-    for name in names():
+    for name in _files():
         digest.update(f"{name}\0{_source(name)}\0".encode())
     return digest.hexdigest()[:12]
+
+
+def _files() -> list[str]:
+    root = resources.files(__package__)
+    found = [(folder, file.name) for folder in ("", "domains/") for file in (root / folder).iterdir()]
+    return sorted(folder + name.removesuffix(".txt") for folder, name in found if name.endswith(".txt"))
 
 
 def _source(name: str) -> str:
     return (resources.files(__package__) / f"{name}.txt").read_text(encoding="utf-8")
 
 
+def _marked(name: str) -> str:
+    return _TURN.sub(rf"{_MARK}\1{_MARK}", _source(name))
+
+
 @cache
-def _template(name: str) -> Any:
-    from jinja2 import StrictUndefined
+def _environment() -> Any:
+    from jinja2 import FunctionLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(
+    return ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(_marked),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=lambda value: str(value).replace(_MARK, ""),
     )
-    return environment.from_string(_TURN.sub(rf"{_MARK}\1{_MARK}", _source(name)))

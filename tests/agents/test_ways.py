@@ -52,17 +52,18 @@ def test_quick_answers_once_and_streams() -> None:
 def test_work_follows_the_plan_that_was_bid() -> None:
     """The plan is in the prompt of the work: the winner does not plan again."""
     asks, _, _ = work(AGENT, CODE, [drawn(GOOD)])
-    assert "1. First.\n2. Second." in asks[0].prompt.messages[-1].content
+    turns = [message.content for message in asks[0].prompt.messages]
+    assert turns[-2:] == ["1. First.\n2. Second.", CODE.text]
 
 
 def test_planner_works_step_by_step() -> None:
     """Every step is worked out with what came before it, then the answer is written from the notes."""
     agent = replace(AGENT, work="planner")
     asks, outcome, _ = work(agent, TEXT, [drawn("Note one.")], [drawn("Note two.")], [drawn("Done.", "end")])
-    contents = [ask.prompt.messages[-1].content for ask in asks]
-    assert contents[0].endswith("Work out this step: 1. First.")
-    assert "Note one." in contents[1] and contents[1].endswith("Work out this step: 2. Second.")
-    assert "Note one.\nNote two." in contents[2]
+    turns = [[message.content for message in ask.prompt.messages] for ask in asks]
+    assert turns[0][-1].endswith(": 1. First.") and turns[1][-1].endswith(": 2. Second.")
+    assert "Note one." not in turns[0] and "Note one." in turns[1]
+    assert "Note one.\nNote two." in turns[2] and turns[2][-1] == TEXT.text
     assert (outcome.answer, outcome.steps) == ("Done.", 3)
 
 
@@ -114,7 +115,7 @@ def test_lessons_are_shown_as_better_and_worse_plans() -> None:
     assert isinstance(ask, Generate)
     words = "\n".join(message.content for message in ask.prompt.messages)
     assert "Explain snow." in words and "1. Worse." in words and "1. Better." in words
-    assert ask.prompt.messages[-1].content.startswith("Task: Explain rain.")
+    assert ask.prompt.messages[-1].content.endswith("Explain rain.")
 
 
 def test_seeds_differ_by_agent_and_purpose_and_repeat_by_run() -> None:

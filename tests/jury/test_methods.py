@@ -44,7 +44,7 @@ def test_recoverability_is_the_gain_over_no_plan() -> None:
     replies = [LogProb(-30.0, 10, 5, 0.1), LogProb(-20.0, 10, 50, 0.1), LogProb(-40.0, 10, 50, 0.1)]
     asks, scores = answer(recoverability(TASK, ["helps", "misleads"]), replies)
     assert scores == [squeeze(1.0), 0.0]
-    assert {ask.text for ask in asks} == {TASK.text}
+    assert {ask.text for ask in asks} == {f" {TASK.text}"}
 
 
 def test_squeeze_stays_within_zero_and_five() -> None:

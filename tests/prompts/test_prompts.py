@@ -14,15 +14,15 @@ from edge_sale.prompts import fingerprint, names, render
 from edge_sale.types import Lesson, Message
 
 LESSON = Lesson("a1", "Count vowels.", "1. Count them.", "1. Guess.", "quick", "planner", 0.9)
+WORK = {"domain": "python", "task": "TASK", "plan": "PLAN", "notes": "NOTES"}
 VALUES: dict[str, dict[str, Any]] = {
-    "answer-python": {"task": "TASK", "plan": "PLAN", "notes": "NOTES"},
-    "answer-text": {"task": "TASK", "plan": "PLAN", "notes": "NOTES"},
+    "answer": WORK,
     "likert": {"task": "TASK", "plan": "PLAN"},
-    "plan": {"task": "TASK", "about": "ABOUT"},
+    "plan": {"domain": "text", "task": "TASK"},
     "recover": {"plan": "PLAN"},
     "recover-nothing": {},
-    "refine": {"task": "TASK", "about": "ABOUT", "lessons": [LESSON]},
-    "step": {"task": "TASK", "plan": "PLAN", "notes": "NOTES", "step": "STEP"},
+    "refine": {"domain": "python", "task": "TASK", "lessons": [LESSON]},
+    "step": {**WORK, "step": "STEP"},
 }
 
 
@@ -39,7 +39,8 @@ def test_every_prompt_file_is_tested_here():
 def test_every_prompt_shows_each_of_its_values(name: str):
     """Every variable given to a prompt is in what the model reads, and no jinja is left over."""
     text = whole(render(name, **VALUES[name]))
-    assert [v for v in VALUES[name].values() if isinstance(v, str) and v not in text] == []
+    values = {key: value for key, value in VALUES[name].items() if key != "domain"}
+    assert [v for v in values.values() if isinstance(v, str) and v not in text] == []
     assert "{{" not in text and "{%" not in text
 
 
@@ -88,7 +89,7 @@ def test_a_prefill_is_what_the_answer_continues():
 
 def test_lessons_stand_as_turns_before_the_task():
     """The refine prompt shows what lost and what won, then asks for the new task."""
-    text = whole(render("refine", task="TASK", about="", lessons=[LESSON, LESSON]))
+    text = whole(render("refine", domain="text", task="TASK", lessons=[LESSON, LESSON]))
     assert text.count("1. Guess.") == text.count("1. Count them.") == 2
     assert text.index("1. Count them.") < text.index("TASK")
 

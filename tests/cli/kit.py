@@ -1,0 +1,85 @@
+"""Running the program as its users do: as a process of its own, in a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+EDGE_SALE = [sys.executable, "-m", "edge_sale"]
+
+# short plans and answers on one thread: what is tested is the command line, on machines with other work
+CONFIG = """
+threads = 1
+[auction]
+plan_tokens = 32
+bid_seconds = 300
+[work]
+max_tokens = 48
+"""
+
+
+def new_home(folder: Path, config: str = CONFIG) -> Path:
+    """A home with these settings, and no models of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.toml").write_text(config, encoding="utf-8")
+    return folder
+
+
+def environment(home: Path, **changes: str) -> dict[str, str]:
+    return {**os.environ, "EDGE_SALE_HOME": str(home), **changes}
+
+
+def edge(
+    home: Path, *args: str, stdin: bytes = b"", seconds: float = 180, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """The program's exit code, stdout and stderr, with nothing of it on a terminal."""
+    done = subprocess.run(
+        [*EDGE_SALE, *args], input=stdin, capture_output=True, timeout=seconds, env=environment(home, **changes)
+    )
+    return subprocess.CompletedProcess(args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def shell(home: Path, script: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    """The same through bash, where `edge-sale` is the program."""
+    script = f'edge-sale() {{ "{sys.executable}" -m edge_sale "$@"; }}\n{script}'
+    return subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=seconds, env=environment(home),
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def start(home: Path, *args: str) -> subprocess.Popen[bytes]:
+    """The program, started and left running."""
+    return subprocess.Popen(
+        [*EDGE_SALE, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(home),
+    )  # fmt: skip
+
+
+def wait_for(text: str, file: Path, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
+    """Returns once `file` holds `text`; fails when the process ends first."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if file.exists() and text in file.read_text(encoding="utf-8", errors="replace"):
+            return
+        assert process.poll() is None, f"it ended before {text!r}: {process.stderr and process.stderr.read()}"
+        time.sleep(0.02)
+    raise AssertionError(f"no {text!r} in {file} after {seconds} s")
+
+
+def only_document(text: str) -> Any:
+    """The one JSON document that `text` is; fails where there is anything beside it."""
+    document, end = json.JSONDecoder().raw_decode(text)
+    assert text[end:] == "\n"
+    return document
+
+
+def history(home: Path) -> Sequence[dict[str, Any]]:
+    rows: list[dict[str, Any]] = only_document(edge(home, "history", "--json").stdout)
+    return rows
