@@ -15,7 +15,7 @@ from edge_sale.agents.answers import agreement, code_in, syntax_fault, trimmed
 from edge_sale.prompts import render
 from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
 
-STEP_TOKENS = 64
+STEP_TOKENS = 48
 STEPS = 4  # notes beyond these cost more than they tell
 REPEAT_PENALTY = 1.05  # small models run in circles; code needs its repetitions
 
@@ -55,7 +55,7 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
         prompt = render(
             "step", domain=task.domain, task=task.text, plan=plan, notes="\n".join(notes), step=step
         )
-        sampling = Sampling(STEP_TOKENS, agent.temperature, seed=agent.seed_for("step"), stop=("\n\n", "```"))
+        sampling = Sampling(STEP_TOKENS, agent.temperature, seed=agent.seed_for("step"), stop=("\n", "```"))
         replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
         notes.append(" ".join(replies[0][0].text.split()))
     drawn = yield from _draw(agent, task, plan, notes="\n".join(notes), show=show)

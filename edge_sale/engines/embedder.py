@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sale.engines import native
+from edge_sale.engines.worker import Worker
 from edge_sale.errors import EngineError
 
 SEQUENCES = 8  # texts a batch
@@ -37,8 +37,8 @@ class LlamaEmbedder:
         """
         self.name, self.identity = name, identity
         self._spent = spent
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"embedder-{name}")
-        self._worker.submit(self._load, str(file), threads, gpu_layers).result()
+        self._worker = Worker(f"embedder-{name}")
+        self._worker.do(lambda: self._load(str(file), threads, gpu_layers))
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One unit vector a text, shape (texts, dimension).
@@ -47,14 +47,14 @@ class LlamaEmbedder:
         vectors stands for it: nothing is cut off silently.
         """
         began = time.monotonic()
-        vectors, tokens = self._worker.submit(self._embed, texts).result()
+        vectors, tokens = self._worker.do(lambda: self._embed(texts))
         if self._spent:
             self._spent(tokens, time.monotonic() - began)
         return vectors
 
     def close(self) -> None:
-        self._worker.submit(self._free).result()
-        self._worker.shutdown()
+        self._worker.do(self._free)
+        self._worker.end()
 
     def _load(self, file: str, threads: int, gpu_layers: int) -> None:
         self._model: Any = native.load_model(file, gpu_layers)

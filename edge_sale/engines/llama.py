@@ -7,10 +7,8 @@ in the order it was asked for, so the same asks give the same tokens.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,10 +19,10 @@ from numpy.typing import NDArray
 from edge_sale.engines import native
 from edge_sale.engines.chat import ChatTemplate
 from edge_sale.engines.draw import Choosing, Draw, Run, Scoring, measure
+from edge_sale.engines.worker import Worker
 from edge_sale.errors import Cancelled, EngineError, NotFinite, PromptTooLong, TimedOut
 from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt
 
-T = TypeVar("T")
 A = TypeVar("A")
 R = TypeVar("R", bound=Run)
 Out = TypeVar("Out")
@@ -33,7 +31,6 @@ OnRows = Callable[[list[tuple[R, int]], NDArray[np.float32]], None]
 BATCH = 512  # tokens a decode: larger gains nothing on a CPU and holds more memory
 WIDTH = 64  # sequences at a time: more gain nothing on a CPU, and llama.cpp's own limit is 256
 GRAIN = 256  # llama.cpp pads a sequence's cells to this
-GRACE = 0.5  # seconds after which a decode that outlasts its limit is stopped
 
 
 class LlamaEngine:
@@ -45,13 +42,11 @@ class LlamaEngine:
         """Loads `file`, which the caller has verified. `context` 0 is what the model was trained for."""
         self.name = name
         self._threads = threads
-        self._abort = native.Abort()
-        self._turn = threading.Lock()
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"engine-{name}")
+        self._worker = Worker(f"engine-{name}")
         self._context: Any = None
         self._shape = (0, 0)  # sequences, cells each
         self._batch = native.Batch(BATCH)
-        self._model = self._do(lambda: native.load_model(str(file), gpu_layers))
+        self._model = self._worker.do(lambda: native.load_model(str(file), gpu_layers))
         self._vocab = lib.llama_model_get_vocab(self._model)
         self._vocabulary = int(lib.llama_vocab_n_tokens(self._vocab))
         trained = int(lib.llama_model_n_ctx_train(self._model))
@@ -72,51 +67,27 @@ class LlamaEngine:
         self, asks: Sequence[Generate], seconds: float | None = None
     ) -> list[list[Generation] | Exception]:
         """Every ask's samples, all drawn in one batch; a failed ask is its exception."""
-        return self._do(lambda: self._generate(asks, seconds), seconds)
+        return self._worker.do(lambda: self._generate(asks, seconds), seconds)
 
     def loglik(
         self, asks: Sequence[LogLik], seconds: float | None = None
     ) -> list[LogProb | Exception]:
         """log p(text | prompt) of every ask, by prefill in one batch."""
-        return self._do(lambda: self._loglik(asks, seconds), seconds)
+        return self._worker.do(lambda: self._loglik(asks, seconds), seconds)
 
     def choose(
         self, asks: Sequence[Choose], seconds: float | None = None
     ) -> list[Choice | Exception]:
         """Which option comes next in every ask, read from the logits of one position each."""
-        return self._do(lambda: self._choose(asks, seconds), seconds)
+        return self._worker.do(lambda: self._choose(asks, seconds), seconds)
 
     def close(self) -> None:
         """Frees context and weights; the engine is of no use afterwards."""
         if self._model:
-            self._do(self._free)
-        self._worker.shutdown()
+            self._worker.do(self._free)
+        self._worker.end()
 
-    # --- the worker ----------------------------------------------------------
-
-    def _do(self, work: Callable[[], T], seconds: float | None = None) -> T:
-        """Runs `work` on the worker; ^C here stops it there, then goes on up.
-
-        Work ends by its own deadline; a decode that outlasts that is stopped too, and the work
-        hears of it as TimedOut.
-        """
-        with self._turn:  # one caller at a time, so that a stop never hits another's work
-            self._abort.clear()
-            future: Future[T] = self._worker.submit(work)
-            try:
-                return future.result(None if seconds is None else seconds + GRACE)
-            except TimeoutError:
-                self._stop(future, TimedOut(f"not finished after {seconds:.0f} s"))
-                return future.result()
-            except BaseException:
-                self._stop(future, Cancelled("stopped"))
-                raise
-
-    def _stop(self, future: Future[Any], reason: EngineError) -> None:
-        if not future.cancel() and not future.done():
-            self._abort.set(reason)
-            wait([future])
-            self._abort.clear()
+    # --- on the worker -------------------------------------------------------
 
     def _free(self) -> None:
         self._batch.free()
@@ -140,7 +111,7 @@ class LlamaEngine:
             self._model, sequences=sequences, cells=cells, threads=self._threads, batch=BATCH
         )
         self._shape = (sequences, cells)
-        self._abort.attach(self._context)
+        self._worker.abort.attach(self._context)
 
     def _special(self, token: int) -> str:
         return str(lib.llama_vocab_get_text(self._vocab, token).decode()) if token >= 0 else ""
@@ -213,7 +184,7 @@ class LlamaEngine:
                 (draw, self._batch.add(draw.last, len(draw.tokens) + draw.drawn - 1, draw.sequence, True))
                 for draw in live
             ]
-            self._batch.decode(self._context, self._abort)
+            self._batch.decode(self._context, self._worker.abort)
             self._take(rows, native.logits(self._context, len(rows), self._vocabulary))
 
     def _take(self, rows: Sequence[tuple[Draw, int]], logits: NDArray[np.float32]) -> None:
@@ -358,6 +329,6 @@ class LlamaEngine:
                 place = self._batch.add(run.tokens[position], position, run.sequence, wanted)
                 if wanted:
                     rows.append((run, place))
-            self._batch.decode(self._context, self._abort)
+            self._batch.decode(self._context, self._worker.abort)
             if rows:
                 on_rows(rows, native.logits(self._context, len(rows), self._vocabulary))

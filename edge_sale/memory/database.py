@@ -64,30 +64,6 @@ def load_vectors(db: apsw.Connection) -> None:
 
 
 @contextmanager
-def writing(db: apsw.Connection) -> Iterator[None]:
-    """One transaction that has the write lock from its start: all of it is kept, or nothing."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:  # SQLite has already rolled back after some errors
-            db.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def reading(db: apsw.Connection) -> Iterator[None]:
-    """One state of the memory for all reads inside, whatever other processes write meanwhile."""
-    db.execute("BEGIN")
-    try:
-        yield
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-
-
-@contextmanager
 def faults(path: Path) -> Iterator[None]:
     """Turns what SQLite and the file system raise into a MemoryFault that names the file and the way out."""
     try:

@@ -121,7 +121,8 @@ class History:
 
     @contextmanager
     def _view(self) -> Iterator[apsw.Connection | None]:
-        from edge_sale.memory.database import connect, faults, reading
+        from edge_sale.memory.database import connect, faults
+        from edge_sale.memory.transactions import reading
 
         if not self.path.exists():
             yield None

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from edge_sale.memory.transactions import writing
+
 if TYPE_CHECKING:
     import apsw
 
@@ -122,8 +124,6 @@ def migrate(db: apsw.Connection, steps: Sequence[Step] = STEPS) -> None:
     The version is read again once the write lock is ours: another process may
     have been faster.
     """
-    from edge_sale.memory.database import writing
-
     while version(db) < len(steps):
         with writing(db):
             done = version(db)

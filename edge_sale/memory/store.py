@@ -17,8 +17,9 @@ import numpy as np
 
 from edge_sale.errors import MemoryFault
 from edge_sale.memory import rows
-from edge_sale.memory.database import ASIDE, connect, faults, load_vectors, reading, writing
+from edge_sale.memory.database import ASIDE, connect, faults, load_vectors
 from edge_sale.memory.recall import SIMILAR, contrast
+from edge_sale.memory.transactions import reading, writing
 from edge_sale.types import Award, Embedder, Lesson, Outcome, Task
 
 NEAREST = "SELECT distance, rowid FROM vectors WHERE embedding MATCH ? AND k = ?"

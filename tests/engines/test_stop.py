@@ -43,7 +43,7 @@ def test_work_that_outlasts_its_limit_is_stopped_from_outside(engine: LlamaEngin
     alive(engine)
     endless = [Generate(chat("Hi."), ENDLESS)]
     began = time.monotonic()
-    reply = engine._do(lambda: engine._generate(endless, None), seconds=0.1)[0]
+    reply = engine._worker.do(lambda: engine._generate(endless, None), seconds=0.1)[0]
     assert time.monotonic() - began < 1.1
     assert isinstance(reply, TimedOut)
     assert alive(engine)

@@ -12,9 +12,10 @@ import pytest
 
 from edge_sale.errors import MemoryFault
 from edge_sale.memory import migrations
-from edge_sale.memory.database import APPLICATION, connect, writing
+from edge_sale.memory.database import APPLICATION, connect
 from edge_sale.memory.history import History
 from edge_sale.memory.store import AuctionMemory
+from edge_sale.memory.transactions import writing
 from edge_sale.types import Task
 
 from .kit import Grams, award, done, look, run, sets
