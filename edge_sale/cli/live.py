@@ -64,7 +64,7 @@ class Live:
                 self.recalled[agent] = n = len(lessons)
                 self._start(f"{agent} recalls {n} lesson{'s' * (n != 1)}")
             case ev.Won(award, reason):
-                self.winner = award.winner
+                self.rows, self.winner = list(award.ranked), award.winner
                 self.stop()
                 if self.table:
                     self._console.print(self._table())
