@@ -1,15 +1,14 @@
-"""What can be said of an answer without running it: its code, whether it parses, how far drafts agree."""
+"""What can be said of an answer without running it: its code, whether it parses, which drafts agree."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 _FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _PYTHON = re.compile(r"\bpython\b|\bfunction\b|\bdef \w+\(", re.IGNORECASE)
-_WORD = re.compile(r"\w+|[^\w\s]")
+_WORD = re.compile(r"\w+")
 
 
 def domain_of(text: str) -> str:
@@ -44,17 +43,14 @@ def trimmed(code: str) -> str:
     return code
 
 
-def agreement(drafts: Sequence[str], domain: str) -> list[float]:
-    """How much each draft has in common with the others, 0..1: the mean overlap of their shingles.
+def votes(drafts: Sequence[str], domain: str) -> list[int]:
+    """How many of the drafts, itself included, say what each one says.
 
     Python is compared by its structure, with docstrings dropped and names numbered in the
-    order they appear, so that two drafts that differ in names alone agree fully.
+    order they appear; text by its words, whatever their case and punctuation.
     """
-    shingles = [_shingles(_shape(draft) if domain == "python" else draft.lower()) for draft in drafts]
-    return [
-        sum(_overlap(mine, other) for j, other in enumerate(shingles) if j != i) / max(len(drafts) - 1, 1)
-        for i, mine in enumerate(shingles)
-    ]
+    shapes = [_shape(draft) if domain == "python" else " ".join(_WORD.findall(draft.lower())) for draft in drafts]
+    return [shapes.count(shape) for shape in shapes]
 
 
 def _shape(code: str) -> str:
@@ -87,13 +83,3 @@ class _Anonymous(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.AST:
         node.id = self._name(node.id)
         return node
-
-
-def _shingles(text: str) -> Counter[tuple[str, ...]]:
-    words = _WORD.findall(text)
-    return Counter(zip(words, words[1:], words[2:], strict=False)) or Counter([tuple(words)])
-
-
-def _overlap(one: Counter[tuple[str, ...]], other: Counter[tuple[str, ...]]) -> float:
-    """Jaccard similarity of two multisets."""
-    return (one & other).total() / ((one | other).total() or 1)

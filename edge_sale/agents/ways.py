@@ -2,8 +2,8 @@
 
 quick    one answer in one go
 planner  works out each step of its plan, then answers from the notes
-drafts   n samples in one batch; keeps the first that passes the check where there is one,
-         else, of those that parse, the one most agreed on
+drafts   n samples in one batch; keeps the first that passes the check where there is one and
+         draws again where none does, else, of those that parse, the one most agreed on
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from edge_sale.agents.answers import agreement, code_in, syntax_fault, trimmed
+from edge_sale.agents.answers import code_in, syntax_fault, trimmed, votes
 from edge_sale.prompts import render
 from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
 
 STEP_TOKENS = 48
 STEPS = 4  # notes beyond these cost more than they tell
+WAVES = 4  # of drafts under a check: samples and a check are worth more than a larger model
 REPEAT_PENALTY = 1.05  # small models run in circles; code needs its repetitions
 
 
@@ -63,28 +64,30 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
 
 
 def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
-    """The best of n drafts by the check, or by what they agree on."""
-    drawn = yield from _draw(agent, task, plan, samples=agent.samples)
-    answers = [answer(draft, task) for draft in drawn]
-    for i, text in enumerate(answers, start=1):
-        if passed := agent.passes(task, text):
-            show(text)
-            return Outcome(agent.name, "passed", text, verified=True, notes=(f"draft {i} passed the check",))
-        if passed is None:
-            break
-    best = choose(answers, [draft.entropy for draft in drawn], task.domain)
-    show(answers[best])
-    return Outcome(agent.name, "done", answers[best])
+    """The best of n drafts; with a check that none of them passes, of up to WAVES times as many."""
+    pool: list[Generation] = []
+    for wave in range(WAVES if task.check is not None else 1):
+        fresh = yield from _draw(agent, task, plan, samples=agent.samples, skip=wave * agent.samples)
+        for draft in fresh:
+            pool.append(draft)
+            text = answer(draft, task)
+            if agent.passes(task, text):
+                show(text)
+                note = f"draft {len(pool)} of {(wave + 1) * agent.samples} passed the check"
+                return Outcome(agent.name, "passed", text, verified=True, notes=(note,))
+    best = choose([answer(draft, task) for draft in pool], [draft.logprob for draft in pool], task.domain)
+    show(answer(pool[best], task))
+    return Outcome(agent.name, "done", answer(pool[best], task))
 
 
-def choose(answers: Sequence[str], entropies: Sequence[float], domain: str) -> int:
-    """The place of the answer most agreed on among those that parse; of equals the surest."""
+def choose(answers: Sequence[str], logprobs: Sequence[float], domain: str) -> int:
+    """The place of the answer most agreed on among those that parse; of equals the likeliest."""
     sound = [
         i for i, text in enumerate(answers)
         if text.strip() and (domain != "python" or syntax_fault(text) is None)
     ] or list(range(len(answers)))  # fmt: skip
-    agreed = agreement([answers[i] for i in sound], domain)
-    return max(zip(agreed, (-entropies[i] for i in sound), sound, strict=True))[2]
+    agreed = votes([answers[i] for i in sound], domain)
+    return max(zip(agreed, (logprobs[i] for i in sound), sound, strict=True))[2]
 
 
 def answer(drawn: Generation, task: Task) -> str:
@@ -96,14 +99,21 @@ def answer(drawn: Generation, task: Task) -> str:
 
 
 def _draw(
-    agent: Worker, task: Task, plan: str, *, notes: str = "", samples: int = 1, show: Show | None = None
+    agent: Worker,
+    task: Task,
+    plan: str,
+    *,
+    notes: str = "",
+    samples: int = 1,
+    skip: int = 0,
+    show: Show | None = None,
 ) -> Job[list[Generation]]:
     prompt = _prompt(task, plan, notes)
     sampling = Sampling(
         max_tokens=agent.max_tokens,
         temperature=agent.temperature,
         repeat_penalty=1.0 if task.domain == "python" else REPEAT_PENALTY,
-        seed=agent.seed_for("work"),
+        seed=agent.seed_for("work") + skip,  # a later wave does not draw the earlier one again
         stop=("```",) if task.domain == "python" else (),
     )
     replies: list[list[Generation]] = yield [Generate(prompt, sampling, samples, on_text=show)]

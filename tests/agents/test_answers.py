@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_sale.agents.answers import agreement, code_in, domain_of, syntax_fault, trimmed
+from edge_sale.agents.answers import code_in, domain_of, syntax_fault, trimmed, votes
 
 LOOP = "def total(xs):\n    s = 0\n    for x in xs:\n        s += x\n    return s"
 RENAMED = 'def add(items):\n    """Adds."""\n    acc = 0\n    for i in items:\n        acc += i\n    return acc'
@@ -59,19 +59,16 @@ def test_cut_code_loses_only_its_unfinished_tail() -> None:
     assert trimmed("def f(") == "def f("
 
 
-def test_names_and_docstrings_do_not_count_in_agreement() -> None:
-    """Two drafts that differ in names alone agree fully; a third that does something else does not."""
-    one, two, three = agreement([LOOP, RENAMED, OTHER], "python")
-    assert one == two > three
-    assert agreement([LOOP, RENAMED], "python") == [1.0, 1.0]
+def test_names_and_docstrings_do_not_count_in_votes() -> None:
+    """Two drafts that differ in names alone say the same; a third that does something else does not."""
+    assert votes([LOOP, RENAMED, OTHER], "python") == [2, 2, 1]
 
 
-def test_agreement_of_text_is_in_its_words() -> None:
-    """Of three texts, the two that say the same agree most."""
-    one, two, three = agreement(["the sky is blue today", "The sky is blue", "cats sleep all day long"], "text")
-    assert min(one, two) > three
+def test_votes_of_text_are_by_its_words() -> None:
+    """Two texts that differ in case and punctuation alone say the same."""
+    assert votes(["The sky is blue.", "the sky, is blue", "Cats sleep."], "text") == [2, 2, 1]
 
 
-def test_one_draft_agrees_with_nobody() -> None:
-    """Agreement of a single draft is defined."""
-    assert agreement(["x"], "text") == [0.0]
+def test_broken_drafts_vote_for_themselves() -> None:
+    """Drafts that do not parse are compared letter by letter, and never crash the vote."""
+    assert votes(["def f(:", "def f(:", "def g(:"], "python") == [2, 2, 1]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_sale.agents.local import LESSON_CHARACTERS, LocalAgent, tidy, within
-from edge_sale.agents.ways import WAYS, choose
+from edge_sale.agents.ways import WAVES, WAYS, choose
 from edge_sale.catalog.cards import WORKS
 from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Task
 
@@ -84,21 +84,36 @@ def test_drafts_without_check_keep_the_most_agreed_on() -> None:
     assert outcome.verified is None
 
 
+def test_drafts_are_drawn_again_while_none_passes() -> None:
+    """With a check, further waves with further seeds follow until a draft passes."""
+    task = replace(CODE, check="assert x")
+    agent = replace(AGENT, work="drafts", passes=lambda task, answer: "x" in answer)
+    failing = [drawn("y = 1")] * 3
+    asks, outcome, _ = work(agent, task, failing, failing, [drawn("y = 2"), drawn("x = 1"), drawn("x = 2")])
+    assert (outcome.answer, outcome.verified) == ("x = 1", True)
+    assert outcome.notes == ("draft 8 of 9 passed the check",)
+    seeds = [ask.sampling.seed for ask in asks]
+    assert seeds == [seeds[0], seeds[0] + 3, seeds[0] + 6]
+
+
 def test_drafts_that_all_fail_the_check_leave_the_verdict_to_the_market() -> None:
-    """Where no draft passes, the most agreed on is returned as done, to be verified like any answer."""
+    """Where no draft of any wave passes, the most agreed on is done, to be verified like any answer."""
+    task = replace(CODE, check="assert x")
     agent = replace(AGENT, work="drafts", passes=lambda task, answer: False)
-    _, outcome, _ = work(agent, CODE, [drawn(GOOD), drawn(GOOD), drawn("z = 3")])
+    waves = [[drawn(GOOD), drawn(GOOD), drawn("z = 3")]] * WAVES
+    asks, outcome, _ = work(agent, task, *waves)
     assert (outcome.answer, outcome.status, outcome.verified) == (GOOD, "done", None)
+    assert len(asks) == WAVES
 
 
-def test_of_equal_agreement_the_surest_draft_wins() -> None:
-    """Ties go to the lowest entropy, which at small sizes tells right code best."""
-    assert choose(["a b c d", "a b c d"], [1.0, 0.5], "text") == 1
+def test_of_equal_votes_the_likeliest_draft_wins() -> None:
+    """Ties go to the draft with the highest mean log probability."""
+    assert choose(["a b c", "d e f"], [-1.0, -0.5], "text") == 1
 
 
 def test_choose_falls_back_where_nothing_parses() -> None:
     """Even if no draft parses, one is chosen."""
-    assert choose(["def f(:", "def g(:"], [1.0, 2.0], "python") in (0, 1)
+    assert choose(["def f(:", "def g(:"], [-1.0, -2.0], "python") == 0
 
 
 def test_bid_needs_room_for_the_work_too() -> None:
