@@ -7,6 +7,7 @@ not happened, or fail with EDGE_SALE_TEST_REQUIRE_MODELS=1, which scripts/test s
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,10 @@ import pytest
 
 from edge_sale import settings
 from tests.tripwire import home, wire
+
+# A shell starts background jobs with ^C ignored, and every child inherits that: the tests of ^C need it heard.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REAL = settings.load()  # the user's own, read before HOME changes
 REAL_FOLDERS = [

@@ -15,6 +15,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -143,7 +144,7 @@ def _alone(this: _Pull) -> Iterator[None]:
 
 def _from_any(this: _Pull, keep: bool) -> Path:
     card, reasons = this.card, []
-    for source in card.sources:
+    for source, following in zip(card.sources, [*card.sources[1:], None], strict=True):
         try:
             if source.kind == "path":
                 return install.use_in_place(card, source.path, this.models_dir)
@@ -152,7 +153,7 @@ def _from_any(this: _Pull, keep: bool) -> Path:
                 FETCH[source.kind](this, source, lacking)
         except (_OutOfReach, BadModelFile) as error:
             reasons.append(f"{source}: {error}")
-            this.notice(f"{card.name}: {source}: {error}")
+            this.notice(f"{card.name}: {source}: {error}" + (f"; trying {following}" if following else ""))
         else:
             return install.install(card, this.incoming, this.models_dir, keep, this.progress)
     way_out = f"mend one of these, then: edge-sale pull {card.name}"
@@ -207,7 +208,7 @@ def _download(this: _Pull, url: str, spec: FileSpec, part: Path) -> None:
         try:
             why = _continue(this, url, spec, part, have)
         except (http_error, invalid_url) as error:
-            why = f"{error or type(error).__name__}"
+            why = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
         if (now := _size(part)) >= spec.bytes:
             return
         barren = 0 if now > have else barren + 1

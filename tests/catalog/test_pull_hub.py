@@ -248,11 +248,13 @@ def test_offline_a_file_of_ones_own_can_be_used(puller: Puller, tmp_path: Path, 
 
 
 def test_the_next_source_is_tried_when_one_is_out_of_reach(puller: Puller, tiny: Tiny) -> None:
-    """With a notice that says why."""
+    """With a notice that says why, and what is tried instead."""
     card, data = tiny
     card.write_text(card_text("tiny", {"tiny.gguf": data}, HUB.replace("someone/tiny", "nobody/tiny") + HUB))
     out = puller.pull(card)
-    assert out["notes"] == ["tiny: hub nobody/tiny@main: answer 404: there is no such file"]
+    assert out["notes"] == [
+        "tiny: hub nobody/tiny@main: answer 404: there is no such file; trying hub someone/tiny@main"
+    ]
     assert in_place(puller, data)
 
 
