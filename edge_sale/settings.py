@@ -52,7 +52,7 @@ class Settings:
     gpu_layers: int = -1  # -1: all that llama.cpp's build can take
     offline: bool = False
     sandbox: str = "auto"  # auto | bwrap | none
-    plan_tokens: int = 96
+    plan_tokens: int = 80
     bid_seconds: float = 60.0
     lessons: int = 8
     refine: bool = True

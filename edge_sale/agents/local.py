@@ -13,7 +13,7 @@ from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Sampling
 
 PLAN_TEMPERATURE = 0.7  # agents on the same weights should not bid the same plan
 PLAN_STOPS = ("\n5.", "\n\n", "```")
-LESSON_CHARACTERS = 2400  # about 600 tokens: a refined bid should stay cheap to write
+LESSON_CHARACTERS = 1200  # about 300 tokens: a refined bid should stay cheap to write
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class LocalAgent:
     jury: str
     samples: int = 1
     temperature: float = 0.0
-    plan_tokens: int = 96
+    plan_tokens: int = 80
     max_tokens: int = 512
     seed: int = 0
     passes: Callable[[Task, str], bool | None] = lambda task, answer: None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sale.engines import native
-from edge_sale.engines.worker import Worker
+from edge_sale.engines.worker import worker
 from edge_sale.errors import EngineError
 
 SEQUENCES = 8  # texts a batch
@@ -37,7 +37,7 @@ class LlamaEmbedder:
         """
         self.name, self.identity = name, identity
         self._spent = spent
-        self._worker = Worker(f"embedder-{name}")
+        self._worker = worker()
         self._worker.do(lambda: self._load(str(file), threads, gpu_layers))
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -54,7 +54,6 @@ class LlamaEmbedder:
 
     def close(self) -> None:
         self._worker.do(self._free)
-        self._worker.end()
 
     def _load(self, file: str, threads: int, gpu_layers: int) -> None:
         self._model: Any = native.load_model(file, gpu_layers)

@@ -1,6 +1,6 @@
 """A GGUF model in this process: many sequences in one batch, entropy as they are drawn.
 
-All work of an engine runs on its one worker thread; the caller waits where ^C
+All work runs on the process's one worker thread; the caller waits where ^C
 can reach it and stops a running decode within a graph node. A batch is decoded
 in the order it was asked for, so the same asks give the same tokens.
 """
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge_sale.engines import native
 from edge_sale.engines.chat import ChatTemplate
 from edge_sale.engines.draw import Choosing, Draw, Run, Scoring, measure
-from edge_sale.engines.worker import Worker
+from edge_sale.engines.worker import worker
 from edge_sale.errors import Cancelled, EngineError, NotFinite, PromptTooLong, TimedOut
 from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt
 
@@ -42,7 +42,7 @@ class LlamaEngine:
         """Loads `file`, which the caller has verified. `context` 0 is what the model was trained for."""
         self.name = name
         self._threads = threads
-        self._worker = Worker(f"engine-{name}")
+        self._worker = worker()
         self._context: Any = None
         self._shape = (0, 0)  # sequences, cells each
         self._batch = native.Batch(BATCH)
@@ -85,7 +85,6 @@ class LlamaEngine:
         """Frees context and weights; the engine is of no use afterwards."""
         if self._model:
             self._worker.do(self._free)
-        self._worker.end()
 
     # --- on the worker -------------------------------------------------------
 

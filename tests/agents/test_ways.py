@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge_sale.agents.local import LESSON_CHARACTERS, LocalAgent, tidy, within
+from edge_sale.agents.local import LocalAgent, tidy, within
 from edge_sale.agents.ways import WAVES, WAYS, choose
 from edge_sale.catalog.cards import WORKS
 from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Task
@@ -144,7 +144,7 @@ def test_seeds_differ_by_agent_and_purpose_and_repeat_by_run() -> None:
 def test_lessons_stay_within_their_budget() -> None:
     """Whole lessons, the most similar first in line and shown last; none is cut."""
     lessons = [Lesson(str(i), "t" * 1000, "w", "l", "b", "a", similarity=i / 10) for i in range(5)]
-    kept = within(lessons, LESSON_CHARACTERS)
+    kept = within(lessons, 2400)
     assert [lesson.auction for lesson in kept] == ["3", "4"]
 
 
