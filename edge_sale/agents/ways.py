@@ -9,6 +9,7 @@ drafts   n samples in one batch; keeps the first that passes the check where the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from edge_sale.agents.answers import code_in, syntax_fault, trimmed, votes
@@ -18,6 +19,7 @@ from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling
 STEP_TOKENS = 48
 STEPS = 4  # notes beyond these cost more than they tell
 WAVES = 4  # of drafts under a check: samples and a check are worth more than a larger model
+WARMER = 0.2  # temperature added with each wave: what failed so far should not be drawn again
 REPEAT_PENALTY = 1.05  # small models run in circles; code needs its repetitions
 
 
@@ -67,7 +69,7 @@ def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     """The best of n drafts; with a check that none of them passes, of up to WAVES times as many."""
     pool: list[Generation] = []
     for wave in range(WAVES if task.check is not None else 1):
-        fresh = yield from _draw(agent, task, plan, samples=agent.samples, skip=wave * agent.samples)
+        fresh = yield from _draw(agent, task, plan, samples=agent.samples, wave=wave)
         for draft in fresh:
             pool.append(draft)
             text = answer(draft, task)
@@ -105,19 +107,24 @@ def _draw(
     *,
     notes: str = "",
     samples: int = 1,
-    skip: int = 0,
+    wave: int = 0,
     show: Show | None = None,
 ) -> Job[list[Generation]]:
+    """So many answers in one batch. Of several the first is the likeliest one; later waves are drawn warmer."""
     prompt = _prompt(task, plan, notes)
     sampling = Sampling(
         max_tokens=agent.max_tokens,
-        temperature=agent.temperature,
+        temperature=agent.temperature + WARMER * wave,
         repeat_penalty=1.0 if task.domain == "python" else REPEAT_PENALTY,
-        seed=agent.seed_for("work") + skip,  # a later wave does not draw the earlier one again
+        seed=agent.seed_for("work") + wave * samples,  # a later wave does not draw the earlier one again
         stop=("```",) if task.domain == "python" else (),
     )
-    replies: list[list[Generation]] = yield [Generate(prompt, sampling, samples, on_text=show)]
-    return replies[0]
+    if samples > 1 and wave == 0:
+        asks = [Generate(prompt, replace(sampling, temperature=0.0)), Generate(prompt, sampling, samples - 1)]
+    else:
+        asks = [Generate(prompt, sampling, samples, on_text=show)]
+    replies: list[list[Generation]] = yield asks
+    return [draft for reply in replies for draft in reply]
 
 
 def _prompt(task: Task, plan: str, notes: str) -> Prompt:

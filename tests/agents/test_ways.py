@@ -28,10 +28,15 @@ def work(agent: LocalAgent, task: Task, *replies: list[Generation]) -> tuple[lis
     shown: list[str] = []
     show: Callable[[str], None] = shown.append
     job: Job[Outcome] = agent.execute(task, "1. First.\n2. Second.", show)
-    asks = [next(job)[0]]
+    batch = list(next(job))
+    asks = [batch[0]]
     for reply in replies:
+        left = list(reply)
+        parts = [[left.pop(0) for _ in range(min(ask.samples, len(left)))] for ask in batch]
+        parts[-1] += left
         try:
-            asks.append(job.send([reply])[0])
+            batch = list(job.send(parts))
+            asks.append(batch[0])
         except StopIteration as end:
             return asks, end.value, "".join(shown)  # type: ignore[return-value]
     raise AssertionError("the work asked for more than the script has")
@@ -70,9 +75,18 @@ def test_planner_works_step_by_step() -> None:
 def test_drafts_keep_the_first_that_passes() -> None:
     """With a check, the first draft that passes is the answer and the outcome is verified."""
     agent = replace(AGENT, work="drafts", passes=lambda task, answer: "x" in answer)
-    asks, outcome, shown = work(agent, CODE, [drawn("y = 1"), drawn("x = 1"), drawn("x = 2")])
+    _, outcome, shown = work(agent, CODE, [drawn("y = 1"), drawn("x = 1"), drawn("x = 2")])
     assert (outcome.answer, outcome.status, outcome.verified) == ("x = 1", "passed", True)
-    assert asks[0].samples == 3 and shown == "x = 1"
+    assert shown == "x = 1"
+
+
+def test_the_first_of_several_drafts_is_the_likeliest() -> None:
+    """One draft is greedy, the others are sampled, all in one batch."""
+    job = replace(AGENT, work="drafts").execute(CODE, "1. First.", lambda text: None)
+    first, others = next(job)
+    assert isinstance(first, Generate) and isinstance(others, Generate)
+    assert (first.samples, first.sampling.temperature) == (1, 0.0)
+    assert (others.samples, others.sampling.temperature) == (2, AGENT.temperature)
 
 
 def test_drafts_without_check_keep_the_most_agreed_on() -> None:
@@ -94,6 +108,7 @@ def test_drafts_are_drawn_again_while_none_passes() -> None:
     assert outcome.notes == ("draft 8 of 9 passed the check",)
     seeds = [ask.sampling.seed for ask in asks]
     assert seeds == [seeds[0], seeds[0] + 3, seeds[0] + 6]
+    assert [ask.sampling.temperature for ask in asks[1:]] == pytest.approx([0.9, 1.1])
 
 
 def test_drafts_that_all_fail_the_check_leave_the_verdict_to_the_market() -> None:
