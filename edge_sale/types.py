@@ -121,7 +121,6 @@ class Choice:
     seconds: float
 
 
-Reply = list[Generation] | LogProb | Choice
 Job = Generator[Sequence[Ask], list[Any], T]
 """Work that needs a model: yields asks, is sent their replies, returns T.
 

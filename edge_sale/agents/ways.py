@@ -67,19 +67,21 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
 
 def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     """The best of n drafts; with a check that none of them passes, of up to WAVES times as many."""
-    pool: list[Generation] = []
+    texts: list[str] = []
+    logprobs: list[float] = []
     for wave in range(WAVES if task.check is not None else 1):
         fresh = yield from _draw(agent, task, plan, samples=agent.samples, wave=wave)
         for draft in fresh:
-            pool.append(draft)
             text = answer(draft, task)
+            texts.append(text)
+            logprobs.append(draft.logprob)
             if agent.passes(task, text):
                 show(text)
-                note = f"draft {len(pool)} of {(wave + 1) * agent.samples} passed the check"
+                note = f"draft {len(texts)} of {(wave + 1) * agent.samples} passed the check"
                 return Outcome(agent.name, "passed", text, verified=True, notes=(note,))
-    best = choose([answer(draft, task) for draft in pool], [draft.logprob for draft in pool], task.domain)
-    show(answer(pool[best], task))
-    return Outcome(agent.name, "done", answer(pool[best], task))
+    best = texts[choose(texts, logprobs, task.domain)]
+    show(best)
+    return Outcome(agent.name, "done", best)
 
 
 def choose(answers: Sequence[str], logprobs: Sequence[float], domain: str) -> int:

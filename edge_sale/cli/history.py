@@ -33,14 +33,14 @@ def history(limit: int, as_json: bool) -> None:
     if not rows:
         click.echo(f"edge-sale: {NOTHING_YET}", err=True)
         return
-    from edge_sale.cli.models import _print_table
+    from edge_sale.cli.tables import print_table, shortened
 
     # on a terminal a line each: the other columns take about 62
     room = min(48, max(16, shutil.get_terminal_size().columns - 62)) if sys.stdout.isatty() else 48
-    _print_table(
+    print_table(
         ["id", "when", "task", "winner", "status", "tokens", "seconds"],
         [
-            [row.id, f"{row.at:%Y-%m-%d %H:%M}", _short(row.task, room), row.winner,
+            [row.id, f"{row.at:%Y-%m-%d %H:%M}", shortened(row.task, room), row.winner,
              row.status or "bid only", f"{row.tokens}", f"{row.seconds:.1f}"]
             for row in rows
         ],
@@ -73,8 +73,3 @@ def show(auction: str, as_json: bool) -> None:
     from edge_sale.cli.screen import explain
 
     explain(found)
-
-
-def _short(text: str, length: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= length else line[: length - 1] + "…"

@@ -40,9 +40,9 @@ def models(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    from edge_sale.cli.tables import price_of
+    from edge_sale.cli.tables import price_of, print_table
 
-    _print_table(
+    print_table(
         ["model", "what", "size", "context", "$/Mt", "licence", "here"],
         [
             [row["name"], row["title"], f"{row['parameters'] / 1e6:.0f}M", str(row["context"]),
@@ -73,9 +73,9 @@ def pools(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(pool) for pool in found], indent=2))
         return
-    from edge_sale.cli.tables import price_of
+    from edge_sale.cli.tables import price_of, print_table
 
-    _print_table(
+    print_table(
         ["pool", "agent", "model", "works by", "$/Mt", "judges by", "about"],
         [
             [pool.name + (" *" if pool.name == settings.pool else ""), agent.name, agent.model, agent.work,
@@ -84,19 +84,3 @@ def pools(as_json: bool) -> None:
             for agent in pool.agents
         ],
     )  # fmt: skip
-
-
-def _print_table(head: list[str], rows: list[list[Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from edge_sale.cli.tables import console_width, plain
-    from edge_sale.settings import colour_wanted
-
-    console = Console(width=console_width(), no_color=not colour_wanted())
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in head:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(plain(str(cell)) for cell in row))
-    console.print(table)

@@ -20,7 +20,6 @@ from edge_sale.auction import reason
 from edge_sale.errors import EdgeSaleError
 from edge_sale.market import Sale
 from edge_sale.memory.history import Auction
-from edge_sale.settings import colour_wanted
 
 
 class Screen(Protocol):
@@ -150,12 +149,10 @@ class TraceFile:
 
 def explain(auction: Auction) -> None:
     """Prints a recorded auction bid by bid."""
-    from rich.console import Console
-
-    from edge_sale.cli.tables import award_view, console_width, cost_line
+    from edge_sale.cli.tables import award_view, cost_line, stdout_console
     from edge_sale.ledger import Ledger
 
-    console = Console(width=console_width(), no_color=not colour_wanted())
+    console = stdout_console()
     ledger = Ledger(list(auction.entries))
     console.print(f"{auction.id}  {auction.at:%Y-%m-%d %H:%M}", style="dim", highlight=False)
     console.print(award_view(auction.award, auction.outcome, reason(auction.award), auction.run))

@@ -113,9 +113,14 @@ def award_view(
 
 def lesson_line(lesson: Lesson) -> Text:
     """A lesson in one line."""
-    task = " ".join(lesson.task.split())
-    short = task if len(task) <= 60 else task[:59] + "…"
-    return plain(f"  {lesson.similarity:.2f}  {short}  ({lesson.winner} over {lesson.loser}, {lesson.auction})")
+    task = shortened(lesson.task, 60)
+    return plain(f"  {lesson.similarity:.2f}  {task}  ({lesson.winner} over {lesson.loser}, {lesson.auction})")
+
+
+def shortened(text: str, length: int) -> str:
+    """`text` on one line of at most `length` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def cost_line(auction: Sum, work: Sum | None) -> str:
@@ -127,6 +132,21 @@ def cost_line(auction: Sum, work: Sum | None) -> str:
         f"auction {auction.tokens} tokens ({share:.0%}), {auction.seconds:.1f} s · "
         f"work {work.tokens} tokens, {work.seconds:.1f} s · ${auction.dollars + work.dollars:.6f}"
     )
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a plain table on stdout."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in head:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(str(cell)) for cell in row))
+    stdout_console().print(table)
+
+
+def stdout_console() -> Console:
+    """A console on stdout, wide enough for a table where there is no terminal to measure."""
+    return Console(width=console_width(), no_color=not colour_wanted())
 
 
 def stderr_console() -> Console:

@@ -20,14 +20,11 @@ def trace(file: Path) -> None:
     edge-sale run "Write a haiku on rain." --trace rain.jsonl
     edge-sale trace rain.jsonl
     """
-    from rich.console import Console
-
-    from edge_sale.cli.tables import AuctionTable, console_width, cost_line, plain, price_of
+    from edge_sale.cli.tables import AuctionTable, cost_line, plain, price_of, stdout_console
     from edge_sale.ledger import Ledger
-    from edge_sale.settings import colour_wanted
     from edge_sale.types import Entry, Scored
 
-    console = Console(width=console_width(), no_color=not colour_wanted())
+    console = stdout_console()
     rows: list[Scored] = []
     ledger = Ledger()
     finished = False
