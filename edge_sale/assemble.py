@@ -15,7 +15,7 @@ from edge_sale.catalog import store
 from edge_sale.catalog.cards import AgentCard, ModelCard, PoolCard, load, shipped_dir
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.engines.desk import Desk
-from edge_sale.engines.machine import cores
+from edge_sale.engines.machine import Tuning, cores
 from edge_sale.errors import ModelMissing, TaskError, UnknownName
 from edge_sale.events import Spent
 from edge_sale.market import Market
@@ -97,7 +97,8 @@ def market(parts: Plan) -> Market:
 
     engines: dict[str, Engine] = {
         card.name: LlamaEngine(
-            card.name, files[card.name], context=card.context, threads=threads, gpu_layers=settings.gpu_layers
+            card.name, files[card.name], context=card.context,
+            tuning=Tuning(threads=threads, gpu_layers=settings.gpu_layers),
         )
         for card in parts.chat
     }

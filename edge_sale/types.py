@@ -38,6 +38,7 @@ class Prompt:
 
     messages: tuple[Message, ...]
     prefill: str = ""
+    fixed: int = 0  # leading messages that are the same for every task: nothing of a user's is in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Generate:
     samples: int = 1
     reserve: int = 0  # tokens that must fit behind the prompt, if more than max_tokens
     on_text: Callable[[str], None] | None = None  # streamed pieces of the first sample
+    lookup: bool = False  # the answer repeats much of its prompt, as an edit does: guess ahead from there
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Generation:
     logprob: float  # mean log p of the drawn tokens
     ended: Literal["end", "stop", "length"]
     seconds: float  # this sample's share of its batch, by tokens
+    reused: int = 0  # tokens of the prompt that were not read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class LogProb:
     tokens: int
     prompt_tokens: int
     seconds: float
+    reused: int = 0
 
     @property
     def mean(self) -> float:
@@ -119,6 +123,7 @@ class Choice:
     probabilities: tuple[float, ...]
     prompt_tokens: int
     seconds: float
+    reused: int = 0
 
 
 Job = Generator[Sequence[Ask], list[Any], T]
@@ -213,6 +218,7 @@ class Entry:
     tokens_out: int
     seconds: float
     price: float
+    reused: int = 0  # of tokens_in, those that the engine had read before
 
     @property
     def dollars(self) -> float:

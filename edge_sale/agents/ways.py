@@ -132,7 +132,7 @@ def _draw(
 def _prompt(task: Task, plan: str, notes: str) -> Prompt:
     prompt = render("answer", domain=task.domain, task=task.text, plan=plan, notes=notes)
     # the fence is opened for the model, so that the code begins at once
-    return Prompt(prompt.messages, prompt.prefill + "\n") if prompt.prefill else prompt
+    return replace(prompt, prefill=prompt.prefill + "\n") if prompt.prefill else prompt
 
 
 WAYS: dict[str, Way] = {"quick": quick, "planner": planner, "drafts": drafts}

@@ -31,22 +31,26 @@ class ChatTemplate:
         except Exception as error:
             raise NoChatTemplate(f"model {model!r}: its chat template does not parse: {error}") from error
 
-    def pieces(self, prompt: Prompt) -> list[tuple[str, bool]]:
-        """The prompt as (text, is_template) pieces in order, ready for tokenizing."""
+    def pieces(self, prompt: Prompt) -> list[tuple[str, int | None]]:
+        """The prompt as pieces in order, ready for tokenizing: the text, and which message it is.
+
+        Template parts are of no message; the prefill counts as one more after the last.
+        """
         messages = list(prompt.messages)
         try:
             rendered = self._render(messages)
         except EngineError:
             messages = _without_system(messages)  # some families have no system turn
             rendered = self._render(messages)
-        pieces: list[tuple[str, bool]] = []
+        merged = len(prompt.messages) - len(messages)
+        pieces: list[tuple[str, int | None]] = []
         for place, part in enumerate(_MARKER.split(rendered)):
             if place % 2:
-                pieces.append((messages[int(part)].content, False))
+                pieces.append((messages[int(part)].content, int(part) + merged))
             elif part:
-                pieces.append((part, True))
+                pieces.append((part, None))
         if prompt.prefill:
-            pieces.append((prompt.prefill, False))
+            pieces.append((prompt.prefill, len(prompt.messages)))
         return pieces
 
     def _render(self, messages: list[Message]) -> str:

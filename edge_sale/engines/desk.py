@@ -103,8 +103,11 @@ class Desk:
     def _entry(self, who: str, purpose: Purpose, reply: Any) -> Entry:
         price = self.agents[who].price
         if isinstance(reply, LogProb):
-            return Entry(who, purpose, reply.prompt_tokens + reply.tokens, 0, reply.seconds, price)
+            read = reply.prompt_tokens + reply.tokens
+            return Entry(who, purpose, read, 0, reply.seconds, price, reply.reused)
         if isinstance(reply, Choice):
-            return Entry(who, purpose, reply.prompt_tokens, 0, reply.seconds, price)
+            return Entry(who, purpose, reply.prompt_tokens, 0, reply.seconds, price, reply.reused)
         read = max((g.prompt_tokens for g in reply), default=0)  # samples of one prompt read it once
-        return Entry(who, purpose, read, sum(g.tokens for g in reply), sum(g.seconds for g in reply), price)
+        reused = max((g.reused for g in reply), default=0)
+        drawn, seconds = sum(g.tokens for g in reply), sum(g.seconds for g in reply)
+        return Entry(who, purpose, read, drawn, seconds, price, reused)

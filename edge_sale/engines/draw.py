@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,10 +11,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sale.engines.cells import Reading
+from edge_sale.engines.lookup import Lookup
 from edge_sale.engines.native import Detokenizer
 from edge_sale.types import Generation, Sampling
-
-ROWS = 16  # rows of logits measured at a time: at 150k tokens a copy of 512 rows takes 300 MB
 
 
 @dataclass(slots=True)
@@ -21,8 +22,10 @@ class Run(ABC):
     """Tokens to decode as `sequence`; logits are wanted from position `want` on."""
 
     tokens: list[int]
-    sequence: int
+    sequence: int  # -1 until it has one
     want: int
+    reading: Reading = field(default=Reading([]), kw_only=True)  # the prompt in its pieces
+    reused: int = field(default=0, kw_only=True)  # tokens that were not read again
     error: Exception | None = field(default=None, kw_only=True)
 
     @property
@@ -65,6 +68,7 @@ class Draw(Run):
     sampler: Any
     words: Detokenizer
     stream: Callable[[str], None] | None
+    lookup: Lookup | None = None  # where guesses come from, if the answer repeats its prompt
     text: str = ""
     shown: int = 0  # characters already streamed
     drawn: int = 0
@@ -77,12 +81,24 @@ class Draw(Run):
     def finished(self) -> bool:
         return bool(self.ended)
 
+    @property
+    def place(self) -> int:
+        """The position of the last drawn token, which has not been decoded yet."""
+        return len(self.tokens) + self.drawn - 1
+
+    @property
+    def room(self) -> int:
+        """Tokens that may still be drawn."""
+        return self.sampling.max_tokens - self.drawn
+
     def take(self, token: int, entropy: float, logprob: float, is_end: bool) -> None:
         """One more token, with the entropy of the distribution it was drawn from, in nats."""
         self.entropy += entropy
         self.logprob += logprob
         self.drawn += 1
         self.last = token
+        if self.lookup:
+            self.lookup.add(token)
         if is_end:
             self.text += self.words.end()
             self.ended = "end"
@@ -119,24 +135,25 @@ class Draw(Run):
             logprob=self.logprob / drawn,
             ended=self.ended or "length",
             seconds=seconds,
+            reused=self.reused,
         )
 
 
 def measure(logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Entropy and log normaliser of each row, in nats: shapes (rows,) and (rows,).
 
-    H = log Z - E[logit], with the row's maximum taken out first.
+    H = log Z - E[logit], with the row's maximum taken out first. Row by row: what a row needs fits the
+    processor's cache, and float32 is exact to about 1e-5 nats, far below what batch shapes change.
     """
-    parts = [_measure(logits[start : start + ROWS]) for start in range(0, len(logits), ROWS)]
-    entropies, log_zs = zip(*parts, strict=True)
-    return np.concatenate(entropies), np.concatenate(log_zs)
-
-
-def _measure(logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    top = logits.max(axis=1, keepdims=True)
-    shifted = logits - top
-    weights = np.exp(shifted)
-    z = weights.sum(axis=1, dtype=np.float64)
-    mean = np.einsum("ij,ij->i", weights, shifted, dtype=np.float64) / z
-    log_z = np.log(z)
-    return log_z - mean, log_z + top[:, 0]
+    entropies, log_zs = np.empty(len(logits)), np.empty(len(logits))
+    shifted, weights = np.empty_like(logits[0]), np.empty_like(logits[0])
+    for row, values in enumerate(logits):
+        top = values.max()
+        np.subtract(values, top, out=shifted)
+        np.exp(shifted, out=weights)
+        z = float(weights.sum())
+        log_z = math.log(z) if z > 0 else math.nan
+        np.multiply(weights, shifted, out=shifted)  # no BLAS: its threads would fight llama.cpp's
+        entropies[row] = log_z - float(shifted.sum()) / z
+        log_zs[row] = log_z + float(top)
+    return entropies, log_zs

@@ -2,13 +2,17 @@
 
 All work runs on the process's one worker thread; the caller waits where ^C
 can reach it and stops a running decode within a graph node. A batch is decoded
-in the order it was asked for, so the same asks give the same tokens.
+in the order it was asked for, and what was read before changes no bit of it: the
+same asks give the same tokens.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,8 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sale.engines import native
+from edge_sale.engines.cells import Reading, cut
 from edge_sale.engines.chat import ChatTemplate
+from edge_sale.engines.context import Context, OnRows
 from edge_sale.engines.draw import Choosing, Draw, Run, Scoring, measure
+from edge_sale.engines.lookup import CERTAIN, Lookup
+from edge_sale.engines.machine import Tuning
+from edge_sale.engines.prefixes import ON_DISK, Prefixes
 from edge_sale.engines.worker import worker
 from edge_sale.errors import Cancelled, EngineError, NotFinite, PromptTooLong, TimedOut
 from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt
@@ -26,27 +35,31 @@ from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogPro
 A = TypeVar("A")
 R = TypeVar("R", bound=Run)
 Out = TypeVar("Out")
-OnRows = Callable[[list[tuple[R, int]], NDArray[np.float32]], None]
-
-BATCH = 512  # tokens a decode: larger gains nothing on a CPU and holds more memory
-WIDTH = 64  # sequences at a time: more gain nothing on a CPU, and llama.cpp's own limit is 256
-GRAIN = 256  # llama.cpp pads a sequence's cells to this
 
 
 class LlamaEngine:
     """One model's weights and its context. Implements `types.Engine`."""
 
     def __init__(
-        self, name: str, file: Path, *, context: int = 0, threads: int = 1, gpu_layers: int = -1
+        self,
+        name: str,
+        file: Path,
+        *,
+        context: int = 0,
+        tuning: Tuning = Tuning(),  # noqa: B008 - frozen
+        identity: str = "",
+        prefixes: Path | None = None,
+        prefix_bytes: int = ON_DISK,
     ) -> None:
-        """Loads `file`, which the caller has verified. `context` 0 is what the model was trained for."""
+        """Loads `file`, which the caller has verified and whose sha256 is `identity`.
+
+        `context` 0 is what the model was trained for. In the folder `prefixes`, with an identity, the
+        beginnings that all tasks share are kept for later processes, in at most `prefix_bytes`.
+        """
         self.name = name
-        self._threads = threads
+        self._tuning = tuning
         self._worker = worker()
-        self._context: Any = None
-        self._shape = (0, 0)  # sequences, cells each
-        self._batch = native.Batch(BATCH)
-        self._model = self._worker.do(lambda: native.load_model(str(file), gpu_layers))
+        self._model = self._worker.do(lambda: native.load_model(str(file), tuning.gpu_layers))
         self._vocab = lib.llama_model_get_vocab(self._model)
         self._vocabulary = int(lib.llama_vocab_n_tokens(self._vocab))
         trained = int(lib.llama_model_n_ctx_train(self._model))
@@ -58,10 +71,27 @@ class LlamaEngine:
             bos=self._special(lib.llama_vocab_bos(self._vocab)),
             eos=self._special(lib.llama_vocab_eos(self._vocab)),
         )
+        manner = f"{identity} llama-cpp-python {version('llama-cpp-python')} {tuning.flash} {tuning.batch}"
+        kept = Prefixes(manner, prefixes if identity else None, prefix_bytes)
+        self._context = Context(self._model, self._vocabulary, self._worker.abort, tuning, kept)
+
+    @property
+    def read(self) -> int:
+        """Tokens of prompts that were decoded since the engine was made."""
+        return self._context.read
+
+    @property
+    def reused(self) -> int:
+        """Tokens of prompts that were not, because the engine had read them before."""
+        return self._context.reused
+
+    def forget(self) -> None:
+        """Drops from memory what was read before, as if the engine were new."""
+        self._worker.do(self._context.forget)
 
     def count(self, prompt: Prompt) -> int:
         """Tokens of the prompt as the model will see it."""
-        return len(self._tokens(prompt))
+        return len(self._reading(prompt).tokens)
 
     def generate(
         self, asks: Sequence[Generate], seconds: float | None = None
@@ -89,40 +119,29 @@ class LlamaEngine:
     # --- on the worker -------------------------------------------------------
 
     def _free(self) -> None:
-        self._batch.free()
-        if self._context:
-            lib.llama_free(self._context)
-            self._context = None
+        self._context.close()
         lib.llama_model_free(self._model)
         self._model = None
-
-    def _ready(self, sequences: int, cells: int) -> None:
-        """A clean context with at least this room; a much larger one is not kept."""
-        cells = -(-cells // GRAIN) * GRAIN
-        have, each = self._shape
-        if self._context and have >= sequences and each >= cells and have * each <= 4 * sequences * cells:
-            lib.llama_memory_clear(lib.llama_get_memory(self._context), False)
-            return
-        if self._context:
-            lib.llama_free(self._context)
-            self._context, self._shape = None, (0, 0)
-        self._context = native.new_context(
-            self._model, sequences=sequences, cells=cells, threads=self._threads, batch=BATCH
-        )
-        self._shape = (sequences, cells)
-        self._worker.abort.attach(self._context)
 
     def _special(self, token: int) -> str:
         return str(lib.llama_vocab_get_text(self._vocab, token).decode()) if token >= 0 else ""
 
-    def _tokens(self, prompt: Prompt) -> list[int]:
+    def _reading(self, prompt: Prompt) -> Reading:
+        """The prompt's tokens, with the places up to which they can be reused."""
         tokens: list[int] = []
-        for text, is_template in self._template.pieces(prompt):
-            tokens += native.tokenize(self._vocab, text, special=is_template)
+        ends: list[int] = []
         bos = lib.llama_vocab_bos(self._vocab)
-        if lib.llama_vocab_get_add_bos(self._vocab) and tokens[:1] != [bos]:
-            tokens.insert(0, bos)
-        return tokens
+        adds_bos = lib.llama_vocab_get_add_bos(self._vocab)
+        fixed = 0
+        for text, message in self._template.pieces(prompt):
+            if message is not None and not fixed and message >= prompt.fixed:
+                fixed = len(tokens)  # the first words that may be a user's begin here
+            tokens += native.tokenize(self._vocab, text, special=message is None)
+            if adds_bos and tokens[:1] != [bos]:
+                tokens.insert(0, bos)
+            ends.append(len(tokens))
+        fixed = fixed if prompt.fixed else 0
+        return Reading(tokens, cut((end for end in ends if end > fixed), fixed), fixed)
 
     # --- drawing -------------------------------------------------------------
 
@@ -139,9 +158,10 @@ class LlamaEngine:
                 except Exception as error:
                     failed[place] = error
             deadline = began + seconds if seconds else float("inf")
-            self._carry_out(
-                draws, lambda d: len(d.tokens) + d.sampling.max_tokens, lambda wave: self._draw(wave, deadline)
-            )
+            with _blame(draws, self._context):
+                if draws:
+                    self._context.ready(len(draws), max(len(d.tokens) + d.sampling.max_tokens for d in draws))
+                    self._draw(draws, deadline)
         finally:
             for draw in draws:
                 lib.llama_sampler_free(draw.sampler)
@@ -155,38 +175,77 @@ class LlamaEngine:
 
     def _open(self, place: int, ask: Generate, draws: list[Draw]) -> None:
         """Appends a draw for each sample of the ask."""
-        tokens = self._fitting(ask.prompt, max(ask.sampling.max_tokens, ask.reserve))
+        sampling = ask.sampling
+        reading = self._fitting(ask.prompt, max(sampling.max_tokens, ask.reserve))
+        greedy = sampling.temperature <= 0 and sampling.repeat_penalty == 1.0 and not sampling.grammar
+        ahead = ask.lookup and greedy and ask.samples == 1 and self._tuning.lookup and self._context.rewinds
         for i in range(ask.samples):
             draws.append(
                 Draw(
-                    tokens=tokens,
-                    sequence=len(draws) % WIDTH,
-                    want=len(tokens) - 1,
+                    tokens=reading.tokens,
+                    sequence=-1,
+                    want=len(reading.tokens) - 1,
+                    reading=reading,
                     ask=place,
-                    sampling=ask.sampling,
-                    sampler=native.new_sampler(
-                        self._vocab, self._vocabulary, ask.sampling, ask.sampling.seed + i
-                    ),
+                    sampling=sampling,
+                    sampler=native.new_sampler(self._vocab, self._vocabulary, sampling, sampling.seed + i),
                     words=native.Detokenizer(self._vocab),
                     stream=ask.on_text if i == 0 else None,
+                    lookup=Lookup(reading.tokens) if ahead else None,
                 )
             )
 
     def _draw(self, draws: Sequence[Draw], deadline: float) -> None:
+        """Continuous batching: whoever is finished makes room for the next that waits."""
         began = time.monotonic()
-        self._prefill(draws, self._take, deadline)
-        while live := [draw for draw in draws if not draw.ended and not draw.error]:
+        waiting, live = deque(draws), list[Draw]()
+        while waiting or live:
             if time.monotonic() > deadline:
                 raise TimedOut(f"not finished after {time.monotonic() - began:.0f} s")
-            self._batch.clear()
-            rows = [
-                (draw, self._batch.add(draw.last, len(draw.tokens) + draw.drawn - 1, draw.sequence, True))
-                for draw in live
-            ]
-            self._batch.decode(self._context, self._worker.abort)
-            self._take(rows, native.logits(self._context, len(rows), self._vocabulary))
+            if waiting and self._context.free:
+                fresh = [waiting.popleft() for _ in range(min(len(waiting), self._context.free))]
+                live += fresh
+                self._context.begin(fresh, self._take_rows, deadline)
+            elif len(live) == 1 and live[0].lookup and (guess := live[0].lookup.guess(live[0].room - 1)):
+                self._leap(live[0], live[0].lookup, guess)
+            else:
+                self._step(live)
+            for draw in live:
+                if draw.ended or draw.error:
+                    self._context.end(draw)
+            live = [draw for draw in live if not draw.ended and not draw.error]
 
-    def _take(self, rows: Sequence[tuple[Draw, int]], logits: NDArray[np.float32]) -> None:
+    def _step(self, live: Sequence[Draw]) -> None:
+        """One more token for each."""
+        logits = self._context.next([(draw.last, draw.place, draw.sequence) for draw in live])
+        self._take_rows([(draw, row) for row, draw in enumerate(live)], logits)
+
+    def _leap(self, draw: Draw, lookup: Lookup, guess: list[int]) -> None:
+        """Reads a guess in one batch and keeps what greedy decoding would have drawn one by one.
+
+        Where the first two logits are too close to call in a batch of this shape, it stops there, and
+        the next token is drawn by itself.
+        """
+        places = enumerate([draw.last, *guess], start=draw.place)
+        logits = self._context.next([(token, place, draw.sequence) for place, token in places])
+        entropies, log_zs = self._measured(logits)
+        kept, close = 0, False
+        for row, guessed in enumerate([*guess, -1]):
+            token = int(logits[row].argmax())
+            likeliest = float(logits[row, token])
+            logits[row, token] = -np.inf
+            if close := likeliest - float(logits[row].max()) < CERTAIN:
+                break
+            draw.take(token, float(entropies[row]), likeliest - float(log_zs[row]), self._ends(token))
+            if draw.ended or token != guessed:
+                break
+            kept += 1
+        self._context.rewind(draw, draw.place)
+        lookup.held(kept, len(guess))
+        if close:
+            self._step([draw])
+
+    def _take_rows(self, rows: Sequence[tuple[Draw, int]], logits: NDArray[np.float32]) -> None:
         """Draws the next token of each row's sequence; a row is (draw, place in the batch)."""
         entropies, log_zs = self._measured(logits)
         for row, (draw, place) in enumerate(rows):
@@ -197,26 +256,25 @@ class LlamaEngine:
                     draw.error = error
                     continue
             else:
-                token = native.sample(draw.sampler, self._context, place)
-            draw.take(
-                token,
-                float(entropies[row]),
-                float(logits[row, token] - log_zs[row]),
-                bool(lib.llama_vocab_is_eog(self._vocab, token)),
-            )
+                token = native.sample(draw.sampler, self._context.handle, place)
+            logprob = float(logits[row, token] - log_zs[row])
+            draw.take(token, float(entropies[row]), logprob, self._ends(token))
+
+    def _ends(self, token: int) -> bool:
+        return bool(lib.llama_vocab_is_eog(self._vocab, token))
 
     # --- scoring -------------------------------------------------------------
 
     def _loglik(self, asks: Sequence[LogLik], seconds: float | None) -> list[LogProb | Exception]:
-        def run(ask: LogLik, sequence: int) -> Scoring:
+        def run(ask: LogLik) -> Scoring:
             targets = native.tokenize(self._vocab, ask.text, special=False)
-            tokens = self._fitting(ask.prompt, len(targets))
-            want = len(tokens) - 1 if targets else len(tokens)  # of an empty text nothing is wanted
-            return Scoring(tokens + targets[:-1], sequence, want, targets=targets)
+            reading = self._fitting(ask.prompt, len(targets))
+            want = len(reading.tokens) - 1 if targets else len(reading.tokens)  # of no text nothing is wanted
+            return Scoring(reading.tokens + targets[:-1], -1, want, targets=targets, reading=reading)
 
         def reply(run: Scoring, share: float) -> LogProb:
-            read = len(run.tokens) - max(len(run.targets) - 1, 0)
-            return LogProb(run.total, len(run.targets), read, share * len(run.tokens))
+            read = len(run.reading.tokens)
+            return LogProb(run.total, len(run.targets), read, share * len(run.tokens), run.reused)
 
         return self._read(asks, seconds, run, self._score, reply)
 
@@ -227,10 +285,10 @@ class LlamaEngine:
             run.scored += 1
 
     def _choose(self, asks: Sequence[Choose], seconds: float | None) -> list[Choice | Exception]:
-        def run(ask: Choose, sequence: int) -> Choosing:
-            tokens = self._fitting(ask.prompt, 1)
+        def run(ask: Choose) -> Choosing:
+            reading = self._fitting(ask.prompt, 1)
             options = [self._single(option) for option in ask.options]
-            return Choosing(tokens, sequence, want=len(tokens) - 1, options=options)
+            return Choosing(reading.tokens, -1, len(reading.tokens) - 1, options=options, reading=reading)
 
         def weigh(rows: Sequence[tuple[Choosing, int]], logits: NDArray[np.float32]) -> None:
             self._measured(logits)
@@ -239,7 +297,7 @@ class LlamaEngine:
                 run.probabilities = tuple((weights / weights.sum()).tolist())
 
         def reply(run: Choosing, share: float) -> Choice:
-            return Choice(run.probabilities, len(run.tokens), share * len(run.tokens))
+            return Choice(run.probabilities, len(run.tokens), share * len(run.tokens), run.reused)
 
         return self._read(asks, seconds, run, weigh, reply)
 
@@ -247,24 +305,28 @@ class LlamaEngine:
         self,
         asks: Sequence[A],
         seconds: float | None,
-        run: Callable[[A, int], R],
+        run: Callable[[A], R],
         on_rows: OnRows[R],
         reply: Callable[[R, float], Out],
     ) -> list[Out | Exception]:
-        """Prefills one run an ask in a batch; replies share the time by their tokens."""
+        """Reads one run an ask, as many at a time as there is room for; replies share the time by their tokens."""
         began = time.monotonic()
-        results: dict[int, R | Exception] = {}
-        runs: list[R] = []
-        for place, ask in enumerate(asks):
+        results: list[R | Exception] = []
+        for ask in asks:
             try:
-                runs.append(run(ask, len(runs) % WIDTH))
-                results[place] = runs[-1]
+                results.append(run(ask))
             except Exception as error:
-                results[place] = error
+                results.append(error)
+        runs = [result for result in results if not isinstance(result, Exception)]
         deadline = began + seconds if seconds else float("inf")
-        self._carry_out(runs, lambda run: len(run.tokens), lambda wave: self._prefill(wave, on_rows, deadline))
+        with _blame(runs, self._context):
+            width = self._context.ready(len(runs), max(len(r.tokens) for r in runs)) if runs else 1
+            for start in range(0, len(runs), width):
+                self._context.begin(runs[start : start + width], on_rows, deadline)
+                for done in runs[start : start + width]:
+                    self._context.end(done)
         share = (time.monotonic() - began) / (sum(len(run.tokens) for run in runs) or 1)
-        return [r if isinstance(r, Exception) else r.error or reply(r, share) for r in results.values()]
+        return [r if isinstance(r, Exception) else r.error or reply(r, share) for r in results]
 
     def _measured(self, logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         entropies, log_zs = measure(logits)
@@ -278,56 +340,23 @@ class LlamaEngine:
             raise EngineError(f"model {self.name!r}: option {option!r} is {len(tokens)} tokens, should be one")
         return tokens[0]
 
-    # --- prefill -------------------------------------------------------------
+    def _fitting(self, prompt: Prompt, more: int) -> Reading:
+        """The prompt as tokens. Raises PromptTooLong where `more` tokens do not fit behind them."""
+        reading = self._reading(prompt)
+        if len(reading.tokens) + more > self.context:
+            raise PromptTooLong(self.name, len(reading.tokens) + more, self.context)
+        return reading
 
-    def _carry_out(
-        self, runs: Sequence[R], cells: Callable[[R], int], work: Callable[[Sequence[R]], None]
-    ) -> None:
-        """`work` over the runs, WIDTH at a time; those that it leaves unfinished get the error."""
-        for start in range(0, len(runs), WIDTH):
-            wave = runs[start : start + WIDTH]
-            try:
-                self._ready(len(wave), max(cells(run) for run in wave))
-                work(wave)
-            except Cancelled:
-                raise
-            except Exception as error:
-                for run in wave:
-                    if not run.finished:
-                        run.error = run.error or error
 
-    def _fitting(self, prompt: Prompt, more: int) -> list[int]:
-        """The prompt's tokens. Raises PromptTooLong where `more` tokens do not fit behind them."""
-        tokens = self._tokens(prompt)
-        if len(tokens) + more > self.context:
-            raise PromptTooLong(self.name, len(tokens) + more, self.context)
-        return tokens
-
-    def _prefill(self, runs: Sequence[R], on_rows: OnRows[R], deadline: float) -> None:
-        """Decodes every run's tokens; what they all begin with is decoded once and copied."""
-        shared = min([native.common_prefix([run.tokens for run in runs]), *(run.want for run in runs)])
-        if len(runs) == 1 or not shared:
-            shared = 0
-        else:
-            self._decode([(runs[0], place) for place in range(shared)], on_rows, deadline)
-            memory = lib.llama_get_memory(self._context)
-            for run in runs[1:]:
-                lib.llama_memory_seq_cp(memory, runs[0].sequence, run.sequence, -1, -1)
-        rest = [(run, place) for run in runs for place in range(shared, len(run.tokens))]
-        self._decode(rest, on_rows, deadline)
-
-    def _decode(self, places: Sequence[tuple[R, int]], on_rows: OnRows[R], deadline: float) -> None:
-        """Decodes (run, position) pairs in order; `on_rows` gets those whose logits are wanted."""
-        for start in range(0, len(places), BATCH):
-            if time.monotonic() > deadline:
-                raise TimedOut("ran out of time while reading the prompt")
-            self._batch.clear()
-            rows = []
-            for run, position in places[start : start + BATCH]:
-                wanted = position >= run.want
-                place = self._batch.add(run.tokens[position], position, run.sequence, wanted)
-                if wanted:
-                    rows.append((run, place))
-            self._batch.decode(self._context, self._worker.abort)
-            if rows:
-                on_rows(rows, native.logits(self._context, len(rows), self._vocabulary))
+@contextmanager
+def _blame(runs: Sequence[Run], context: Context) -> Iterator[None]:
+    """Runs that an error leaves unfinished get it for their result; a stop from outside goes on up."""
+    try:
+        yield
+    except Exception as error:
+        context.reset()
+        if isinstance(error, Cancelled):
+            raise
+        for run in runs:
+            if not run.finished:
+                run.error = run.error or error

@@ -1,20 +1,55 @@
-"""What this process may use of the machine."""
+"""What this process may use of the machine, and how llama.cpp is to use it."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_TOPOLOGY = Path("/sys/devices/system/cpu")
+
+Flash = Literal["auto", "on", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How llama.cpp runs a model: threads, tokens a batch, and what goes to a GPU."""
+
+    threads: int = 1
+    batch_threads: int = 0  # for reading prompts; 0: as many as for writing
+    batch: int = 512  # tokens a decode at most
+    micro_batch: int = 0  # of those, so many at a time; 0: all
+    flash: Flash = "auto"  # flash attention
+    gpu_layers: int = -1  # -1: all, where the build has a back end for a GPU
+    lookup: bool = True  # guess ahead where an ask says that its answer repeats its prompt
 
 
 def cores() -> int:
-    """Cores for llama.cpp: those this process may run on, within a container's quota."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores for llama.cpp: physical ones that this process may run on, within a container's quota.
+
+    Two hyperthreads of a core share its arithmetic units: a second thread there waits for the first.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    allowed = set(affinity(0)) if affinity else set(range(os.cpu_count() or 1))
+    count = physical(allowed)
     try:
         quota, period = _CGROUP_QUOTA.read_text().split()
         if quota != "max":
-            allowed = min(allowed, max(1, round(int(quota) / int(period))))
+            count = min(count, max(1, round(int(quota) / int(period))))
     except (OSError, ValueError):
         pass  # no cgroup, or an older one: what the scheduler says stands
-    return allowed
+    return count
+
+
+def physical(cpus: Iterable[int], topology: Path = _TOPOLOGY) -> int:
+    """How many different cores the logical processors `cpus` are on; each its own where nobody says."""
+    cores = set()
+    for cpu in cpus:
+        try:
+            cores.add((topology / f"cpu{cpu}/topology/thread_siblings_list").read_text().strip())
+        except OSError:
+            cores.add(str(cpu))
+    return max(1, len(cores))

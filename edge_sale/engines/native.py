@@ -75,18 +75,39 @@ def load_model(path: str, gpu_layers: int) -> Any:
     return model
 
 
+def free_context(context: Any) -> None:
+    lib.llama_free(context)
+
+
+FLASH = {"auto": -1, "off": 0, "on": 1}  # llama_flash_attn_type
+
+
 def new_context(
-    model: Any, *, sequences: int, cells: int, threads: int, batch: int, embeddings: bool = False
+    model: Any,
+    *,
+    sequences: int,
+    cells: int,
+    threads: int,
+    batch_threads: int = 0,
+    batch: int,
+    micro_batch: int = 0,
+    outputs: int = 0,
+    flash: str = "auto",
+    embeddings: bool = False,
 ) -> Any:
     """A context for `sequences` sequences of `cells` tokens each, with a cache of its own for each.
 
-    One shared cache would make every token attend over all sequences' cells.
+    One shared cache would make every token attend over all sequences' cells. `outputs` bounds the
+    logits of a batch: room for a whole vocabulary at every token is most of the memory of a small model.
     """
     params = lib.llama_context_default_params()
     params.n_ctx = sequences * cells
     params.n_seq_max = sequences
-    params.n_batch = params.n_ubatch = batch
-    params.n_threads = params.n_threads_batch = threads
+    params.n_batch = batch
+    params.n_ubatch = micro_batch or batch
+    params.n_outputs_max = outputs
+    params.n_threads, params.n_threads_batch = threads, batch_threads or threads
+    params.flash_attn_type = FLASH[flash]
     params.kv_unified = False
     params.no_perf = True
     if embeddings:
@@ -143,6 +164,56 @@ class Batch:
 
     def free(self) -> None:
         lib.llama_batch_free(self._batch)
+
+
+def offloads() -> bool:
+    """Whether this build of llama.cpp has a back end for a GPU."""
+    return bool(lib.llama_supports_gpu_offload())
+
+
+def can_rewind(model: Any) -> bool:
+    """Whether a sequence can take back its last tokens; a recurrent state has no way back."""
+    return not (lib.llama_model_is_recurrent(model) or lib.llama_model_is_hybrid(model))
+
+
+def bytes_a_token(model: Any) -> int:
+    """Bytes of cache that one token takes, keys and values in 16 bits; of a hybrid model at most that."""
+    head = lib.llama_model_n_embd(model) // max(1, lib.llama_model_n_head(model))
+    return 4 * int(lib.llama_model_n_layer(model) * lib.llama_model_n_head_kv(model) * head)
+
+
+def memory(context: Any) -> Any:
+    """The context's cache of keys and values, or its recurrent states."""
+    return lib.llama_get_memory(context)
+
+
+def clear(memory: Any) -> None:
+    """Empties every sequence."""
+    lib.llama_memory_clear(memory, False)
+
+
+def rewind(memory: Any, sequence: int, position: int) -> bool:
+    """Takes back everything from `position` on; False where this kind of memory cannot."""
+    return bool(lib.llama_memory_seq_rm(memory, sequence, position, -1))
+
+
+def copy(memory: Any, source: int, target: int) -> None:
+    """Puts all of `source` into `target`, which is empty."""
+    lib.llama_memory_seq_cp(memory, source, target, -1, -1)
+
+
+def get_state(context: Any, sequence: int) -> bytes:
+    """All that the context knows of a sequence; empty where it cannot tell."""
+    size = lib.llama_state_seq_get_size(context, sequence)
+    data = (ctypes.c_uint8 * size)()
+    written = lib.llama_state_seq_get_data(context, data, size, sequence)
+    return bytes(data) if written == size else b""
+
+
+def set_state(context: Any, sequence: int, state: bytes) -> bool:
+    """Puts a state into an empty sequence; False where llama.cpp does not take it."""
+    data = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+    return bool(lib.llama_state_seq_set_data(context, data, len(state), sequence))
 
 
 def logits(context: Any, rows: int, vocabulary: int) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ turn; a closing assistant's turn is the prefill that the answer continues. What
 all prompts of a domain begin with is in `domains/`: the same tokens at the front
 can share one prefill.
 A name that the file uses and the caller forgot is an error, never an empty string.
+The messages before the first one with a value in it are the same for every task (`Prompt.fixed`).
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from edge_sale.types import Message, Prompt
 
 _TURN = re.compile(r"^--- (system|user|assistant)\n", re.MULTILINE)
 _MARK = "\ue002"  # private use; taken out of every value, so that no text can begin a turn
+_VALUE = "\ue003"  # stands before every value, so that messages without any are known
 
 
 def render(name: str, **values: Any) -> Prompt:
     """The prompt file `name`.txt with `values` in their places."""
     parts = _environment().get_template(name).render(**values).split(_MARK)[1:]
     turns = [
-        Message(cast(Literal["system", "user", "assistant"], role), content.strip("\n"))
+        Message(cast(Literal["system", "user", "assistant"], role), content.replace(_VALUE, "").strip("\n"))
         for role, content in zip(parts[::2], parts[1::2], strict=True)
     ]
-    if turns[-1].role == "assistant":
-        return Prompt(tuple(turns[:-1]), prefill=turns[-1].content)
-    return Prompt(tuple(turns))
+    prefill = turns.pop().content if turns[-1].role == "assistant" else ""
+    fixed = next((i for i, content in enumerate(parts[1::2]) if _VALUE in content), len(turns))
+    return Prompt(tuple(turns), prefill, min(fixed, len(turns)))
 
 
 def names() -> list[str]:
@@ -71,5 +73,5 @@ def _environment() -> Any:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: str(value).replace(_MARK, ""),
+        finalize=lambda value: _VALUE + str(value).replace(_MARK, "").replace(_VALUE, ""),
     )
