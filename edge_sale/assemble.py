@@ -111,6 +111,7 @@ def market(parts: Plan) -> Market:
         weights=parts.weights,
         memory=memory,
         lessons=settings.lessons if settings.refine else 0,
+        full=settings.full_auction,
         passes=passes,
         work_seconds=settings.work_seconds,
         run={

@@ -2,17 +2,17 @@
 
 Every agent bids a plan, every agent judges every plan, the least C - V leads; agents
 cheaper than the leader refine their plans from the auction memory and are judged again.
+What can no longer change the winner is not asked for (see `jury.panel`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from edge_sale.engines.desk import Desk
 from edge_sale.errors import NoBids
-from edge_sale.events import Began, Judged, Led, Placed, Recalled, SatOut, Won
-from edge_sale.jury.panel import judge
-from edge_sale.scoring.scorer import rank
+from edge_sale.events import Began, Judged, Led, Placed, Recalled, SatOut, Skipped, Won
+from edge_sale.jury.panel import Jury
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Bid, Lesson, Memory, Phase, Purpose, Scored, Task
 
@@ -25,32 +25,68 @@ def hold(
     memory: Memory | None = None,
     *,
     k: int = 8,
+    full: bool = False,
 ) -> Award:
     """Sells `task` to the agent whose plan asks least for what it promises.
 
     Cheaper losers refine from at most `k` lessons each; without `memory`, or with k = 0, nobody does.
+    With `full` every bid and every judgement is asked for; winner and asking are the same.
     Raises NoBids, with each agent's reason, when there is nothing to choose from.
     """
-    bids, sat_out = collect(task, agents, desk)
-    opening = _scored(judge(task, bids, agents, desk), weights, desk)
-    if not opening:
+    jury = Jury(task, agents, desk, weights, full)
+    bids, sat_out = opening(task, agents, jury, desk)
+    if not bids:
         raise NoBids(sat_out)
-    provisional = opening[0]
-    desk.emit(Led(provisional))
+    ranked = jury.clear(bids)
+    tell(ranked, desk)
+    provisional = ranked[0].bid
+    desk.emit(Led(ranked[0]))
 
     past = recall(task, agents, memory, desk, k) if memory and k else {}
-    pupils = [a for a in agents if a.price < provisional.bid.price and past.get(a.name)]
+    pupils = [a for a in agents if a.price < provisional.price and past.get(a.name)]
     lessons = {agent.name: past[agent.name] for agent in pupils}
-    refined_bids, _ = collect(task, pupils, desk, lessons)
-    refined = _scored(judge(task, refined_bids, agents, desk), weights, desk)
+    refined, _ = collect(task, pupils, desk, lessons)
+    final = jury.clear([provisional, *refined])
+    tell([scored for scored in final if scored.bid.phase == "refined"], desk)
 
-    # once more over all bids: a juror who failed half-way is now out for everybody
-    ranked = rank([scored.bid for scored in (*opening, *refined)], weights)
-    provisional = next(scored for scored in ranked if scored.bid.strategy is provisional.bid.strategy)
-    winner = next(s for s in ranked if s is provisional or s.bid.phase == "refined")
-    award = Award(task, winner, provisional, tuple(ranked), sat_out, lessons)
+    ranked = jury.ranked([*bids, *refined])  # once more over all: a juror who failed half-way is out for everybody
+    jury.tell_skipped(ranked)
+    award = Award(
+        task,
+        winner=_same(final[0].bid, ranked),
+        provisional=_same(provisional, ranked),
+        ranked=tuple(ranked),
+        sat_out=sat_out,
+        lessons=lessons,
+    )
     desk.emit(Won(award, reason(award)))
     return award
+
+
+def opening(
+    task: Task, agents: Sequence[Agent], jury: Jury, desk: Desk
+) -> tuple[list[Bid], dict[str, str]]:
+    """All opening bids in the order of the agents, and why those who made none did not."""
+    bids: dict[str, Bid] = {}
+    sat_out: dict[str, str] = {}
+    for batch in [agents] if jury.full else batches(agents):
+        asked = []
+        for agent in batch:
+            if why := jury.hopeless(agent.price, list(bids.values())):
+                sat_out[agent.name] = f"not asked: {why}"
+                desk.emit(Skipped("bid", (agent.name,), agent.name, why))
+            else:
+                asked.append(agent)
+        made, missing = collect(task, asked, desk)
+        bids |= {bid.agent: bid for bid in made}
+        sat_out |= missing
+    return [bids[agent.name] for agent in agents if agent.name in bids], sat_out
+
+
+def batches(agents: Sequence[Agent]) -> Iterator[list[Agent]]:
+    """Agents on the same weights, who bid in one batch; those with the cheapest agent first."""
+    for model in dict.fromkeys(agent.model for agent in sorted(agents, key=lambda agent: agent.price)):
+        yield [agent for agent in agents if agent.model == model]
 
 
 def collect(
@@ -106,8 +142,11 @@ def reason(award: Award) -> str:
     return f"{name} asks least ({price}; next {rivals[0].bid.agent} with {rivals[0].asking:.3f})"
 
 
-def _scored(bids: Sequence[Bid], weights: Weights, desk: Desk) -> list[Scored]:
-    ranked = rank(bids, weights)
+def tell(ranked: Sequence[Scored], desk: Desk) -> None:
     for scored in ranked:
         desk.emit(Judged(scored))
-    return ranked
+
+
+def _same(bid: Bid, ranked: Sequence[Scored]) -> Scored:
+    """The entry of the ranking that is this bid's."""
+    return next(s for s in ranked if (s.bid.agent, s.bid.phase) == (bid.agent, bid.phase))

@@ -48,6 +48,19 @@ class SatOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """What was not asked for, because no answer could have changed the winner.
+
+    `what` is bid or judge; `who` was not asked, of a judgement about `agent`'s plan.
+    """
+
+    what: str
+    who: tuple[str, ...]
+    agent: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A bid with its jury's scores, cost and value."""
 
@@ -114,7 +127,7 @@ class Recorded:
 
 
 Event = (
-    Opened | Began | Placed | SatOut | Judged | Led | Recalled | Won
+    Opened | Began | Placed | SatOut | Skipped | Judged | Led | Recalled | Won
     | Wrote | Noted | Spent | Finished | Recorded
 )  # fmt: skip
 Listener = Callable[[Event], None]
@@ -131,7 +144,10 @@ def to_json(event: Event) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Scored):
-        return {"bid": _plain(value.bid), "cost": value.cost, "value": value.value, "asking": value.asking}
+        return {
+            "bid": _plain(value.bid), "cost": value.cost, "value": value.value,
+            "unheard": value.unheard, "asking": value.asking,
+        }  # fmt: skip
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):

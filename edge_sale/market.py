@@ -36,6 +36,7 @@ class Market:
     weights: Weights
     memory: Memory | None = None
     lessons: int = 8
+    full: bool = False  # ask for every bid and judgement, also those that can change nothing
     passes: Callable[[Task, str], bool | None] = lambda task, answer: None
     work_seconds: float | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Market:
 
         self.desk.emit = tell
         tell(Opened(task, {agent.name: agent.price for agent in self.agents}, self.run))
-        award = hold(task, self.agents, self.desk, self.weights, self.memory, k=self.lessons)
+        award = hold(task, self.agents, self.desk, self.weights, self.memory, k=self.lessons, full=self.full)
         outcome = None
         if execute:
             outcome = self.verify(task, self.work(award, tell))

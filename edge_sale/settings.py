@@ -26,7 +26,8 @@ KINDS: dict[Any, str] = {
 SCHEMA: dict[str, dict[str, Any]] = {
     "": {"pool": str, "weights": str, "seed": int, "threads": int, "gpu_layers": int,
          "offline": bool, "models_dir": str, "sandbox": str},
-    "auction": {"plan_tokens": int, "bid_seconds": NUMBER, "lessons": int, "refine": bool},
+    "auction": {"plan_tokens": int, "bid_seconds": NUMBER, "lessons": int, "refine": bool,
+                "full_auction": bool},
     "work": {"max_tokens": int, "seconds": NUMBER},
     "memory": {"enabled": bool, "durable": bool},
     "pools.*": {"agents": list, "embedder": str, "weights": str},
@@ -56,6 +57,7 @@ class Settings:
     bid_seconds: float = 60.0
     lessons: int = 8
     refine: bool = True
+    full_auction: bool = False  # True: nothing is left out that cannot change the winner
     max_tokens: int = 512
     work_seconds: float = 600.0
     remember: bool = True

@@ -171,15 +171,24 @@ class Bid:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A bid with its cost C and value V; the lowest `asking` = C - V wins."""
+    """A bid with its cost C and value V; the lowest `asking` = C - V wins.
+
+    `unheard` is what jurors who were not asked could have added to V: they could not change the winner.
+    """
 
     bid: Bid
     cost: float
     value: float
+    unheard: float = 0.0
 
     @property
     def asking(self) -> float:
         return self.cost - self.value
+
+    @property
+    def least(self) -> float:
+        """What it would ask had everyone who was not asked given it full marks."""
+        return self.asking - self.unheard
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,10 @@ def market(*agents: Scripted) -> tuple[list[Scripted], Desk, Heard]:
     return list(agents), Desk({}, emit=heard, agents={agent.name: agent for agent in agents}), heard
 
 
-def sold(agents: list[Scripted], desk: Desk, memory: ScriptedMemory | None = None, k: int = 8) -> Award:
-    return hold(TASK, agents, desk, WEIGHTS, memory, k=k)
+def sold(
+    agents: list[Scripted], desk: Desk, memory: ScriptedMemory | None = None, k: int = 8, full: bool = False
+) -> Award:
+    return hold(TASK, agents, desk, WEIGHTS, memory, k=k, full=full)
 
 
 def test_least_cost_minus_value_wins() -> None:
@@ -171,6 +173,6 @@ def test_winner_never_asks_more_than_any_opening_bid(rows: list[tuple[float, int
         Scripted(name, price, [plan(name, tokens, entropy)], [verdicts])
         for name, (price, tokens, entropy, *_) in zip(names, rows, strict=True)
     ]
-    award = sold(agents, Desk({}, agents={a.name: a for a in agents}))
+    award = sold(agents, Desk({}, agents={a.name: a for a in agents}), full=True)
     assert award.winner.asking == min(scored.asking for scored in award.ranked)
     assert rank([s.bid for s in award.ranked], WEIGHTS)[0].asking == award.winner.asking

@@ -40,6 +40,8 @@ def task_options(command: F) -> F:
                      help="What kind of answer; told from the task's words unless given."),
         click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record this one."),
         click.option("--no-refine", is_flag=True, help="Hold the auction without refinement."),
+        click.option("--full-auction", is_flag=True,
+                     help="Ask for every bid and judgement, also those that cannot change the winner."),
         click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."),
         click.option("-q", "--quiet", is_flag=True, help="The answer and nothing else."),
         click.option("-v", "--verbose", is_flag=True, help="Every event, a line each, on stderr."),
@@ -51,7 +53,13 @@ def task_options(command: F) -> F:
 
 
 def settings_with(
-    *, pool: str | None, seed: int | None, no_memory: bool, no_refine: bool, sandbox: str | None = None
+    *,
+    pool: str | None,
+    seed: int | None,
+    no_memory: bool,
+    no_refine: bool,
+    full_auction: bool,
+    sandbox: str | None = None,
 ) -> Settings:
     """The user's settings with the command line on top."""
     settings = load()
@@ -64,6 +72,8 @@ def settings_with(
         changes["remember"] = False
     if no_refine:
         changes["refine"] = False
+    if full_auction:
+        changes["full_auction"] = True
     if sandbox:
         changes["sandbox"] = sandbox
     return replace(settings, **changes)

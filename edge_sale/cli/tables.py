@@ -40,6 +40,8 @@ class AuctionTable:
             yield self._table(bids, jurors, ["scores"] if jurors else [], gap=1)
             if jurors:
                 yield Text(f"scores by {', '.join(jurors)}", style="dim")
+        if any(isinstance(row, Scored) and len(row.bid.scores) < len(jurors) for row in self.rows):
+            yield Text("–: not asked, for it could not change the winner", style="dim")
         for agent, reason in self.sat_out.items():
             yield plain(f"{agent} sat out: {reason}", style="dim")
 
@@ -54,13 +56,18 @@ class AuctionTable:
             won = self.winner is not None and scored == self.winner
             led = self.leader is not None and scored == self.leader and self.winner is None
             scores = [f"{bid.scores[juror]:.1f}" if juror in bid.scores else "–" for juror in jurors]
+            value, asking = (f"{scored.value:.3f}", f"{scored.asking:.3f}") if scored else ("", "")
+            if scored and len(bid.scores) < len(jurors):  # what the others might have added is not in it
+                value, asking = f"≥{value}", f"≤{asking}"
             cells = [
                 bid.agent + (" (refined)" if bid.phase == "refined" else ""),
                 price_of(bid.price),
                 str(bid.strategy.tokens),
                 f"{bid.strategy.entropy:.2f}",
                 *(scores if len(heads) == len(jurors) else [" ".join(scores)]),
-                *((f"{scored.cost:.3f}", f"{scored.value:.3f}", f"{scored.asking:.3f}") if scored else [""] * 3),
+                f"{scored.cost:.3f}" if scored else "",
+                value,
+                asking,
                 "winner" if won else "leads" if led else "",
             ]
             table.add_row(*map(plain, cells), style="bold green" if won else None)

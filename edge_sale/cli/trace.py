@@ -48,6 +48,10 @@ def trace(file: Path) -> None:
                 console.print(plain(bid["strategy"]["text"]))
             case "satout":
                 line(event, f"{event['agent']} sat out ({event['purpose']}): {event['reason']}")
+            case "skipped":
+                who = ", ".join(event["who"])
+                whose = "" if event["what"] == "bid" else f" about {event['agent']}'s plan"
+                line(event, f"{who} not asked to {event['what']}{whose}: {event['reason']}")
             case "judged":
                 rows.append(scored_from(event["scored"]))
             case "led":
@@ -106,4 +110,4 @@ def scored_from(values: dict[str, Any]) -> Any:
     from edge_sale.types import Bid, Scored, Strategy
 
     bid = values["bid"]
-    return Scored(Bid(**{**bid, "strategy": Strategy(**bid["strategy"])}), values["cost"], values["value"])
+    return Scored(Bid(**{**bid, "strategy": Strategy(**bid["strategy"])}), values["cost"], values["value"], values.get("unheard", 0.0))

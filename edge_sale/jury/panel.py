@@ -1,26 +1,115 @@
-"""The jury: every agent scores every plan, its own included."""
+"""The jury: every agent scores every plan, its own included, as long as that can change who wins.
+
+*Lazy clearing.* A score is from 0 to 5 and signals are bounded, so a bid asks no less than if all jurors
+still to be heard gave it 5, and no more than if they gave it 0. A bid whose least is above another's most
+has lost: no further juror reads it, and an agent whose best bid would have lost is not asked for one. The
+winner and its C - V are those of the full auction, for jurors that answer or fail alike for every plan.
+(A refined bid is always asked for: its agent is cheaper than the leader, so it might ask less.)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from edge_sale.engines.desk import Desk
-from edge_sale.events import Began, SatOut
-from edge_sale.types import Agent, Bid, Task
+from edge_sale.events import Began, SatOut, Skipped
+from edge_sale.scoring.scorer import appraise, best_case, by_asking
+from edge_sale.scoring.weights import Weights
+from edge_sale.types import Agent, Bid, Scored, Task
+
+SLACK = 1e-9  # sums of floats in another order differ by less; whoever is closer is heard to the end
+
+Key = tuple[str, str]  # agent and phase: whose bid
 
 
-def judge(task: Task, bids: Sequence[Bid], jurors: Sequence[Agent], desk: Desk) -> list[Bid]:
-    """The bids with each juror's scores. A juror that fails gives none, and the trace says why."""
-    if not bids:
-        return []
-    desk.emit(Began("judge", tuple(juror.name for juror in jurors)))
-    plans = [bid.strategy.text for bid in bids]
-    verdicts = desk.drive({juror.name: juror.judge(task, plans) for juror in jurors}, "judge")
-    for name, verdict in verdicts.items():
-        if isinstance(verdict, Exception):
-            desk.emit(SatOut(name, str(verdict), "judge"))
-    return [
-        replace(bid, scores={n: v[i] for n, v in verdicts.items() if not isinstance(v, Exception)})
-        for i, bid in enumerate(bids)
-    ]
+@dataclass(slots=True)
+class Jury:
+    """All agents as jurors of one task. `full` asks every juror for every plan."""
+
+    task: Task
+    jurors: Sequence[Agent]
+    desk: Desk
+    weights: Weights
+    full: bool = False
+    _scores: dict[Key, dict[str, float]] = field(default_factory=dict)
+    _failed: set[str] = field(default_factory=set)
+
+    def clear(self, bids: Sequence[Bid]) -> list[Scored]:
+        """The bids by rising asking; the first has won, and everyone who may still judge has judged it.
+
+        A juror that fails counts for nobody from then on, and the trace says why.
+        """
+        while todo := self._next(bids):
+            self._ask(*todo)
+        return self.ranked(bids)
+
+    def ranked(self, bids: Sequence[Bid]) -> list[Scored]:
+        """The bids by rising asking with the scores they have; nobody is asked."""
+        return by_asking(map(self._appraise, bids))
+
+    def hopeless(self, price: float, rivals: Sequence[Bid]) -> str:
+        """Why no bid at this price can win against the rivals; empty where one might.
+
+        Has the rivals judged where that alone can tell.
+        """
+        if self.full or not rivals:
+            return ""
+        best = best_case(price, self._living, self.weights)
+        standing = list(map(self._appraise, rivals))
+        if min(one.asking for one in standing) + SLACK >= best > min(one.least for one in standing) + SLACK:
+            standing = self.clear(rivals)
+        leader = by_asking(standing)[0]
+        if leader.asking + SLACK >= best:
+            return ""
+        return f"even its best bid would ask {best:.3f}, {leader.bid.agent} asks {leader.asking:.3f}"
+
+    def tell_skipped(self, ranked: Sequence[Scored]) -> None:
+        """Says which jurors were not asked about which plan, and why."""
+        for scored in ranked:
+            unheard = tuple(sorted(self._living - set(scored.bid.scores)))
+            if unheard:
+                why = f"even with full marks it would ask {scored.least:.3f}, {ranked[0].bid.agent} asks "
+                self.desk.emit(Skipped("judge", unheard, scored.bid.agent, f"{why}{ranked[0].asking:.3f}"))
+
+    @property
+    def _living(self) -> set[str]:
+        return {juror.name for juror in self.jurors} - self._failed
+
+    def _appraise(self, bid: Bid) -> Scored:
+        scores = self._scores.get((bid.agent, bid.phase), {})
+        heard = {name: score for name, score in scores.items() if name not in self._failed}
+        return appraise(replace(bid, scores=heard), self._living, self.weights)
+
+    def _next(self, bids: Sequence[Bid]) -> tuple[list[Agent], list[Bid]] | None:
+        """The next jurors to hear, and on which bids; None where the winner is known."""
+        standing = [self._appraise(bid) for bid in bids]
+        most = min((one.asking for one in standing), default=0.0)
+        open_ = [one.bid for one in standing if self.full or one.least <= most + SLACK]
+        for group in self._groups():
+            names = {juror.name for juror in group}
+            if lacking := [bid for bid in open_ if names - set(bid.scores)]:
+                return group, lacking
+        return None
+
+    def _groups(self) -> Iterator[list[Agent]]:
+        """Jurors that still judge, those on the same weights together: one batch. The cheap ones first."""
+        living = [juror for juror in self.jurors if juror.name not in self._failed]
+        if self.full:
+            yield living
+            return
+        models = dict.fromkeys(juror.model for juror in sorted(living, key=lambda juror: juror.price))
+        for model in models:
+            yield [juror for juror in living if juror.model == model]
+
+    def _ask(self, jurors: Sequence[Agent], bids: Sequence[Bid]) -> None:
+        self.desk.emit(Began("judge", tuple(juror.name for juror in jurors)))
+        plans = [bid.strategy.text for bid in bids]
+        verdicts = self.desk.drive({juror.name: juror.judge(self.task, plans) for juror in jurors}, "judge")
+        for name, verdict in verdicts.items():
+            if isinstance(verdict, Exception):
+                self._failed.add(name)
+                self.desk.emit(SatOut(name, str(verdict), "judge"))
+                continue
+            for bid, score in zip(bids, verdict, strict=True):
+                self._scores.setdefault((bid.agent, bid.phase), {})[name] = score

@@ -9,13 +9,21 @@ from typing import Literal
 from edge_sale.types import Bid
 
 
+MOST_ENTROPY = 14.0  # nats: log of 1.2 million, more tokens than any vocabulary has
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A number read off a bid, and whether it counts as cost or as value."""
+    """A number read off a bid, and whether it counts as cost or as value.
+
+    `best` is the most favourable it can be for a bid at a price before its plan is known; where there
+    is none, a bid under this signal is always asked for.
+    """
 
     side: Literal["cost", "value"]
     of: Callable[[Bid], float]
     about: str
+    best: Callable[[float], float] | None = None
 
 
 SIGNALS: dict[str, Signal] = {
@@ -23,17 +31,30 @@ SIGNALS: dict[str, Signal] = {
         "cost",
         lambda bid: bid.price * bid.strategy.tokens,
         "price times plan length: dollars per million tokens x tokens (SALE, cost)",
+        best=lambda price: 0.0,
     ),
-    "price": Signal("cost", lambda bid: bid.price, "price alone, dollars per million tokens"),
-    "length": Signal("cost", lambda bid: bid.strategy.tokens / 100, "plan length, hundreds of tokens"),
+    "price": Signal(
+        "cost",
+        lambda bid: bid.price,
+        "price alone, dollars per million tokens",
+        best=lambda price: price,
+    ),
+    "length": Signal(
+        "cost",
+        lambda bid: bid.strategy.tokens / 100,
+        "plan length, hundreds of tokens",
+        best=lambda price: 0.0,
+    ),
     "entropy": Signal(
         "value",
         lambda bid: bid.strategy.entropy,
         "mean per-token entropy of the plan, nats (SALE, value)",
+        best=lambda price: MOST_ENTROPY,
     ),
     "certainty": Signal(
         "value",
         lambda bid: -bid.strategy.entropy,
         "the entropy with its sign turned, for models whose sure plans are the good ones",
+        best=lambda price: 0.0,
     ),
 }
