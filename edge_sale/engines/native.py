@@ -10,9 +10,11 @@ import codecs
 import ctypes
 import ctypes.util
 import os
+import re
 import sys
 from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import llama_cpp.llama_cpp as lib
@@ -75,9 +77,7 @@ def load_model(path: str, gpu_layers: int) -> Any:
     return model
 
 
-def new_context(
-    model: Any, *, sequences: int, cells: int, threads: int, batch: int, embeddings: bool = False
-) -> Any:
+def new_context(model: Any, *, sequences: int, cells: int, threads: int, batch: int, embeddings: bool = False) -> Any:
     """A context for `sequences` sequences of `cells` tokens each, with a cache of its own for each.
 
     One shared cache would make every token attend over all sequences' cells.
@@ -95,8 +95,7 @@ def new_context(
     context = lib.llama_init_from_model(model, params)
     if not context:
         raise OutOfMemory(
-            f"no memory for a context of {sequences} x {cells} tokens; "
-            "fewer samples or a smaller max_tokens needs less"
+            f"no memory for a context of {sequences} x {cells} tokens; fewer samples or a smaller max_tokens needs less"
         )
     return context
 
@@ -189,13 +188,9 @@ class Detokenizer:
 
 def new_sampler(vocab: Any, vocabulary: int, sampling: Sampling, seed: int) -> Any:
     """A sampler chain. Raises BadGrammar: a chain over a broken grammar would crash the process."""
+    grammar = _new_grammar(vocab, sampling.grammar) if sampling.grammar else None
     chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-    if sampling.grammar:
-        grammar = lib.llama_sampler_init_grammar(vocab, sampling.grammar.encode(), b"root")
-        if not grammar:
-            lib.llama_sampler_free(chain)
-            first = sampling.grammar.strip().splitlines()[0] if sampling.grammar.strip() else ""
-            raise BadGrammar(f"llama.cpp cannot parse the grammar that begins {first[:60]!r}")
+    if grammar:
         lib.llama_sampler_chain_add(chain, grammar)
     if sampling.repeat_penalty != 1.0:
         penalties = lib.llama_sampler_init_penalties(vocabulary, 64, sampling.repeat_penalty, 0.0, 0.0)
@@ -211,6 +206,28 @@ def new_sampler(vocab: Any, vocabulary: int, sampling: Sampling, seed: int) -> A
     # 0xFFFFFFFF itself would mean "draw a seed at random"
     lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_dist(seed % 0xFFFFFFFF))
     return chain
+
+
+NESTED = 200  # groups in groups: llama.cpp's parser calls itself for each, and the stack ends somewhere
+_LITERALS = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|#[^\n]*', re.DOTALL)
+
+
+def _new_grammar(vocab: Any, text: str) -> Any:
+    """A grammar's sampler. Raises BadGrammar also for what llama.cpp would cut short or crash over."""
+    first = (text.strip().splitlines() or [""])[0][:60]
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise BadGrammar(f"the grammar that begins {first!r} holds half a character; write it as UTF-8") from error
+    if b"\0" in data:
+        raise BadGrammar(f"the grammar that begins {first!r} holds a NUL byte; write \\x00 for it")
+    steps = ({"(": 1, ")": -1}.get(letter, 0) for letter in _LITERALS.sub("", text))
+    if max(accumulate(steps), default=0) > NESTED:
+        raise BadGrammar(f"the grammar that begins {first!r} nests over {NESTED} groups; give the inner ones names")
+    grammar = lib.llama_sampler_init_grammar(vocab, data, b"root")
+    if not grammar:
+        raise BadGrammar(f"llama.cpp cannot parse the grammar that begins {first!r}; correct it or leave it out")
+    return grammar
 
 
 def sample(chain: Any, context: Any, place: int) -> int:

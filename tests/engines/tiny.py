@@ -8,7 +8,8 @@ wrong shows in the answer.
     hybrid(path)     LFM2: short convolutions and attention, cannot go back
     sliding(path)    Gemma 3: layers that see no further back than WINDOW tokens, and one that sees all
 
-`template=None` leaves out the chat template, `end=False` the end token, `nan=True` spoils the weights.
+`template=None` leaves out the chat template, `end=False` the end token; `nan=True` spoils every answer,
+`poison="q"` those to prompts with that token in them. `context` is what the file claims.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-CONTEXT = 2048  # what the models say they were trained for
+CONTEXT = 2048  # what the models were trained for, they say
 WINDOW = 16  # tokens that a sliding layer of `sliding` looks back
 
 WIDE, HEADS, KV_HEADS, HEAD, INNER = 64, 4, 2, 16, 96
@@ -140,12 +141,14 @@ def _write(
     template: str | None = CHATML,
     end: bool = True,
     nan: bool = False,
+    poison: str = "",
+    context: int = CONTEXT,
 ) -> Path:
     tokens, types, merges = vocabulary(end)
     draw = Draw(seed)
     out = gguf.GGUFWriter(path, arch)
     out.add_name(f"tiny {arch}")
-    out.add_context_length(CONTEXT)
+    out.add_context_length(context)
     out.add_embedding_length(WIDE)
     out.add_block_count(layers)
     out.add_feed_forward_length(INNER)
@@ -172,9 +175,12 @@ def _write(
 
     head = draw(len(tokens), WIDE, LOUD)
     head[[byte for byte in range(256) if not 32 <= byte < 127]] = 0  # seldom drawn: answers can be printed
+    embedding = draw(len(tokens), WIDE, 8.0)
     if nan:
         head[0, 0] = np.nan
-    out.add_tensor("token_embd.weight", draw(len(tokens), WIDE, 8.0))
+    if poison:
+        embedding[tokens.index(poison)] = np.nan
+    out.add_tensor("token_embd.weight", embedding)
     out.add_tensor("output.weight", head)
     out.add_tensor(f"{last_norm}.weight", ones(WIDE))
     for name, weight in weights(draw):
