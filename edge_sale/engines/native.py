@@ -77,11 +77,20 @@ def load_model(path: str, gpu_layers: int) -> Any:
     return model
 
 
+MOST_CELLS = 2**31 - 1  # llama.cpp counts in 32 bits: 2^32 cells would be 0 to it
+
+
 def new_context(model: Any, *, sequences: int, cells: int, threads: int, batch: int, embeddings: bool = False) -> Any:
     """A context for `sequences` sequences of `cells` tokens each, with a cache of its own for each.
 
     One shared cache would make every token attend over all sequences' cells.
     """
+    no_room = OutOfMemory(
+        f"no memory for a context of {sequences} x {cells} tokens; "
+        "fewer samples or a smaller max_tokens needs less"
+    )
+    if sequences * cells > MOST_CELLS:
+        raise no_room
     params = lib.llama_context_default_params()
     params.n_ctx = sequences * cells
     params.n_seq_max = sequences
@@ -94,9 +103,7 @@ def new_context(model: Any, *, sequences: int, cells: int, threads: int, batch: 
         params.pooling_type = lib.LLAMA_POOLING_TYPE_MEAN
     context = lib.llama_init_from_model(model, params)
     if not context:
-        raise OutOfMemory(
-            f"no memory for a context of {sequences} x {cells} tokens; fewer samples or a smaller max_tokens needs less"
-        )
+        raise no_room
     return context
 
 
