@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from edge_sale import __version__
 from edge_sale.agents.answers import code_in, domain_of
@@ -14,6 +15,7 @@ from edge_sale.agents.local import LocalAgent
 from edge_sale.catalog import store
 from edge_sale.catalog.cards import AgentCard, ModelCard, PoolCard, load, shipped_dir
 from edge_sale.catalog.pools import pool_agents
+from edge_sale.engines import tune
 from edge_sale.engines.desk import Desk
 from edge_sale.engines.machine import Tuning, cores
 from edge_sale.errors import ModelMissing, TaskError, UnknownName
@@ -90,21 +92,26 @@ def market(parts: Plan) -> Market:
     files = {card.name: store.ready(card, settings.models_dir) for card in parts.chat}
     encoder = store.ready(parts.embedder, settings.models_dir) if parts.embedder else None
     seed = secrets.randbits(31) if settings.seed is None else settings.seed
-    threads = settings.threads or cores()
+    tunings = {card.name: tuning(card, settings) for card in parts.chat}
     passes = checker(settings.sandbox)
 
     from edge_sale.engines.llama import LlamaEngine  # llama.cpp: a quarter of a second to import
 
     engines: dict[str, Engine] = {
         card.name: LlamaEngine(
-            card.name, files[card.name], context=card.context,
-            tuning=Tuning(threads=threads, gpu_layers=settings.gpu_layers),
+            card.name,
+            files[card.name],
+            context=card.context,
+            tuning=tunings[card.name],
+            identity=identity(card, settings),
+            prefixes=settings.prefix_dir,
+            prefix_bytes=settings.prefix_cache_mb * 2**20,
         )
         for card in parts.chat
     }
     agents = [_agent(card, settings, seed, passes) for card in parts.pool.agents]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
-    memory = _memory(parts.embedder, encoder, settings, threads, desk) if parts.embedder and encoder else None
+    memory = _memory(parts.embedder, encoder, settings, desk) if parts.embedder and encoder else None
     return Market(
         agents=agents,
         desk=desk,
@@ -119,12 +126,29 @@ def market(parts: Plan) -> Market:
             "seed": seed,
             "prompts": fingerprint(),
             "weights": f"{parts.weights.name} v{parts.weights.version}",
-            "models": {card.name: _identity(card, settings) for card in parts.chat},
-            "threads": threads,
+            "models": {card.name: identity(card, settings) for card in parts.chat},
+            "threads": max(tuned.threads for tuned in tunings.values()),
             "edge_sale": __version__,
             "llama_cpp": version("llama-cpp-python"),
         },
     )
+
+
+def tuning(card: ModelCard, settings: Settings) -> Tuning:
+    """How a model is run: the user's word, else what was measured here, else the machine's own cores."""
+    of = identity(card, settings)
+    measured = tune.stored(settings.tuned_file, of) if of else None
+    wanted: dict[str, Any] = {
+        "threads": settings.threads or None,
+        "batch_threads": settings.batch_threads,
+        "batch": settings.batch,
+        "micro_batch": settings.micro_batch,
+        "flash": settings.flash_attention,
+        "lookup": settings.lookup,
+        "gpu_layers": settings.gpu_layers,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return replace(measured or Tuning(threads=cores()), **given)
 
 
 def checker(sandbox: str) -> Callable[[Task, str], bool | None]:
@@ -158,18 +182,19 @@ def _agent(
     )
 
 
-def _memory(card: ModelCard, file: Path, settings: Settings, threads: int, desk: Desk) -> Memory:
+def _memory(card: ModelCard, file: Path, settings: Settings, desk: Desk) -> Memory:
     from edge_sale.engines.embedder import LlamaEmbedder
     from edge_sale.memory.store import AuctionMemory
 
     def spent(tokens: int, seconds: float) -> None:
         desk.emit(Spent(Entry(card.name, "embed", tokens, 0, seconds, card.price)))
 
-    embedder: Embedder = LlamaEmbedder(card.name, file, _identity(card, settings), threads=threads, spent=spent)
+    threads = settings.threads or cores()
+    embedder: Embedder = LlamaEmbedder(card.name, file, identity(card, settings), threads=threads, spent=spent)
     return AuctionMemory.open(settings.memory_file, embedder, durable=settings.durable)
 
 
-def _identity(card: ModelCard, settings: Settings) -> str:
+def identity(card: ModelCard, settings: Settings) -> str:
     """The sha256 of the model's file as it stood when it was made."""
     manifest = store.read_manifest(card, settings.models_dir)
     return manifest.sha256 if manifest else ""

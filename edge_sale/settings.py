@@ -18,6 +18,7 @@ from edge_sale.errors import ConfigError
 
 APP = "edge-sale"
 
+LEAST_BATCH = 64  # tokens: as many as sequences may be decoded together
 NUMBER = (int, float)
 KINDS: dict[Any, str] = {
     str: "text", int: "a whole number", NUMBER: "a number", bool: "true or false", list: "a list",
@@ -26,6 +27,8 @@ KINDS: dict[Any, str] = {
 SCHEMA: dict[str, dict[str, Any]] = {
     "": {"pool": str, "weights": str, "seed": int, "threads": int, "gpu_layers": int,
          "offline": bool, "models_dir": str, "sandbox": str},
+    "engine": {"batch_threads": int, "batch": int, "micro_batch": int, "flash_attention": str,
+               "lookup": bool, "prefix_cache_mb": int},
     "auction": {"plan_tokens": int, "bid_seconds": NUMBER, "lessons": int, "refine": bool,
                 "full_auction": bool},
     "work": {"max_tokens": int, "seconds": NUMBER},
@@ -46,11 +49,20 @@ class Settings:
     memory_file: Path
     egress_log: Path
     crash_dir: Path
+    tuned_file: Path
+    prefix_dir: Path
     pool: str = "starter"
     weights: str = ""  # a weights file's name; empty: the pool's own
     seed: int | None = None  # None: drawn anew for each run, and recorded
-    threads: int | None = None  # None: every core this process may use
+    # None: what `edge-sale tune` measured, else what engines.machine chooses
+    threads: int | None = None
+    batch_threads: int | None = None
+    batch: int | None = None
+    micro_batch: int | None = None
+    flash_attention: str | None = None  # auto | on | off
+    lookup: bool | None = None
     gpu_layers: int = -1  # -1: all that llama.cpp's build can take
+    prefix_cache_mb: int = 512  # on disk; 0: none
     offline: bool = False
     sandbox: str = "auto"  # auto | bwrap | none
     plan_tokens: int = 80
@@ -76,6 +88,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     auction, work, memory = (data.get(name, {}) for name in ("auction", "work", "memory"))
     flat = {k: v for k, v in data.items() if not isinstance(v, dict)}
     flat |= auction
+    flat |= data.get("engine", {})
     for key, name in (("max_tokens", "max_tokens"), ("seconds", "work_seconds")):
         if key in work:
             flat[name] = work[key]
@@ -104,11 +117,13 @@ def child_environment(**changes: str) -> dict[str, str]:
 def _paths(environ: Mapping[str, str]) -> dict[str, Any]:
     if home := environ.get("EDGE_SALE_HOME"):
         config = data = Path(home).expanduser()
+        cache = data / "cache"
     else:
         import platformdirs
 
         config = platformdirs.user_config_path(APP)
         data = platformdirs.user_data_path(APP)
+        cache = platformdirs.user_cache_path(APP)
     return {
         "config_file": config / "config.toml",
         "models_dir": data / "models",
@@ -116,6 +131,8 @@ def _paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "memory_file": data / "memory.sqlite",
         "egress_log": data / "egress.jsonl",
         "crash_dir": data / "crashes",
+        "tuned_file": data / "tuned.json",
+        "prefix_dir": cache / "prefixes",
     }
 
 
@@ -152,7 +169,7 @@ def _check(data: dict[str, Any], text: str, file: Path) -> None:
             if wanted in (int, NUMBER) and value < 0 and key != "gpu_layers":
                 fail(table, key, f"{label}{key} cannot be negative, is {value!r}")
 
-    top = {"auction", "work", "memory", "pools", "agents"}
+    top = {"engine", "auction", "work", "memory", "pools", "agents"}
     for key, value in data.items():
         if key not in top:
             continue
@@ -173,6 +190,11 @@ def _check(data: dict[str, Any], text: str, file: Path) -> None:
     check_table("", plain, SCHEMA[""])
     if data.get("sandbox", "auto") not in ("auto", "bwrap", "none"):
         fail("", "sandbox", f"sandbox is auto, bwrap or none, not {data['sandbox']!r}")
+    engine = data.get("engine", {})
+    if engine.get("flash_attention", "auto") not in ("auto", "on", "off"):
+        fail("engine", "flash_attention", f"flash_attention is auto, on or off, not {engine['flash_attention']!r}")
+    if engine.get("batch", LEAST_BATCH) < LEAST_BATCH:
+        fail("engine", "batch", f"[engine] batch is at least {LEAST_BATCH} tokens, is {engine['batch']}")
 
 
 def _line(text: str, table: str, key: str) -> int:

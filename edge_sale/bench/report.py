@@ -8,11 +8,10 @@ import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Literal
 
 from edge_sale import __version__
-from edge_sale.engines.machine import cores
+from edge_sale.engines.machine import cores, processor
 
 PACKAGES = ("llama-cpp-python", "numpy", "apsw", "sqlite-vec")
 
@@ -59,16 +58,6 @@ def machine() -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"{_processor()}, {cores()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"{processor()}, {cores()} cores, {memory:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}; edge-sale {__version__}, {versions}"
     )
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -34,6 +34,7 @@ COMMANDS = {
     "history": "history",
     "show": "history",
     "trace": "trace",
+    "tune": "tune",
     "config": "config",
     "completion": "completion",
 }

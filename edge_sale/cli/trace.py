@@ -110,4 +110,5 @@ def scored_from(values: dict[str, Any]) -> Any:
     from edge_sale.types import Bid, Scored, Strategy
 
     bid = values["bid"]
-    return Scored(Bid(**{**bid, "strategy": Strategy(**bid["strategy"])}), values["cost"], values["value"], values.get("unheard", 0.0))
+    made = Bid(**{**bid, "strategy": Strategy(**bid["strategy"])})
+    return Scored(made, values["cost"], values["value"], values.get("unheard", 0.0))

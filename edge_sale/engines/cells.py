@@ -8,7 +8,7 @@ for bit, whatever was read before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,59 +46,82 @@ def shared_cut(one: Reading, other: Reading, limit: int) -> int:
 
 
 class Cells:
-    """The sequences of one context: which are free, and what each of them has read."""
+    """The sequences of one context: which are in use, and what each of them has read.
+
+    Those in use are neighbours: llama.cpp decodes only sequences of consecutive numbers together, and
+    with gaps between them it runs the whole model once for every stretch.
+    """
 
     def __init__(self, context: Any, sequences: int, *, rewinds: bool) -> None:
         self._memory = native.memory(context)
         self._rewinds = rewinds
         self._held: list[Reading | None] = [None] * sequences
-        self.free = list(range(sequences))
+        self._busy: set[int] = set()
+
+    @property
+    def free(self) -> int:
+        """Sequences that nobody uses."""
+        return len(self._held) - len(self._busy)
 
     def reset(self) -> None:
         """Everything is forgotten and free: for when nobody knows what a stopped decode left behind."""
         native.clear(self._memory)
         self._held = [None] * len(self._held)
-        self.free = list(range(len(self._held)))
+        self._busy = set()
 
     def longest(self, reading: Reading, limit: int) -> tuple[int, int]:
         """(sequence, tokens) of whoever holds most of the reading's beginning; no tokens where nobody does."""
         if not self._rewinds:
             return -1, 0
         found = (
-            (shared_cut(reading, held, limit), sequence in self.free, sequence)
-            for sequence, held in enumerate(self._held) if held
-        )  # fmt: skip
-        tokens, _, sequence = max(found, default=(0, False, -1))
-        return sequence, tokens
+            (shared_cut(reading, held, limit), -sequence) for sequence, held in enumerate(self._held) if held
+        )
+        tokens, sequence = max(found, default=(0, 1))
+        return -sequence, tokens
 
-    def empty(self) -> int:
-        """A free sequence with nothing in it: the one whose loss costs least."""
-        sequence = min(self.free, key=lambda s: len(held.tokens) if (held := self._held[s]) else 0)
-        self.free.remove(sequence)
+    def take(self, count: int, source: int = -1) -> list[int]:
+        """So many neighbours, beginning with `source` where that is free; the caller empties or fills them."""
+        places = range(len(self._held))
+        first = max(self._busy) + 1 if self._busy else source
+        if not 0 <= first <= len(places) - count:
+            first = 0
+        taken = [place for place in (*places[first:], *places[:first]) if place not in self._busy][:count]
+        self._busy.update(taken)
+        return taken
+
+    def give_back(self, sequence: int) -> None:
+        """What it has read stays there until it is emptied."""
+        self._busy.discard(sequence)
+
+    def close_gap(self, used: Sequence[int]) -> tuple[int, int] | None:
+        """(from, to) of the sequence that was moved into a gap between those in use; None where there is none."""
+        gap = next((place for place in range(min(used), max(used)) if place not in used), None) if used else None
+        if gap is None:
+            return None
+        last = max(used)
+        self.copy(last, gap)
+        self._held[gap] = self._held[last]
+        self._busy.add(gap)
+        self._busy.discard(last)
+        return last, gap
+
+    def empty(self, sequence: int) -> None:
         self._held[sequence] = None
         native.rewind(self._memory, sequence, 0)
-        return sequence
 
-    def with_first(self, tokens: int, source: int) -> int:
-        """A sequence that holds the first `tokens` of `source`: itself where it is free, else a copy."""
-        if source in self.free:
-            self.free.remove(source)
-            target = source
-        else:
-            target = self.empty()
-            native.copy(self._memory, source, target)
-        self._held[target] = None
-        if not native.rewind(self._memory, target, tokens):
-            native.rewind(self._memory, target, 0)
-            self.free.append(target)
-            raise CannotRewind
-        return target
-
-    def copy_of(self, source: int) -> int:
-        """An empty sequence with all of `source` in it."""
-        target = self.empty()
+    def copy(self, source: int, target: int) -> None:
+        """Puts all of `source` into `target`."""
+        self.empty(target)
         native.copy(self._memory, source, target)
-        return target
+
+    def first_of(self, source: int, tokens: int, target: int) -> bool:
+        """`target` holds the first `tokens` of `source`, which may be itself; False, and empty, where it cannot."""
+        if source != target:
+            self.copy(source, target)
+        if native.rewind(self._memory, target, tokens):
+            return True
+        self.empty(target)
+        return False
 
     def note(self, sequence: int, reading: Reading, tokens: int) -> None:
         """`sequence` has read the first `tokens` of the reading, piece by piece."""
@@ -106,13 +129,5 @@ class Cells:
         self._held[sequence] = Reading(reading.tokens[: cuts[-1]], cuts) if cuts else None
 
     def rewind(self, sequence: int, tokens: int) -> None:
-        """Takes back what `sequence` read after its first `tokens`."""
-        if not native.rewind(self._memory, sequence, tokens):
-            raise CannotRewind
-
-    def give_back(self, sequence: int) -> None:
-        self.free.append(sequence)
-
-
-class CannotRewind(Exception):
-    """A model with a recurrent state keeps no way back; the engine reads anew."""
+        """Takes back what `sequence` read after its first `tokens`; only for models that can."""
+        native.rewind(self._memory, sequence, tokens)

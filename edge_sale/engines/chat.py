@@ -29,7 +29,9 @@ class ChatTemplate:
         try:  # an immutable sandboxed environment: a template is code from a stranger
             self._format = Jinja2ChatFormatter(template=source, bos_token=bos, eos_token=eos)
         except Exception as error:
-            raise NoChatTemplate(f"model {model!r}: its chat template does not parse: {error}") from error
+            raise NoChatTemplate(
+                f"model {model!r}: its chat template does not parse ({error}); choose an instruct model"
+            ) from error
 
     def pieces(self, prompt: Prompt) -> list[tuple[str, int | None]]:
         """The prompt as pieces in order, ready for tokenizing: the text, and which message it is.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sale.engines import native
-from edge_sale.engines.cells import PIECE, CannotRewind, Cells
+from edge_sale.engines.cells import PIECE, Cells
 from edge_sale.engines.draw import Run
 from edge_sale.engines.machine import Tuning
 from edge_sale.engines.prefixes import Prefixes
@@ -33,6 +33,7 @@ class Context:
         self._model, self._vocabulary, self._abort = model, vocabulary, abort
         self._tuning, self._prefixes = tuning, prefixes
         self.rewinds = native.can_rewind(model)  # whether a sequence can take back its last tokens
+        self._keeps = not native.slides(model)
         self._handle: Any = None
         self._shape = (0, 0)  # sequences, cells each
         self._batch = native.Batch(tuning.batch)
@@ -42,7 +43,7 @@ class Context:
     @property
     def free(self) -> int:
         """Sequences that nobody uses."""
-        return len(self._cells.free)
+        return self._cells.free
 
     @property
     def handle(self) -> Any:
@@ -98,12 +99,16 @@ class Context:
     # --- prompts -------------------------------------------------------------
 
     def begin(self, runs: Sequence[R], on_rows: OnRows[R], deadline: float) -> None:
-        """Gives each run a free sequence and reads its tokens; what all begin with is read once and copied."""
+        """Gives each run a sequence and reads its tokens; what all begin with is read once and copied."""
+        lead = runs[0]
         done = self._shared(runs)
+        source, held = self._cells.longest(lead.reading, done)
+        for run, sequence in zip(runs, self._cells.take(len(runs), source if held else -1), strict=True):
+            run.sequence = sequence
         if done:
-            self._lead(runs[0], done, on_rows, deadline)
+            self._lead(lead, done, source, held, on_rows, deadline)
             for run in runs[1:]:
-                run.sequence = self._cells.copy_of(runs[0].sequence)
+                self._cells.copy(lead.sequence, run.sequence)
                 self._cells.note(run.sequence, run.reading, done)
         starts = [done or self._recall(run, run.want) for run in runs]
         rest = [(run, at) for run, start in zip(runs, starts, strict=True) for at in range(start, len(run.tokens))]
@@ -111,9 +116,12 @@ class Context:
         self.read += len(rest)
         self.decode(rest, on_rows, deadline)
 
-    def end(self, run: Run) -> None:
-        """Takes the run's sequence back; what it read stays there until another needs the room."""
-        self._cells.give_back(run.sequence)
+    def end(self, finished: Sequence[Run], live: Sequence[Run] = ()) -> None:
+        """Takes sequences back, and moves the `live` ones together."""
+        for run in finished:
+            self._cells.give_back(run.sequence)
+        while moved := self._cells.close_gap([run.sequence for run in live]):
+            next(run for run in live if run.sequence == moved[0]).sequence = moved[1]
 
     def _shared(self, runs: Sequence[Run]) -> int:
         """Tokens that all runs begin with, none of which has wanted logits; of one run all such."""
@@ -123,10 +131,12 @@ class Context:
         common = min(wanted, native.common_prefix([run.tokens for run in runs]))
         return common if common >= SHARE else 0
 
-    def _lead(self, run: R, end: int, on_rows: OnRows[R], deadline: float) -> None:
-        """Reads a run's tokens up to `end`, pausing at its cuts."""
+    def _lead(
+        self, run: R, end: int, source: int, held: int, on_rows: OnRows[R], deadline: float
+    ) -> None:
+        """Reads a run's tokens up to `end`, pausing at its cuts; `source` holds the first `held` of them."""
         cuts = [place for place in run.reading.cuts if place <= end]
-        done = self._recall(run, end)
+        done = self._recall(run, end, source, held)
         for place in (*cuts, end):
             if place <= done:
                 continue
@@ -137,31 +147,27 @@ class Context:
                 self._keep(run, place)
         self._cells.note(run.sequence, run.reading, end)
 
-    def _recall(self, run: Run, limit: int) -> int:
-        """Gives the run a sequence that holds as many of its first tokens as were read before; says how many."""
-        source, held = self._cells.longest(run.reading, limit)
+    def _recall(self, run: Run, limit: int, source: int = -1, held: int = 0) -> int:
+        """Puts into the run's sequence as many of its first tokens as were read before; says how many."""
         if stored := self._prefixes.find(run.reading, held, limit):
-            run.sequence = self._cells.empty()
+            self._cells.empty(run.sequence)
             if native.set_state(self._handle, run.sequence, stored[1]):
                 run.reused = stored[0]
             else:
-                self._cells.rewind(run.sequence, 0)
-        elif held:
-            try:
-                run.sequence = self._cells.with_first(held, source)
-                run.reused = held
-            except CannotRewind:
-                run.sequence = self._cells.empty()
+                self._cells.empty(run.sequence)
+        elif held and self._cells.first_of(source, held, run.sequence):
+            run.reused = held
         else:
-            run.sequence = self._cells.empty()
+            self._cells.empty(run.sequence)
         self._cells.note(run.sequence, run.reading, run.reused)
         return run.reused
 
     def _keep(self, run: Run, tokens: int) -> None:
         """Keeps the state after so many tokens for other contexts and, of what never changes, processes."""
-        if tokens >= PIECE and not self._prefixes.knows(run.reading, tokens):
-            if state := native.get_state(self._handle, run.sequence):
-                self._prefixes.keep(run.reading, tokens, state)
+        if not self._keeps or tokens < PIECE or self._prefixes.knows(run.reading, tokens):
+            return
+        if state := native.get_state(self._handle, run.sequence):
+            self._prefixes.keep(run.reading, tokens, state)
 
     # --- batches -------------------------------------------------------------
 

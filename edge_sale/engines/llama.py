@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import llama_cpp.llama_cpp as lib
 import numpy as np
@@ -59,8 +59,15 @@ class LlamaEngine:
         self.name = name
         self._tuning = tuning
         self._worker = worker()
-        self._model = self._worker.do(lambda: native.load_model(str(file), tuning.gpu_layers))
+        try:
+            self._model = self._worker.do(lambda: native.load_model(str(file), tuning.gpu_layers))
+        except EngineError as error:
+            raise self._named(error) from error
         self._vocab = lib.llama_model_get_vocab(self._model)
+        if not native.has_end(self._vocab):
+            raise EngineError(
+                f"model {name!r}: its vocabulary has no end token, so no answer would end; choose an instruct model"
+            )
         self._vocabulary = int(lib.llama_vocab_n_tokens(self._vocab))
         trained = int(lib.llama_model_n_ctx_train(self._model))
         self.context = min(context, trained) if context else trained
@@ -111,6 +118,10 @@ class LlamaEngine:
         """Which option comes next in every ask, read from the logits of one position each."""
         return self._worker.do(lambda: self._choose(asks, seconds), seconds)
 
+    def timed(self, tuning: Tuning, read: int, write: int, ahead: int = 1) -> tuple[float, float]:
+        """Seconds to read so many tokens and to write so many, `ahead` at a time, run as `tuning` says."""
+        return self._worker.do(lambda: self._timed(tuning, read, write, ahead))
+
     def close(self) -> None:
         """Frees context and weights; the engine is of no use afterwards."""
         if self._model:
@@ -143,6 +154,23 @@ class LlamaEngine:
         fixed = fixed if prompt.fixed else 0
         return Reading(tokens, cut((end for end in ends if end > fixed), fixed), fixed)
 
+    def _timed(self, tuning: Tuning, read: int, write: int, ahead: int) -> tuple[float, float]:
+        nothing = Prefixes("")
+        context = Context(self._model, self._vocabulary, self._worker.abort, tuning, nothing)
+        tokens = [1 + i % (self._vocabulary - 1) for i in range(read)]  # which ones does not matter
+        run = Choosing(tokens, -1, read - 1, options=[0])
+        try:
+            context.ready(1, read + write * ahead)
+            began = time.monotonic()
+            context.begin([run], lambda rows, logits: None, float("inf"))
+            middle = time.monotonic()
+            for step in range(write):
+                place = read + step * ahead
+                context.next([(tokens[0], place + i, run.sequence) for i in range(ahead)])
+            return middle - began, time.monotonic() - middle
+        finally:
+            context.close()
+
     # --- drawing -------------------------------------------------------------
 
     def _generate(
@@ -166,6 +194,7 @@ class LlamaEngine:
             for draw in draws:
                 lib.llama_sampler_free(draw.sampler)
         failed |= {draw.ask: draw.error for draw in draws if draw.error}
+        failed = {place: self._named(error) for place, error in failed.items()}
         share = (time.monotonic() - began) / (sum(len(d.tokens) + d.drawn for d in draws) or 1)
         return [
             failed.get(place)
@@ -210,13 +239,14 @@ class LlamaEngine:
                 self._leap(live[0], live[0].lookup, guess)
             else:
                 self._step(live)
-            for draw in live:
-                if draw.ended or draw.error:
-                    self._context.end(draw)
-            live = [draw for draw in live if not draw.ended and not draw.error]
+            finished = [draw for draw in live if draw.ended or draw.error]
+            if finished:
+                live = [draw for draw in live if not draw.ended and not draw.error]
+                self._context.end(finished, live)
 
     def _step(self, live: Sequence[Draw]) -> None:
-        """One more token for each."""
+        """One more token for each, in the order of their sequences."""
+        live = sorted(live, key=lambda draw: draw.sequence)
         logits = self._context.next([(draw.last, draw.place, draw.sequence) for draw in live])
         self._take_rows([(draw, row) for row, draw in enumerate(live)], logits)
 
@@ -228,7 +258,9 @@ class LlamaEngine:
         """
         places = enumerate([draw.last, *guess], start=draw.place)
         logits = self._context.next([(token, place, draw.sequence) for place, token in places])
-        entropies, log_zs = self._measured(logits)
+        entropies, log_zs = self._measured([(draw, row) for row in range(len(guess) + 1)], logits)
+        if draw.error:
+            return
         kept, close = 0, False
         for row, guessed in enumerate([*guess, -1]):
             token = int(logits[row].argmax())
@@ -247,8 +279,10 @@ class LlamaEngine:
 
     def _take_rows(self, rows: Sequence[tuple[Draw, int]], logits: NDArray[np.float32]) -> None:
         """Draws the next token of each row's sequence; a row is (draw, place in the batch)."""
-        entropies, log_zs = self._measured(logits)
+        entropies, log_zs = self._measured(rows, logits)
         for row, (draw, place) in enumerate(rows):
+            if draw.error:
+                continue
             if draw.sampling.grammar:
                 try:
                     token = native.sample_within(draw.sampler, logits[row])
@@ -279,7 +313,7 @@ class LlamaEngine:
         return self._read(asks, seconds, run, self._score, reply)
 
     def _score(self, rows: Sequence[tuple[Scoring, int]], logits: NDArray[np.float32]) -> None:
-        log_zs = self._measured(logits)[1]
+        log_zs = self._measured(rows, logits)[1]
         for row, (run, _) in enumerate(rows):
             run.total += float(logits[row, run.targets[run.scored]] - log_zs[row])
             run.scored += 1
@@ -291,8 +325,10 @@ class LlamaEngine:
             return Choosing(reading.tokens, -1, len(reading.tokens) - 1, options=options, reading=reading)
 
         def weigh(rows: Sequence[tuple[Choosing, int]], logits: NDArray[np.float32]) -> None:
-            self._measured(logits)
+            self._measured(rows, logits)
             for row, (run, _) in enumerate(rows):
+                if run.error:
+                    continue
                 weights = np.exp(logits[row, run.options] - logits[row, run.options].max())
                 run.probabilities = tuple((weights / weights.sum()).tolist())
 
@@ -323,15 +359,29 @@ class LlamaEngine:
             width = self._context.ready(len(runs), max(len(r.tokens) for r in runs)) if runs else 1
             for start in range(0, len(runs), width):
                 self._context.begin(runs[start : start + width], on_rows, deadline)
-                for done in runs[start : start + width]:
-                    self._context.end(done)
+                self._context.end(runs[start : start + width])
         share = (time.monotonic() - began) / (sum(len(run.tokens) for run in runs) or 1)
-        return [r if isinstance(r, Exception) else r.error or reply(r, share) for r in results]
+        failed = [r if isinstance(r, Exception) else r.error for r in results]
+        return [
+            self._named(error) if error else reply(cast(R, result), share)
+            for error, result in zip(failed, results, strict=True)
+        ]
 
-    def _measured(self, logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _named(self, error: Exception) -> Exception:
+        """The error with the model's name in it: llama.cpp's calls do not know it."""
+        if isinstance(error, EngineError) and not isinstance(error, TimedOut) and repr(self.name) not in str(error):
+            return type(error)(f"model {self.name!r}: {error}")
+        return error
+
+    def _measured(
+        self, rows: Sequence[tuple[Run, int]], logits: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Entropies and log normalisers; a run whose row is not finite has failed, the others go on."""
         entropies, log_zs = measure(logits)
-        if not np.isfinite(entropies).all():
-            raise NotFinite(f"model {self.name!r} gave logits that are not finite; pull it with --force")
+        for row in np.flatnonzero(~np.isfinite(entropies)).tolist():
+            rows[row][0].error = NotFinite(
+                f"model {self.name!r} gave logits that are not finite; pull it with --force"
+            )
         return entropies, log_zs
 
     def _single(self, option: str) -> int:

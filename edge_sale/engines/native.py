@@ -10,9 +10,11 @@ import codecs
 import ctypes
 import ctypes.util
 import os
+import re
 import sys
 from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import llama_cpp.llama_cpp as lib
@@ -80,6 +82,7 @@ def free_context(context: Any) -> None:
 
 
 FLASH = {"auto": -1, "off": 0, "on": 1}  # llama_flash_attn_type
+MOST_CELLS = 2**31 - 1  # llama.cpp counts in 32 bits: 2^32 cells would be 0 to it
 
 
 def new_context(
@@ -100,6 +103,12 @@ def new_context(
     One shared cache would make every token attend over all sequences' cells. `outputs` bounds the
     logits of a batch: room for a whole vocabulary at every token is most of the memory of a small model.
     """
+    no_room = OutOfMemory(
+        f"no memory for a context of {sequences} x {cells} tokens; "
+        "fewer samples or a smaller max_tokens needs less"
+    )
+    if sequences * cells > MOST_CELLS:
+        raise no_room
     params = lib.llama_context_default_params()
     params.n_ctx = sequences * cells
     params.n_seq_max = sequences
@@ -115,10 +124,7 @@ def new_context(
         params.pooling_type = lib.LLAMA_POOLING_TYPE_MEAN
     context = lib.llama_init_from_model(model, params)
     if not context:
-        raise OutOfMemory(
-            f"no memory for a context of {sequences} x {cells} tokens; "
-            "fewer samples or a smaller max_tokens needs less"
-        )
+        raise no_room
     return context
 
 
@@ -174,6 +180,17 @@ def offloads() -> bool:
 def can_rewind(model: Any) -> bool:
     """Whether a sequence can take back its last tokens; a recurrent state has no way back."""
     return not (lib.llama_model_is_recurrent(model) or lib.llama_model_is_hybrid(model))
+
+
+def slides(model: Any) -> bool:
+    """Whether some layers see a sliding window; of those a saved state has the window alone, not the rest."""
+    return int(lib.llama_model_n_swa(model)) > 0
+
+
+def has_end(vocab: Any) -> bool:
+    """Whether an answer can end; where a file names no end token llama.cpp takes some other for it."""
+    ends = (lib.llama_vocab_eos(vocab), lib.llama_vocab_eot(vocab))
+    return any(token >= 0 and lib.llama_vocab_is_control(vocab, token) for token in ends)
 
 
 def bytes_a_token(model: Any) -> int:
@@ -260,13 +277,9 @@ class Detokenizer:
 
 def new_sampler(vocab: Any, vocabulary: int, sampling: Sampling, seed: int) -> Any:
     """A sampler chain. Raises BadGrammar: a chain over a broken grammar would crash the process."""
+    grammar = _new_grammar(vocab, sampling.grammar) if sampling.grammar else None
     chain = lib.llama_sampler_chain_init(lib.llama_sampler_chain_default_params())
-    if sampling.grammar:
-        grammar = lib.llama_sampler_init_grammar(vocab, sampling.grammar.encode(), b"root")
-        if not grammar:
-            lib.llama_sampler_free(chain)
-            first = sampling.grammar.strip().splitlines()[0] if sampling.grammar.strip() else ""
-            raise BadGrammar(f"llama.cpp cannot parse the grammar that begins {first[:60]!r}")
+    if grammar:
         lib.llama_sampler_chain_add(chain, grammar)
     if sampling.repeat_penalty != 1.0:
         penalties = lib.llama_sampler_init_penalties(vocabulary, 64, sampling.repeat_penalty, 0.0, 0.0)
@@ -282,6 +295,28 @@ def new_sampler(vocab: Any, vocabulary: int, sampling: Sampling, seed: int) -> A
     # 0xFFFFFFFF itself would mean "draw a seed at random"
     lib.llama_sampler_chain_add(chain, lib.llama_sampler_init_dist(seed % 0xFFFFFFFF))
     return chain
+
+
+NESTED = 200  # groups in groups: llama.cpp's parser calls itself for each, and the stack ends somewhere
+_LITERALS = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|#[^\n]*', re.DOTALL)
+
+
+def _new_grammar(vocab: Any, text: str) -> Any:
+    """A grammar's sampler. Raises BadGrammar also for what llama.cpp would cut short or crash over."""
+    first = (text.strip().splitlines() or [""])[0][:60]
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        raise BadGrammar(f"the grammar that begins {first!r} holds half a character; write it as UTF-8") from error
+    if b"\0" in data:
+        raise BadGrammar(f"the grammar that begins {first!r} holds a NUL byte; write \\x00 for it")
+    steps = ({"(": 1, ")": -1}.get(letter, 0) for letter in _LITERALS.sub("", text))
+    if max(accumulate(steps), default=0) > NESTED:
+        raise BadGrammar(f"the grammar that begins {first!r} nests over {NESTED} groups; give the inner ones names")
+    grammar = lib.llama_sampler_init_grammar(vocab, data, b"root")
+    if not grammar:
+        raise BadGrammar(f"llama.cpp cannot parse the grammar that begins {first!r}; correct it or leave it out")
+    return grammar
 
 
 def sample(chain: Any, context: Any, place: int) -> int:

@@ -12,6 +12,7 @@ import os
 from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from edge_sale.engines.cells import PIECE, Reading
@@ -97,7 +98,8 @@ class Prefixes:
             for old in self._beyond(folder):
                 old.unlink(missing_ok=True)
         except OSError:
-            beside.unlink(missing_ok=True)
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
     def _beyond(self, folder: Path) -> Iterator[Path]:
         """The least recently used files beyond the limit."""

@@ -8,7 +8,6 @@ from typing import Literal
 
 from edge_sale.types import Bid
 
-
 MOST_ENTROPY = 14.0  # nats: log of 1.2 million, more tokens than any vocabulary has
 
 

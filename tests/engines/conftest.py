@@ -1,4 +1,4 @@
-"""The starter's engine, loaded once a session, and the same weights under llama-cpp-python's own class."""
+"""Engines, loaded once a session: on the starter's weights, and on tiny ones that need no download."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from edge_sale.catalog import cards, store
 from edge_sale.engines.embedder import LlamaEmbedder
 from edge_sale.engines.llama import LlamaEngine
+from tests.engines import tiny
 from tests.engines.kit import Independent
 
 
@@ -37,3 +38,34 @@ def embedder(models_dir: Path):
 def independent(weights: Path) -> Independent:
     """One sequence at a time, without any code of edge-sale."""
     return Independent(weights)
+
+
+@pytest.fixture(scope="session")
+def tiny_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Tiny whole models by their kind; see tests/engines/tiny.py."""
+    folder = tmp_path_factory.mktemp("tiny")
+    return {make.__name__: make(folder / f"{make.__name__}.gguf") for make in (tiny.dense, tiny.hybrid, tiny.sliding)}
+
+
+@pytest.fixture(scope="session")
+def dense(tiny_files: dict[str, Path]):
+    """A tiny model that can go back to any earlier token."""
+    engine = LlamaEngine("dense", tiny_files["dense"])
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def hybrid(tiny_files: dict[str, Path]):
+    """A tiny model that cannot go back."""
+    engine = LlamaEngine("hybrid", tiny_files["hybrid"])
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def sliding(tiny_files: dict[str, Path]):
+    """A tiny model whose layers forget what lies further back than tiny.WINDOW tokens, but for one."""
+    engine = LlamaEngine("sliding", tiny_files["sliding"])
+    yield engine
+    engine.close()

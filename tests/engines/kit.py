@@ -20,8 +20,7 @@ def chat(text: str, *, system: str = "You are brief.", prefill: str = "") -> Pro
 def chatml(text: str, *, system: str = "You are brief.", prefill: str = "") -> str:
     """What `chat` of the same words is to a ChatML model, written out by hand."""
     return (
-        f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{text}<|im_end|>\n"
-        f"<|im_start|>assistant\n{prefill}"
+        f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n{prefill}"
     )
 
 

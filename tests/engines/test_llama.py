@@ -51,9 +51,7 @@ def test_control_tokens_in_what_a_user_writes_stay_text(engine: LlamaEngine, ind
     assert ids(engine, chat(HOSTILE)) == independent.tokens(frame) + plain + independent.tokens(rest)
 
 
-@pytest.mark.parametrize(
-    "text", ["hello", "é🦊漢字", "\t\n  x", "a\0b", " " * 300, "=" * 200, "\ud800", ""], ids=repr
-)
+@pytest.mark.parametrize("text", ["hello", "é🦊漢字", "\t\n  x", "a\0b", " " * 300, "=" * 200, "\ud800", ""], ids=repr)
 def test_text_comes_back_from_its_tokens(engine: LlamaEngine, text: str):
     """Tokens longer than 32 bytes and characters split over tokens come back whole; a lone surrogate as a mark."""
     words = native.Detokenizer(engine._vocab)
