@@ -96,6 +96,42 @@ def colour_wanted(environ: Mapping[str, str] = os.environ) -> bool:
     return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
+def model_caches(environ: Mapping[str, str] = os.environ) -> tuple[tuple[str, Path], ...]:
+    """Where other programs on this machine keep GGUF files, as (whose, folder): those that are there.
+
+    The hub library's cache, Ollama's (the user's and the service's), LM Studio's and llama.cpp's.
+    """
+    home = Path.home()
+    xdg = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
+    hub = environ.get("HF_HUB_CACHE") or Path(environ.get("HF_HOME") or xdg / "huggingface") / "hub"
+    studio = home / ".lmstudio"
+    try:
+        studio = Path((home / ".lmstudio-home-pointer").read_text(encoding="utf-8").strip() or studio)
+    except (OSError, UnicodeDecodeError):
+        pass  # LM Studio writes it only where its home was moved
+    folders = (
+        ("hub", Path(hub).expanduser()),
+        ("ollama", Path(environ.get("OLLAMA_MODELS") or home / ".ollama" / "models").expanduser()),
+        ("ollama", Path("/usr/share/ollama/.ollama/models")),
+        ("lmstudio", studio / "models"),
+        ("lmstudio", xdg / "lm-studio" / "models"),
+        ("llama.cpp", Path(environ.get("LLAMA_CACHE") or xdg / "llama.cpp").expanduser()),
+    )
+    return tuple((whose, folder) for whose, folder in dict.fromkeys(folders) if _readable(folder))
+
+
+def hub_token_given(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the user set a hub token for this process, rather than having logged in some day."""
+    return bool(environ.get("HF_TOKEN") or environ.get("HUGGING_FACE_HUB_TOKEN"))
+
+
+def _readable(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+    except OSError:
+        return False
+
+
 def child_environment(**changes: str) -> dict[str, str]:
     """This process's environment for a program it starts, with `changes` on top."""
     return {**os.environ, **changes}

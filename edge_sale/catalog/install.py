@@ -57,16 +57,23 @@ def install(
     return target
 
 
-def use_in_place(card: ModelCard, file: Path, models_dir: Path) -> Path:
-    """The user's own GGUF where it is, pinned by its sha256 from now on. Raises BadModelFile."""
+def use_in_place(
+    card: ModelCard, file: Path, models_dir: Path, progress: make.Progress = make.quiet, verified: str = ""
+) -> Path:
+    """A GGUF of the user's or of another program's where it is, pinned by its sha256 from now on.
+
+    `verified` is its sha256 where the caller has just checked that. Raises BadModelFile.
+    """
     command = f"edge-sale pull {card.name} --force"
     if not file.is_file():
         raise BadModelFile(f"{file}: no such file")
     gguf.inspect(file)
-    if card.files and not card.make and (why := mismatch(file, card.files[0])):
-        raise BadModelFile(f"{why}; replace it, then: {command}")
-    made_from, digest = store.made_from(card), store.sha256_of(file)
     stamp = store.stamp_of(file)
+    digest = verified or store.sha256_of(file, lambda done: progress("verifying", done, stamp[0]))
+    for spec in card.files[:1] if not card.make else ():
+        if digest != spec.sha256 != "":
+            raise BadModelFile(f"{_differs(spec, digest)}; replace it, then: {command}")
+    made_from = {spec.name: digest for spec in card.files} if not card.make else store.made_from(card)
     manifest = store.Manifest(str(file), stamp[0], digest, made_from, {}, _now(), stamp)
     store.write_manifest(card, models_dir, manifest)
     return file
@@ -78,9 +85,15 @@ def mismatch(file: Path, spec: FileSpec, progress: make.Progress = make.quiet) -
     if size != spec.bytes:
         return f"{spec.name} has {size} bytes, the card says {spec.bytes}"
     digest = store.sha256_of(file, lambda done: progress(f"verifying {spec.name}", done, size))
+    if not spec.sha256:
+        return f"{spec.name}: nobody has said what its sha256 should be"
     if digest != spec.sha256:
-        return f"sha256 of {spec.name} is {digest[:12]}…, the card says {spec.sha256[:12]}…"
+        return _differs(spec, digest)
     return ""
+
+
+def _differs(spec: FileSpec, digest: str) -> str:
+    return f"sha256 of {spec.name} is {digest[:12]}…, the card says {spec.sha256[:12]}…"
 
 
 def keep_if_right(beside: Path, target: Path, spec: FileSpec, progress: make.Progress = make.quiet) -> str:
