@@ -125,6 +125,21 @@ def hub_token_given(environ: Mapping[str, str] = os.environ) -> bool:
     return bool(environ.get("HF_TOKEN") or environ.get("HUGGING_FACE_HUB_TOKEN"))
 
 
+def network_policy(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What the environment says of the network, without anything that could be a password."""
+    said = {"mirror": environ.get("HF_ENDPOINT", ""), "offline": environ.get("HF_HUB_OFFLINE", "")}
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        value = environ.get(name) or environ.get(name.lower()) or ""
+        said["proxy"] = said.get("proxy") or value.rpartition("@")[2]
+    return {name: value for name, value in said.items() if value not in ("", "0")}
+
+
+def bare_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What a child needs to find its programs and libraries, and no more: no home, no tokens."""
+    wanted = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "OMP_NUM_THREADS", "LANG")
+    return {name: environ[name] for name in wanted if name in environ}
+
+
 def _readable(folder: Path) -> bool:
     try:
         return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)

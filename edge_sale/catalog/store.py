@@ -82,6 +82,21 @@ def ready(card: ModelCard, models_dir: Path) -> Path:
     return file
 
 
+def verify(card: ModelCard, models_dir: Path, progress: Callable[[str, int, int], None]) -> str:
+    """The sha256 of the model's file, every byte of it read now. Raises ModelMissing, BadModelFile."""
+    file = ready(card, models_dir)
+    manifest = read_manifest(card, models_dir)
+    assert manifest is not None
+    size = file.stat().st_size
+    digest = sha256_of(file, lambda done: progress("verifying", done, size))
+    if digest != manifest.sha256:  # the stamp holds and the bytes do not: a bad disk, or a careful forger
+        raise BadModelFile(
+            f"{file}: its sha256 is {digest[:12]}…, should be {manifest.sha256[:12]}…; "
+            f"pull it again: edge-sale pull {card.name} --force"
+        )
+    return digest
+
+
 def missing(cards: Iterable[ModelCard], models_dir: Path) -> list[str]:
     """The names of the models that are not on this machine. Looks whether files are there, not into them."""
     absent = []
