@@ -50,6 +50,8 @@ def install(
     store.write_manifest(card, models_dir, manifest)
     made.replace(target)
     store.write_manifest(card, models_dir, dataclasses.replace(manifest, stamp=store.stamp_of(target)))
+    for stale in folder.glob("*.optimised.gguf"):  # made from what was there before
+        stale.unlink()
     if card.make and keep:
         for spec in card.files:
             (incoming / spec.name).replace(folder / spec.name)

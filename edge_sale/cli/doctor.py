@@ -66,8 +66,6 @@ def doctor(as_json: bool) -> None:
 
 def python(settings: Settings) -> list[Check]:
     found = f"{platform.python_version()} ({platform.machine()}, {platform.system()}), {sys.executable}"
-    if sys.version_info < (3, 11):
-        return [Check("python", "bad", found, "edge-sale needs Python 3.11 or later")]
     return [Check("python", "ok", found)]
 
 

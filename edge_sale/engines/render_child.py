@@ -38,7 +38,7 @@ def environment():  # type: ignore[no-untyped-def] # jinja2 is imported here alo
 
         tags = {"generation"}  # noqa: RUF012 - jinja2's own convention
 
-        def parse(self, parser: jinja2.parser.Parser) -> object:
+        def parse(self, parser):  # type: ignore[no-untyped-def]
             parser.stream.skip(1)
             return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
