@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,9 +11,11 @@ from pathlib import Path
 from edge_sale import __version__
 from edge_sale.agents.answers import code_in, domain_of
 from edge_sale.agents.local import LocalAgent
-from edge_sale.catalog import store
+from edge_sale.catalog import fit, gguf, probe, store
 from edge_sale.catalog.cards import AgentCard, ModelCard, PoolCard, load, shipped_dir
+from edge_sale.catalog.free import free
 from edge_sale.catalog.pools import pool_agents
+from edge_sale.catalog.residents import Resident, Residents
 from edge_sale.engines.desk import Desk
 from edge_sale.engines.machine import Tuning, cores
 from edge_sale.errors import ModelMissing, TaskError, UnknownName
@@ -80,28 +82,21 @@ def weights_named(name: str, settings: Settings) -> Weights:
 
 
 def market(parts: Plan) -> Market:
-    """A market ready for tasks: files checked, weights loaded, memory open.
+    """A market ready for tasks: files checked, fitted to the memory there is, memory open.
 
-    Raises ModelMissing or BadModelFile before llama.cpp sees any file.
+    Models are loaded when the first ask comes for them. Raises ModelMissing, BadModelFile or
+    DoesNotFit before llama.cpp sees any file in this process.
     """
     settings = parts.settings
     if parts.missing:
         raise ModelMissing(parts.missing, f"edge-sale pull {parts.pool.name}")
-    files = {card.name: store.ready(card, settings.models_dir) for card in parts.chat}
-    encoder = store.ready(parts.embedder, settings.models_dir) if parts.embedder else None
+    files = {card.name: _checked(card, settings) for card in parts.chat}
+    encoder = _checked(parts.embedder, settings) if parts.embedder else None
     seed = secrets.randbits(31) if settings.seed is None else settings.seed
     threads = settings.threads or cores()
     passes = checker(settings.sandbox)
 
-    from edge_sale.engines.llama import LlamaEngine  # llama.cpp: a quarter of a second to import
-
-    engines: dict[str, Engine] = {
-        card.name: LlamaEngine(
-            card.name, files[card.name], context=card.context,
-            tuning=Tuning(threads=threads, gpu_layers=settings.gpu_layers),
-        )
-        for card in parts.chat
-    }
+    engines, contexts = _engines(parts.chat, files, settings, threads)
     agents = [_agent(card, settings, seed, passes) for card in parts.pool.agents]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     memory = _memory(parts.embedder, encoder, settings, threads, desk) if parts.embedder and encoder else None
@@ -120,11 +115,52 @@ def market(parts: Plan) -> Market:
             "prompts": fingerprint(),
             "weights": f"{parts.weights.name} v{parts.weights.version}",
             "models": {card.name: _identity(card, settings) for card in parts.chat},
+            "contexts": contexts,
             "threads": threads,
             "edge_sale": __version__,
             "llama_cpp": version("llama-cpp-python"),
         },
     )
+
+
+PLANNED = 8192  # tokens that an auction's sequences hold together, about: what a loaded model is counted with
+
+
+def _checked(card: ModelCard, settings: Settings) -> Path:
+    """The model's file, still the one that was pulled, and tried in a child process once."""
+    file = store.ready(card, settings.models_dir)
+    command = f"edge-sale pull {card.name} --force"
+    probe.loadable(file, _identity(card, settings), settings.models_dir, command)
+    return file
+
+
+def _engines(
+    cards: Sequence[ModelCard], files: Mapping[str, Path], settings: Settings, threads: int
+) -> tuple[Residents[Engine], dict[str, int]]:
+    """Engines that are loaded when they are asked for, and the context that each model is given."""
+    room = free()
+    budget = int(settings.memory_gb * 1e9) if settings.memory_gb else int(fit.SHARE * room.ram)
+    room = replace(room, ram=min(room.ram, int(budget / fit.SHARE)))
+    models: dict[str, Resident[Engine]] = {}
+    contexts: dict[str, int] = {}
+    for card in cards:
+        info = gguf.inspect(files[card.name])
+        fitted = fit.choose(info, room, context=card.context, name=card.name, gpu_layers=settings.gpu_layers)
+        contexts[card.name] = fitted.context
+        layers = fitted.gpu_layers if room.gpus else settings.gpu_layers
+        tuning = Tuning(threads=threads, gpu_layers=layers)
+        held = fit.choose(info, room, context=min(fitted.context, PLANNED), name=card.name, gpu_layers=layers).ram
+        models[card.name] = Resident(files[card.name], held, _loader(card, files[card.name], fitted.context, tuning))
+    return Residents(models, budget), contexts
+
+
+def _loader(card: ModelCard, file: Path, context: int, tuning: Tuning) -> Callable[[], Engine]:
+    def load() -> Engine:
+        from edge_sale.engines.llama import LlamaEngine  # llama.cpp: a quarter of a second to import
+
+        return LlamaEngine(card.name, file, context=context, tuning=tuning)
+
+    return load
 
 
 def checker(sandbox: str) -> Callable[[Task, str], bool | None]:

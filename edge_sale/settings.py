@@ -25,7 +25,7 @@ KINDS: dict[Any, str] = {
 # table -> key -> type; "" is the top of the file, "*" stands for any name the user gives
 SCHEMA: dict[str, dict[str, Any]] = {
     "": {"pool": str, "weights": str, "seed": int, "threads": int, "gpu_layers": int,
-         "offline": bool, "models_dir": str, "sandbox": str},
+         "offline": bool, "models_dir": str, "sandbox": str, "memory_gb": NUMBER},
     "auction": {"plan_tokens": int, "bid_seconds": NUMBER, "lessons": int, "refine": bool,
                 "full_auction": bool},
     "work": {"max_tokens": int, "seconds": NUMBER},
@@ -51,6 +51,7 @@ class Settings:
     seed: int | None = None  # None: drawn anew for each run, and recorded
     threads: int | None = None  # None: every core this process may use
     gpu_layers: int = -1  # -1: all that llama.cpp's build can take
+    memory_gb: float = 0.0  # for all loaded models together; 0: what is free when a run begins
     offline: bool = False
     sandbox: str = "auto"  # auto | bwrap | none
     plan_tokens: int = 80

@@ -50,7 +50,7 @@ def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -
             size = file.stat().st_size
             with file.open("rb") as stream:
                 heard = _Heard(stream, lambda done: progress("exporting", done, size))
-                archive.addfile(_member(WEIGHTS, size), heard)  # type: ignore[arg-type]
+                archive.addfile(_member(WEIGHTS, size), heard)
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)

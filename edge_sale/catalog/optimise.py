@@ -68,7 +68,10 @@ def optimise(
     progress: make.Progress = make.quiet,
     notice: Notice = lambda line: None,
 ) -> Result:
-    """Puts the best of `types` in use where it is better than what is. Raises ModelMissing, BadModelFile, PullFailed."""
+    """Puts the best of `types` in use, where it is better than what is.
+
+    Raises ModelMissing, BadModelFile, PullFailed.
+    """
     file = store.ready(card, models_dir)
     manifest = store.read_manifest(card, models_dir)
     assert manifest is not None

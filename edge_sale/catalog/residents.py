@@ -11,19 +11,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from edge_sale.catalog import fit
 from edge_sale.errors import EngineError
 
-
-class Loaded(Protocol):
-    """What can be put away again: an engine, an embedder."""
-
-    def close(self) -> None: ...
-
-
-E = TypeVar("E", bound=Loaded)
+E = TypeVar("E")  # an engine or an embedder: what has a close()
 
 
 class NoRoom(EngineError):
@@ -31,20 +24,20 @@ class NoRoom(EngineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Resident:
+class Resident(Generic[E]):
     """A model to be loaded from `file`: `bytes` is what it will hold, as fit.need says."""
 
     file: Path
     bytes: int
-    load: Callable[[], Loaded]
+    load: Callable[[], E]
 
 
 class Residents(Mapping[str, E]):
     """Loaded models by name. `budget` bounds the bytes that all of them may hold, None: whatever they take."""
 
-    def __init__(self, models: Mapping[str, Resident], budget: int | None = None) -> None:
+    def __init__(self, models: Mapping[str, Resident[E]], budget: int | None = None) -> None:
         self._models = {name: dataclasses.replace(m, file=m.file.resolve()) for name, m in models.items()}
-        self._loaded: OrderedDict[Path, tuple[Loaded, int]] = OrderedDict()
+        self._loaded: OrderedDict[Path, tuple[E, int]] = OrderedDict()
         self.budget = budget
 
     def __getitem__(self, name: str) -> E:
@@ -54,7 +47,7 @@ class Residents(Mapping[str, E]):
             self._make_room(name, wanted.bytes)
             self._loaded[wanted.file] = (wanted.load(), wanted.bytes)
         self._loaded.move_to_end(wanted.file)
-        return self._loaded[wanted.file][0]  # type: ignore[return-value]  # what `load` gave, as E says
+        return self._loaded[wanted.file][0]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._models)
@@ -75,7 +68,7 @@ class Residents(Mapping[str, E]):
     def close(self) -> None:
         """Puts every model away; they are loaded again when they are asked for."""
         while self._loaded:
-            self._loaded.popitem(last=False)[1][0].close()
+            self._put_away()
 
     def _make_room(self, name: str, wanted: int) -> None:
         if self.budget is None:
@@ -86,4 +79,8 @@ class Residents(Mapping[str, E]):
                 "a smaller model or context, or memory_gb in config.toml"
             )
         while self._loaded and self.held + wanted > self.budget:
-            self._loaded.popitem(last=False)[1][0].close()
+            self._put_away()
+
+    def _put_away(self) -> None:
+        least: Any = self._loaded.popitem(last=False)[1][0]
+        least.close()

@@ -63,7 +63,7 @@ def add_(what: str, name: str | None, price: float | None, role: str | None, lic
 def price_by_size(parameters: int) -> float:
     """Dollars per million tokens by the paper's power law of size, not under what the least hosts ask."""
     billions = parameters / 1e9
-    return round(max(0.02, 0.05 * (billions / 4) ** 0.95), 3)
+    return round(max(0.02, 0.05 * float((billions / 4) ** 0.95)), 3)
 
 
 @click.command("rm")

@@ -41,7 +41,9 @@ class ChatTemplate:
         try:
             rendered = self._render(messages)
         except EngineError:
-            messages = _without_system(messages)  # some families have no system turn
+            asked, messages = messages, _without_system(messages)  # some families have no system turn
+            if messages == asked:
+                raise
             rendered = self._render(messages)
         merged = len(prompt.messages) - len(messages)
         pieces: list[tuple[str, int | None]] = []

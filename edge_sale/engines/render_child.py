@@ -8,6 +8,7 @@ escapes, `raise_exception`, `strftime_now`.
 import json
 import sys
 from datetime import datetime
+from typing import Any
 
 MEMORY = 512 << 20  # bytes of address space
 SECONDS = 5  # of CPU for one request, should nobody be there to stop it
@@ -28,7 +29,8 @@ def limit(more_cpu: int) -> None:
         pass
 
 
-def environment():  # type: ignore[no-untyped-def] # jinja2 is imported here alone
+def environment() -> Any:
+    """Made once a process."""
     import jinja2.ext
     import jinja2.parser
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -38,7 +40,7 @@ def environment():  # type: ignore[no-untyped-def] # jinja2 is imported here alo
 
         tags = {"generation"}  # noqa: RUF012 - jinja2's own convention
 
-        def parse(self, parser):  # type: ignore[no-untyped-def]
+        def parse(self, parser: Any) -> Any:
             parser.stream.skip(1)
             return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
@@ -49,17 +51,22 @@ def environment():  # type: ignore[no-untyped-def] # jinja2 is imported here alo
     return made
 
 
-def to_json(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):  # type: ignore[no-untyped-def]
+def to_json(
+    value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
+) -> str:
+    """JSON as it is, not made safe for HTML."""
     return json.dumps(
         value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
     )
 
 
 def refuse(message: str) -> None:
+    """`raise_exception` of a template."""
     raise ValueError(message)
 
 
-def answer(made, ask):  # type: ignore[no-untyped-def]
+def answer(made: Any, ask: dict[str, Any]) -> dict[str, str]:
+    """The text, or why there is none."""
     template = made.from_string(ask["template"])
     if ask["values"] is None:
         return {"text": ""}  # it parses: nothing else was asked

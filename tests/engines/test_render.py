@@ -164,8 +164,8 @@ def test_a_prompt_of_the_same_shape_is_rendered_once(monkeypatch: pytest.MonkeyP
     first = chat.pieces(Prompt((Message("user", "a"),)))
     monkeypatch.setattr(Renderer, "render", lambda *_: pytest.fail("asked again"))
     second = chat.pieces(Prompt((Message("user", "b"),)))
-    assert [(text.replace("a", "b"), special) for text, special in first if not special] == [("b", False)]
-    assert [text for text, special in second if special] == [text for text, special in first if special]
+    assert [(text.replace("a", "b"), of) for text, of in first if of is not None] == [("b", 0)]
+    assert [text for text, of in second if of is None] == [text for text, of in first if of is None]
 
 
 def test_no_other_module_makes_a_template_environment() -> None:
