@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from edge_sale.catalog.free import Free, Gpu
 from edge_sale.catalog.gguf import ArrayInfo, GgufInfo
-from edge_sale.errors import EdgeSaleError
+from edge_sale.errors import DoesNotFit
 
 BATCH = 512  # tokens a decode, as the engine has it
 GRAIN = 256  # llama.cpp pads cells to this
@@ -26,10 +26,6 @@ LEAST = 512  # tokens: below this nothing useful is done
 LIBRARY = 16 << 20  # bytes of graphs and threads' work space, measured at 135M
 TOKEN, MERGE = 160, 200  # bytes that the tokenizer keeps for each, measured
 REPACKED = ("Q4_0", "Q4_K", "Q2_K", "IQ4_NL", "MXFP4")  # types that some CPU back end copies into another order
-
-
-class DoesNotFit(EdgeSaleError):
-    """A model that would make the machine swap; the message has the numbers and what would fit."""
 
 
 @dataclass(frozen=True, slots=True)

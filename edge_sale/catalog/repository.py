@@ -42,15 +42,15 @@ def card_of(named: str, name: str, price: float, egress_log: Path, offline: bool
     files = [row for row in rows if isinstance(row, dict) and _weights(row)] if isinstance(rows, list) else []
     chosen = _chosen(repo, files, wish)
     path, lfs = PurePosixPath(chosen["path"]), chosen["lfs"]
-    told = about.get("gguf") or {}
+    told, said = (_table(about.get(key)) for key in ("gguf", "cardData"))
     folder = "" if str(path.parent) == "." else str(path.parent)
     return ModelCard(
         name=name or plain_name(path.name),
         title=path.stem,
         role="embed" if "bert" in str(told.get("architecture", "")) else "chat",
-        licence=str((about.get("cardData") or {}).get("license") or "unknown"),
-        parameters=int(told.get("total") or 0),
-        context=int(told.get("context_length") or 4096),
+        licence=str(said.get("license") or "unknown"),
+        parameters=_whole(told.get("total"), 0),
+        context=_whole(told.get("context_length"), 4096),
         architecture=str(told.get("architecture") or "unknown"),
         price=price,
         sources=(Source("hub", repo=repo, revision=commit, folder=folder),),
@@ -65,11 +65,21 @@ def _asked(send: Wire, path: str) -> Any:
         raise PullFailed(f"the hub: {error}; models on this machine: edge-sale models search") from error
 
 
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _whole(value: Any, default: int) -> int:
+    return value if isinstance(value, int) and 0 < value < 1 << 53 else default
+
+
 def _weights(row: dict[str, Any]) -> bool:
     """A whole GGUF with a sha256; not a part of a split one, which is not supported, nor a vision part."""
     path, lfs = str(row.get("path", "")), row.get("lfs")
     whole = path.endswith(".gguf") and "mmproj" not in path and not re.search(r"-\d{5}-of-\d{5}\.gguf$", path)
-    return whole and isinstance(lfs, dict) and bool(re.fullmatch(r"[0-9a-f]{64}", str(lfs.get("oid", ""))))
+    if not whole or not isinstance(lfs, dict) or not _whole(lfs.get("size"), 0):
+        return False
+    return bool(re.fullmatch(r"[0-9a-f]{64}", str(lfs.get("oid", ""))))
 
 
 def _chosen(repo: str, files: list[dict[str, Any]], wish: str) -> dict[str, Any]:

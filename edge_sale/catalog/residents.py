@@ -14,13 +14,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from edge_sale.catalog import fit
-from edge_sale.errors import EngineError
+from edge_sale.errors import NoRoom
 
 E = TypeVar("E")  # an engine or an embedder: what has a close()
-
-
-class NoRoom(EngineError):
-    """A model that does not fit into the budget even alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from edge_sale.catalog import fit, gguf, store
 from edge_sale.catalog.cards import ModelCard
 from edge_sale.catalog.fit import size
 from edge_sale.catalog.free import Free, free
-from edge_sale.errors import ModelMissing
+from edge_sale.errors import DoesNotFit, ModelMissing
 from edge_sale.settings import Settings
 
 PLANNED = 4096  # tokens of context that --fit asks for unless told
@@ -66,7 +66,7 @@ def fit_of(card: ModelCard, settings: Settings, context: int | None) -> dict[str
     known |= {"kind": fit.shape(info).kind, "largest_context": fit.largest_context(info, room)}
     try:
         chosen = fit.choose(info, room, context=wanted, name=card.name, gpu_layers=settings.gpu_layers, shrink=False)
-    except fit.DoesNotFit as error:
+    except DoesNotFit as error:
         return known | {"fits": False, "say": str(error)}
     return known | {"fits": True, "gpu_layers": chosen.gpu_layers, "layers": chosen.layers, "say": ""}
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from edge_sale.catalog import cards, fit, free, gguf, probe, store
-from edge_sale.catalog.fit import DoesNotFit, choose, largest_context, need, shape
+from edge_sale.catalog.fit import choose, largest_context, need, shape
 from edge_sale.catalog.free import Free, Gpu
 from edge_sale.catalog.gguf import GgufInfo
-from edge_sale.errors import BadModelFile
+from edge_sale.errors import BadModelFile, DoesNotFit
 
 GB = 10**9
 
@@ -24,8 +24,10 @@ def header(folder: Path, architecture: str = "llama", tensors: Sequence[tuple[in
     """The header of a file with these keys: whole numbers, or a list of one for each layer."""
     path = folder / "m.gguf"
     writer = reference.GGUFWriter(path, architecture)
-    base: dict[str, Any] = {"block_count": 4, "embedding_length": 256, "feed_forward_length": 512,
-                            "context_length": 32768, "attention.head_count": 4, "attention.head_count_kv": 2}  # fmt: skip
+    base: dict[str, Any] = {
+        "block_count": 4, "embedding_length": 256, "feed_forward_length": 512, "context_length": 32768,
+        "attention.head_count": 4, "attention.head_count_kv": 2,
+    }  # fmt: skip
     for key, value in (base | {k.replace("__", "."): v for k, v in keys.items()}).items():
         name = f"{architecture}.{key}"
         if isinstance(value, list):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_sale.catalog.residents import NoRoom, Resident, Residents
+from edge_sale.catalog.residents import Resident, Residents
+from edge_sale.errors import NoRoom
 
 
 @dataclass
