@@ -139,8 +139,8 @@ def _engines(
 ) -> tuple[Residents[Engine], dict[str, int]]:
     """Engines that are loaded when they are asked for, and the context that each model is given."""
     room = free()
-    budget = int(settings.memory_gb * 1e9) if settings.memory_gb else int(fit.SHARE * room.ram)
-    room = replace(room, ram=min(room.ram, int(budget / fit.SHARE)))
+    budget = int(min(fit.SHARE * room.ram, settings.memory_gb * 1e9 or room.ram))
+    room = replace(room, ram=int(budget / fit.SHARE))
     models: dict[str, Resident[Engine]] = {}
     contexts: dict[str, int] = {}
     for card in cards:

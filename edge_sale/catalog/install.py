@@ -24,7 +24,8 @@ def install(
     keep: bool = False,
     progress: make.Progress = make.quiet,
 ) -> Path:
-    """The ready GGUF, made where the card says so from the verified files in `incoming`, and in place.
+    """The ready GGUF, made where the card says so from the files in `incoming`, which the caller has just
+    verified, and in place.
 
     With `keep` the pulled originals lie beside it afterwards. Raises BadModelFile, PullFailed.
     """
@@ -38,7 +39,10 @@ def install(
         tools = make.build(card, incoming, made, progress)
     gguf.inspect(made, command)
     size = made.stat().st_size
-    digest = store.sha256_of(made, lambda done: progress("verifying", done, size))
+    if card.make:
+        digest = store.sha256_of(made, lambda done: progress("verifying", done, size))
+    else:
+        digest = card.files[0].sha256  # read whole and compared just now, under the pull's lock
     manifest = store.Manifest(made.name, size, digest, store.made_from(card), tools, _now())
 
     folder = models_dir / card.name
@@ -60,18 +64,18 @@ def install(
 
 
 def use_in_place(
-    card: ModelCard, file: Path, models_dir: Path, progress: make.Progress = make.quiet, verified: str = ""
+    card: ModelCard, file: Path, models_dir: Path, progress: make.Progress = make.quiet
 ) -> Path:
     """A GGUF of the user's or of another program's where it is, pinned by its sha256 from now on.
 
-    `verified` is its sha256 where the caller has just checked that. Raises BadModelFile.
+    Raises BadModelFile where it is not what the card says.
     """
     command = f"edge-sale pull {card.name} --force"
     if not file.is_file():
         raise BadModelFile(f"{file}: no such file")
     gguf.inspect(file)
-    stamp = store.stamp_of(file)
-    digest = verified or store.sha256_of(file, lambda done: progress("verifying", done, stamp[0]))
+    stamp = store.stamp_of(file)  # before it is read: what changes meanwhile is read again at the next load
+    digest = store.sha256_of(file, lambda done: progress("verifying", done, stamp[0]))
     for spec in card.files[:1] if not card.make else ():
         if digest != spec.sha256 != "":
             raise BadModelFile(f"{_differs(spec, digest)}; replace it, then: {command}")

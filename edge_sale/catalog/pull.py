@@ -22,6 +22,7 @@ from edge_sale.catalog.part import NotTheFile, Part
 from edge_sale.catalog.wire import OutOfReach, Wire
 from edge_sale.errors import BadModelFile, ModelMissing, PullFailed
 
+TELL = 1 << 20  # bytes between two words on how far it is
 TRIES = 3  # in a row that bring no new byte
 
 Notice = Callable[[str], None]
@@ -112,19 +113,23 @@ def _there(this: _Pull) -> Path | None:
 
 def _from_caches(this: _Pull, roots: caches.Roots) -> Path | None:
     """The model from what other programs have pulled, used where it is; verified like any other file."""
-    card, notice = this.card, this.notice
+    card = this.card
     for spec in card.files:
         file = caches.holding(roots, spec)
         if file is None:
             continue
-        if why := install.mismatch(file, spec, this.progress):
-            notice(f"{card.name}: {file}: {why}; not used")
-            continue
-        notice(f"{card.name}: {spec.name} is here already, used where it is: {file}")
-        if card.make is None:
-            return install.use_in_place(card, file, this.models_dir, this.progress, verified=spec.sha256)
-        (this.incoming / spec.name).unlink(missing_ok=True)
-        (this.incoming / spec.name).symlink_to(file)
+        try:
+            if card.make is None:
+                found = install.use_in_place(card, file, this.models_dir, this.progress)
+                this.notice(f"{card.name}: used where it is: {found}")
+                return found
+            if why := install.mismatch(file, spec, this.progress):
+                raise BadModelFile(f"{file}: {why}")
+            (this.incoming / spec.name).unlink(missing_ok=True)
+            (this.incoming / spec.name).symlink_to(file)
+            this.notice(f"{card.name}: {spec.name} is here already: {file}")
+        except BadModelFile as error:
+            this.notice(f"{card.name}: {str(error).partition('; ')[0]}; not used")
     return None
 
 
@@ -222,13 +227,16 @@ def _continue(this: _Pull, url: str, part: Part) -> str:
             raise OutOfReach(f"neither the card nor the hub says the sha256 of {spec.name}; "
                               "add it to a card of your own")  # fmt: skip
         with part.path.open("ab" if at else "wb", buffering=0) as file:  # a kill loses none of it
+            told = 0
             for chunk in response.iter_raw():
                 at += len(chunk)
                 if at > spec.bytes:
                     file.truncate(0)
                     raise OutOfReach(f"{spec.name} there goes on after the card's {spec.bytes} bytes")
                 file.write(chunk)
-                this.progress(f"downloading {spec.name}", at, spec.bytes)
+                if at - told >= TELL or at == spec.bytes:
+                    told = at
+                    this.progress(f"downloading {spec.name}", at, spec.bytes)
                 if this.stop.is_set():
                     return "stopped"
     finally:

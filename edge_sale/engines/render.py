@@ -11,15 +11,14 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import select
+import queue
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edge_sale.errors import EngineError
 
@@ -36,6 +35,8 @@ class Renderer:
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
+        self._said: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._listener: threading.Thread | None = None
         self._turn = threading.Lock()
 
     def render(self, template: str, values: Mapping[str, Any] | None) -> str:
@@ -52,6 +53,8 @@ class Renderer:
         if self._child:
             self._child.kill()
             self._child.wait()
+            if self._listener:
+                self._listener.join()
             for pipe in (self._child.stdin, self._child.stdout):
                 if pipe:
                     pipe.close()
@@ -62,18 +65,20 @@ class Renderer:
             self.close()
             self._start()
         child = self._child
-        assert child and child.stdin and child.stdout
+        assert child and child.stdin
         try:
             child.stdin.write(line)
             child.stdin.flush()
-            data = self._line(child.stdout.fileno(), time.monotonic() + seconds)
-            said: dict[str, Any] = json.loads(data)
-        except TimeoutError:
+            said: dict[str, Any] = json.loads(self._said.get(timeout=seconds))
+        except queue.Empty:
             self.close()
             raise TemplateFailed(f"it was stopped after {seconds:g} s") from None
         except (OSError, ValueError) as error:
             self.close()
             raise TemplateFailed("it ended the process that rendered it") from error
+        except BaseException:  # ^C: an answer that nobody waits for must not be taken for the next one's
+            self.close()
+            raise
         return said
 
     def _start(self) -> None:
@@ -82,20 +87,18 @@ class Renderer:
             [sys.executable, "-I", "-S", str(program), json.dumps(sys.path)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd=os.sep, start_new_session=True,
         )  # fmt: skip
+        assert self._child.stdout
+        self._said = queue.SimpleQueue()  # what an earlier child had still to say is not heard
+        self._listener = threading.Thread(target=_listen, args=(self._child.stdout, self._said), daemon=True)
+        self._listener.start()
         self._exchange(json.dumps({"template": "", "values": None}).encode() + b"\n", START)
 
-    @staticmethod
-    def _line(pipe: int, deadline: float) -> bytes:
-        data = b""
-        while not data.endswith(b"\n"):
-            ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-            got = os.read(pipe, 1 << 16)
-            if not got:
-                raise ValueError("the child is gone")
-            data += got
-        return data
+
+def _listen(pipe: IO[bytes], said: queue.SimpleQueue[bytes]) -> None:
+    """Passes on what the child says, and an empty line when it says no more."""
+    for line in pipe:
+        said.put(line)
+    said.put(b"")
 
 
 @cache
