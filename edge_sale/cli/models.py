@@ -139,7 +139,7 @@ def show(name: str, fit: bool, context: int | None, as_json: bool) -> None:
 def _list(as_json: bool, fits: bool) -> None:
     from edge_sale.catalog import cards, store
     from edge_sale.catalog.free import free
-    from edge_sale.cli.models_show import check_of, roughly_fits
+    from edge_sale.cli.models_show import check_of, parameters, roughly_fits
 
     settings = load()
     catalogue = cards.load(settings.cards_dir)
@@ -171,7 +171,7 @@ def _list(as_json: bool, fits: bool) -> None:
     print_table(
         ["model", "what", "size", "pull", "context", "$/Mt", "licence", "sha256", "here"],
         [
-            [row["name"], row["title"], f"{row['parameters'] / 1e6:.0f}M", size(row["bytes"]) if row["bytes"] else "",
+            [row["name"], row["title"], parameters(row["parameters"]), size(row["bytes"]) if row["bytes"] else "",
              str(row["context"]), price_of(row["price"]), row["licence"], row["sha256"],
              "yes" if row["pulled"] else f"edge-sale pull {row['name']}"]
             for row in rows

@@ -45,6 +45,11 @@ def check_of(card: ModelCard, models_dir: Path) -> str:
     return "recorded" if store.pinned(card, models_dir).pinned else "at first pull"
 
 
+def parameters(count: int) -> str:
+    """"135M", "1.7B"; empty where nobody says."""
+    return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M" if count else ""
+
+
 def roughly_fits(card: ModelCard, room: Free) -> bool:
     """By its size alone, before it is here."""
     return card.bytes * ROUGHLY <= fit.SHARE * room.ram
@@ -77,7 +82,7 @@ def print_details(known: dict[str, Any]) -> None:
     rows = [
         ("model", f"{known['name']}: {known['title']}"),
         ("licence", known["licence"]),
-        ("size", f"{known['parameters'] / 1e6:.0f}M parameters, {known['kind']} ({known['architecture']})"),
+        ("size", f"{parameters(known['parameters'])} parameters, {known['kind']} ({known['architecture']})"),
         ("context", f"{known['context']} tokens"),
         ("price", f"${known['price']:g} a million tokens"),
         ("template", chat["syntax"]),

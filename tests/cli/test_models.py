@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -304,3 +305,45 @@ def test_a_slow_type_is_optimised_measured_and_can_be_undone(models_dir: Path, t
     assert edge(home, "models", "optimise", "slow", "--undo", **models).returncode == 0
     assert only_document(edge(home, "models", "show", "slow", "--json", **models).stdout)["here"] == str(slow)
     assert not list((tmp_path / "models").rglob("*.optimised.gguf"))
+
+
+@pytest.mark.models
+def test_a_run_that_does_not_fit_is_refused_with_numbers(models_dir: Path, tmp_path: Path) -> None:
+    """Before anything is loaded: what it needs, what there is, what to do."""
+    home = new_home(tmp_path / "home", "memory_gb = 0.1\n")
+    done = edge(home, "bid", "Say yes.", EDGE_SALE_MODELS=str(models_dir))
+    assert done.returncode == 1
+    assert "smollm2-135m needs " in done.stderr and "choose a model of at most 100 MB" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+TURNS = """
+threads = 1
+memory_gb = 0.6
+pool = "turns"
+[auction]
+plan_tokens = 16
+bid_seconds = 300
+[pools.turns]
+agents = ["quick", "other"]
+[agents.other]
+model = "other"
+work = "quick"
+price = 0.03
+"""
+
+
+@pytest.mark.models
+def test_two_models_take_turns_in_memory_for_one(models_dir: Path, tmp_path: Path) -> None:
+    """Each is loaded when it is asked and leaves for the other; both bid, and the auction ends."""
+    from edge_sale.catalog import make
+
+    starter = store.ready(cards.load().model("smollm2-135m"), models_dir)
+    other = tmp_path / "other.gguf"
+    make.requantize_file(starter, other, "Q8_0", make.quiet)
+    home, models = new_home(tmp_path / "home", TURNS), tmp_path / "models"
+    shutil.copytree(models_dir, models)
+    assert edge(home, "models", "add", str(other), EDGE_SALE_MODELS=str(models)).returncode == 0
+    done = edge(home, "bid", "Say yes.", "--no-memory", "--json", EDGE_SALE_MODELS=str(models))
+    assert done.returncode == 0, done.stderr
+    assert {'"quick"', '"other"'} <= set(done.stdout.replace(",", " ").replace(":", " ").split())
