@@ -37,6 +37,7 @@ def add_(what: str, name: str | None, price: float | None, role: str | None, lic
     from edge_sale.errors import BadModelFile
 
     settings = load()
+    repo, colon, _ = what.partition(":")
     file = Path(what).expanduser()
     found = None if file.is_file() else caches.named(model_caches(), what)
     if found or file.is_file():

@@ -220,6 +220,8 @@ def test_a_bundle_that_is_not_whole_is_refused_and_leaves_nothing(how: str, home
     (("rm", "qwen3-0.6b"), "not on this machine yet: 'qwen3-0.6b'"),
     (("verify", "qwen3-0.6b"), "not what they should be: qwen3-0.6b"),
     (("add", "nowhere.gguf"), "nowhere.gguf: no such file"),
+    (("add", "ollama:nonesuch:1b"), "ollama:nonesuch:1b: no such file"),
+    (("add", "some/where.gguf"), "some/where.gguf: no such file"),
     (("export", "qwen3-0.6b", "."), "pull with: edge-sale pull qwen3-0.6b"),
     (("optimise", "all-minilm-l6-v2"), "embeds texts: a copy of it would give other vectors"),
     (("optimise", "qwen3-0.6b"), "not on this machine yet"),
