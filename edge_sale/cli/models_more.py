@@ -44,7 +44,7 @@ def add_(what: str, name: str | None, price: float | None, role: str | None, lic
         file = found.path if found else file.absolute()
         plain = repository.plain_name(found.name if found else file.name)
         card = write.card_for(file, name or plain, price or 0.0, role or "", licence or "")
-    elif (repository.REPO.fullmatch(what.partition(":")[0]) and not what.endswith(".gguf")) or ":" in what:
+    elif repository.REPO.fullmatch(repo) and (colon or not repo.endswith(".gguf")):
         card = repository.card_of(what, name or "", price or 0.0, settings.egress_log, settings.offline)
         card = replace(card, role=role or card.role, licence=licence or card.licence)
     else:
