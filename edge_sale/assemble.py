@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +12,11 @@ from typing import Any
 from edge_sale import __version__
 from edge_sale.agents.answers import code_in, domain_of
 from edge_sale.agents.local import LocalAgent
-from edge_sale.catalog import store
+from edge_sale.catalog import fit, gguf, probe, store
 from edge_sale.catalog.cards import AgentCard, ModelCard, PoolCard, load, shipped_dir
+from edge_sale.catalog.free import free
 from edge_sale.catalog.pools import pool_agents
+from edge_sale.catalog.residents import Resident, Residents
 from edge_sale.engines import tune
 from edge_sale.engines.desk import Desk
 from edge_sale.engines.machine import Tuning, cores
@@ -82,33 +84,21 @@ def weights_named(name: str, settings: Settings) -> Weights:
 
 
 def market(parts: Plan) -> Market:
-    """A market ready for tasks: files checked, weights loaded, memory open.
+    """A market ready for tasks: files checked, fitted to the memory there is, memory open.
 
-    Raises ModelMissing or BadModelFile before llama.cpp sees any file.
+    Models are loaded when the first ask comes for them. Raises ModelMissing, BadModelFile or
+    DoesNotFit before llama.cpp sees any file in this process.
     """
     settings = parts.settings
     if parts.missing:
         raise ModelMissing(parts.missing, f"edge-sale pull {parts.pool.name}")
-    files = {card.name: store.ready(card, settings.models_dir) for card in parts.chat}
-    encoder = store.ready(parts.embedder, settings.models_dir) if parts.embedder else None
+    files = {card.name: checked(card, settings) for card in parts.chat}
+    encoder = checked(parts.embedder, settings) if parts.embedder else None
     seed = secrets.randbits(31) if settings.seed is None else settings.seed
     tunings = {card.name: tuning(card, settings) for card in parts.chat}
     passes = checker(settings.sandbox)
 
-    from edge_sale.engines.llama import LlamaEngine  # llama.cpp: a quarter of a second to import
-
-    engines: dict[str, Engine] = {
-        card.name: LlamaEngine(
-            card.name,
-            files[card.name],
-            context=card.context,
-            tuning=tunings[card.name],
-            identity=identity(card, settings),
-            prefixes=settings.prefix_dir,
-            prefix_bytes=settings.prefix_cache_mb * 2**20,
-        )
-        for card in parts.chat
-    }
+    engines, contexts = _engines(parts.chat, files, settings, tunings)
     agents = [_agent(card, settings, seed, passes) for card in parts.pool.agents]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     memory = _memory(parts.embedder, encoder, settings, desk) if parts.embedder and encoder else None
@@ -127,6 +117,7 @@ def market(parts: Plan) -> Market:
             "prompts": fingerprint(),
             "weights": f"{parts.weights.name} v{parts.weights.version}",
             "models": {card.name: identity(card, settings) for card in parts.chat},
+            "contexts": contexts,
             "threads": max(tuned.threads for tuned in tunings.values()),
             "edge_sale": __version__,
             "llama_cpp": version("llama-cpp-python"),
@@ -149,6 +140,57 @@ def tuning(card: ModelCard, settings: Settings) -> Tuning:
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     return replace(measured or Tuning(threads=cores()), **given)
+
+
+PLANNED = 8192  # tokens that an auction's sequences hold together, about: what a loaded model is counted with
+
+
+def checked(card: ModelCard, settings: Settings) -> Path:
+    """The model's file, still the one that was pulled, and tried in a child process once."""
+    file = store.ready(card, settings.models_dir)
+    command = f"edge-sale pull {card.name} --force"
+    probe.loadable(file, identity(card, settings), settings.models_dir, command)
+    return file
+
+
+def _engines(
+    cards: Sequence[ModelCard], files: Mapping[str, Path], settings: Settings, tunings: Mapping[str, Tuning]
+) -> tuple[Residents[Engine], dict[str, int]]:
+    """Engines that are loaded when they are asked for, and the context that each model is given."""
+    room = free()
+    budget = int(min(fit.SHARE * room.ram, settings.memory_gb * 1e9 or room.ram))
+    room = replace(room, ram=int(budget / fit.SHARE))
+    models: dict[str, Resident[Engine]] = {}
+    contexts: dict[str, int] = {}
+    for card in cards:
+        info = gguf.inspect(files[card.name])
+        fitted = fit.choose(info, room, context=card.context, name=card.name, gpu_layers=settings.gpu_layers)
+        contexts[card.name] = fitted.context
+        layers = fitted.gpu_layers if room.gpus else settings.gpu_layers
+        tuned = replace(tunings[card.name], gpu_layers=layers)
+        held = fit.choose(info, room, context=min(fitted.context, PLANNED), name=card.name, gpu_layers=layers).ram
+        load = _loader(card, files[card.name], fitted.context, tuned, settings)
+        models[card.name] = Resident(files[card.name], held, load)
+    return Residents(models, budget), contexts
+
+
+def _loader(
+    card: ModelCard, file: Path, context: int, tuned: Tuning, settings: Settings
+) -> Callable[[], Engine]:
+    def load() -> Engine:
+        from edge_sale.engines.llama import LlamaEngine  # llama.cpp: a quarter of a second to import
+
+        return LlamaEngine(
+            card.name,
+            file,
+            context=context,
+            tuning=tuned,
+            identity=identity(card, settings),
+            prefixes=settings.prefix_dir,
+            prefix_bytes=settings.prefix_cache_mb * 2**20,
+        )
+
+    return load
 
 
 def checker(sandbox: str) -> Callable[[Task, str], bool | None]:

@@ -5,6 +5,7 @@
     ├── UnknownName              a pool, agent, card or auction that does not exist
     ├── TaskError                an empty task, or one longer than the agent's context
     ├── ModelMissing             a model that is not pulled yet
+    ├── DoesNotFit               a model that would make this machine swap
     ├── BadModelFile             truncated, wrong magic, wrong sha256, not a GGUF
     ├── PullFailed               no source gave a whole, verified file
     ├── MemoryFault              the auction memory's file, or a vector it refuses
@@ -15,6 +16,7 @@
         ├── BadGrammar           a grammar that llama.cpp cannot parse
         ├── NoChatTemplate       a model file without a chat template
         ├── NotFinite            NaN or infinite logits
+        ├── NoRoom               a model larger than the budget for loaded ones
         ├── OutOfMemory          a context that cannot be allocated
         ├── TimedOut             the time limit of an ask ran out
         └── Cancelled            stopped from outside
@@ -66,6 +68,10 @@ class BadModelFile(EdgeSaleError):
     """A model file refused before llama.cpp sees it."""
 
 
+class DoesNotFit(EdgeSaleError):
+    """A model that would make the machine swap; the message has the numbers and what would fit."""
+
+
 class PullFailed(EdgeSaleError):
     """No source gave a whole, verified file."""
 
@@ -112,6 +118,10 @@ class NoChatTemplate(EngineError):
 
 class NotFinite(EngineError):
     """NaN or infinite logits."""
+
+
+class NoRoom(EngineError):
+    """A model that does not fit into the budget for loaded models even alone."""
 
 
 class OutOfMemory(EngineError):

@@ -26,7 +26,7 @@ KINDS: dict[Any, str] = {
 # table -> key -> type; "" is the top of the file, "*" stands for any name the user gives
 SCHEMA: dict[str, dict[str, Any]] = {
     "": {"pool": str, "weights": str, "seed": int, "threads": int, "gpu_layers": int,
-         "offline": bool, "models_dir": str, "sandbox": str},
+         "offline": bool, "models_dir": str, "sandbox": str, "memory_gb": NUMBER},
     "engine": {"batch_threads": int, "batch": int, "micro_batch": int, "flash_attention": str,
                "lookup": bool, "prefix_cache_mb": int},
     "auction": {"plan_tokens": int, "bid_seconds": NUMBER, "lessons": int, "refine": bool,
@@ -63,6 +63,7 @@ class Settings:
     lookup: bool | None = None
     gpu_layers: int = -1  # -1: all that llama.cpp's build can take
     prefix_cache_mb: int = 512  # on disk; 0: none
+    memory_gb: float = 0.0  # for all loaded models together; 0: what is free when a run begins
     offline: bool = False
     sandbox: str = "auto"  # auto | bwrap | none
     plan_tokens: int = 80
@@ -107,6 +108,57 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 def colour_wanted(environ: Mapping[str, str] = os.environ) -> bool:
     """False where NO_COLOR is set to anything (no-color.org) or the terminal is dumb."""
     return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+def model_caches(environ: Mapping[str, str] = os.environ) -> tuple[tuple[str, Path], ...]:
+    """Where other programs on this machine keep GGUF files, as (whose, folder): those that are there.
+
+    The hub library's cache, Ollama's (the user's and the service's), LM Studio's and llama.cpp's.
+    """
+    home = Path.home()
+    xdg = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
+    hub = environ.get("HF_HUB_CACHE") or Path(environ.get("HF_HOME") or xdg / "huggingface") / "hub"
+    studio = home / ".lmstudio"
+    try:
+        studio = Path((home / ".lmstudio-home-pointer").read_text(encoding="utf-8").strip() or studio)
+    except (OSError, UnicodeDecodeError):
+        pass  # LM Studio writes it only where its home was moved
+    folders = (
+        ("hub", Path(hub).expanduser()),
+        ("ollama", Path(environ.get("OLLAMA_MODELS") or home / ".ollama" / "models").expanduser()),
+        ("ollama", Path("/usr/share/ollama/.ollama/models")),
+        ("lmstudio", studio / "models"),
+        ("lmstudio", xdg / "lm-studio" / "models"),
+        ("llama.cpp", Path(environ.get("LLAMA_CACHE") or xdg / "llama.cpp").expanduser()),
+    )
+    return tuple((whose, folder) for whose, folder in dict.fromkeys(folders) if _readable(folder))
+
+
+def hub_token_given(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the user set a hub token for this process, rather than having logged in some day."""
+    return bool(environ.get("HF_TOKEN") or environ.get("HUGGING_FACE_HUB_TOKEN"))
+
+
+def network_policy(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What the environment says of the network, without anything that could be a password."""
+    said = {"mirror": environ.get("HF_ENDPOINT", ""), "offline": environ.get("HF_HUB_OFFLINE", "")}
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        value = environ.get(name) or environ.get(name.lower()) or ""
+        said["proxy"] = said.get("proxy") or value.rpartition("@")[2]
+    return {name: value for name, value in said.items() if value not in ("", "0")}
+
+
+def bare_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What a child needs to find its programs and libraries, and no more: no home, no tokens."""
+    wanted = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "OMP_NUM_THREADS", "LANG")
+    return {name: environ[name] for name in wanted if name in environ}
+
+
+def _readable(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+    except OSError:
+        return False
 
 
 def child_environment(**changes: str) -> dict[str, str]:

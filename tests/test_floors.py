@@ -28,7 +28,7 @@ NETWORK = {"socket", "http", "httpx", "httpx2", "requests", "urllib3", "urllib.r
            "huggingface_hub", "aiohttp", "ftplib", "smtplib", "websockets"}  # fmt: skip
 DATABASE = {"sqlite3", "apsw", "sqlite_vec"}
 WEIGHTS = {"llama_cpp", "gguf"}
-MAY_SEND = {"engines/remote.py", "catalog/pull.py"}
+MAY_SEND = {"engines/remote.py", "catalog/wire.py"}
 MAY_READ_ENVIRON = {"settings.py"}
 MAY_LISTEN = ("server/",)  # a loopback server needs sockets, and sends nothing of its own accord
 
@@ -144,6 +144,7 @@ def test_imports_go_down_or_along(path):
         ("agents/ways.py", "from urllib.request import urlopen"),
         ("agents/ways.py", "from urllib import request"),
         ("engines/llama.py", "import socket"),
+        ("catalog/pull.py", "import huggingface_hub"),
         ("catalog/install.py", "async def f():\n    import http.client"),
         ("cli/run.py", "import requests"),
         ("engines/llama.py", "import os\nos.environ['X']"),
@@ -167,7 +168,7 @@ def test_what_is_forbidden_is_caught(path, source):
         ("jury/likert.py", "from edge_sale.scoring import cost\nfrom edge_sale.jury.base import x"),
         ("jury/likert.py", "from . import base\nfrom .. import types"),
         ("engines/remote.py", "import openai"),
-        ("catalog/pull.py", "import huggingface_hub"),
+        ("catalog/wire.py", "import huggingface_hub"),
         ("engines/llama.py", "import llama_cpp\nimport urllib.parse"),
         ("memory/store.py", "import apsw"),
         ("server/app.py", "import http.server"),

@@ -16,6 +16,8 @@ from edge_sale.catalog import strict
 from edge_sale.errors import ConfigError, UnknownName
 
 ROLES = ("chat", "embed")
+KINDS = ("dense", "hybrid", "sliding-window", "encoder")  # what its layers remember: see catalog/fit.py
+TOOLS = ("", "hermes", "qwen-xml", "gemma", "phi", "llama", "lfm")  # how it writes a tool call; empty: none
 WORKS = ("quick", "drafts", "planner")
 JURIES = ("recoverability", "likert")
 REQUANTIZE = ("Q4_0", "Q5_0", "Q8_0", "F16")
@@ -24,11 +26,15 @@ DEFAULT_POOL = "starter"  # what a pool of the user's own does not say is as in 
 
 @dataclass(frozen=True, slots=True)
 class FileSpec:
-    """One file to pull; `sha256` decides whether it is the right one."""
+    """One file to pull; `sha256` decides whether it is the right one.
+
+    Empty where nobody pinned it: then it is recorded from the first pull that the hub itself
+    vouches for, and holds from then on (store.pinned).
+    """
 
     name: str
     bytes: int
-    sha256: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +68,17 @@ class Make:
 
 @dataclass(frozen=True, slots=True)
 class ChatNotes:
-    """What to know when talking to the model; `thinking` None: it has no such mode to set."""
+    """What to know when talking to the model.
 
+    `syntax` names the family of its template, `tools` how it writes a tool call. `thinking`
+    says whether it thinks before it answers unless told otherwise, None: not known; `switch`
+    is the template's variable that turns thinking on and off, empty: there is none.
+    """
+
+    syntax: str = ""
+    tools: str = ""
     thinking: bool | None = None
+    switch: str = ""
     stop: tuple[str, ...] = ()
     note: str = ""
 
@@ -83,8 +97,19 @@ class ModelCard:
     price: float
     sources: tuple[Source, ...]
     files: tuple[FileSpec, ...] = ()  # empty only where every source is a path
+    kind: str = "dense"
     make: Make | None = None
     chat: ChatNotes = ChatNotes()
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the card says the sha256 of every file, so that the very first pull is checked by it."""
+        return all(spec.sha256 for spec in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """What is pulled, in bytes; 0 where the user's own file is the model."""
+        return sum(spec.bytes for spec in self.files)
 
     @property
     def gguf(self) -> str:
@@ -171,9 +196,9 @@ MODEL: dict[str, tuple[Any, bool]] = {
     "name": (str, True), "title": (str, True), "role": (str, True), "licence": (str, True),
     "parameters": (int, True), "context": (int, True), "architecture": (str, True),
     "price": (strict.NUMBER, True), "files": (list, False), "sources": (list, True),
-    "make": (dict, False), "chat": (dict, False),
+    "make": (dict, False), "chat": (dict, False), "kind": (str, False),
 }  # fmt: skip
-FILE = {"name": (str, True), "bytes": (int, True), "sha256": (str, True)}
+FILE = {"name": (str, True), "bytes": (int, True), "sha256": (str, False)}
 SOURCES: dict[str, dict[str, tuple[Any, bool]]] = {
     "hub": {"kind": (str, True), "repo": (str, True), "revision": (str, True), "folder": (str, False)},
     "wheel": {"kind": (str, True), "package": (str, True), "version": (str, True), "folder": (str, True),
@@ -184,7 +209,10 @@ MAKES: dict[str, dict[str, tuple[Any, bool]]] = {
     "requantize": {"with": (str, True), "file": (str, True), "to": (str, True)},
     "bert": {"with": (str, True), "file": (str, True), "heads": (int, True)},
 }
-CHAT: dict[str, tuple[Any, bool]] = {"thinking": (bool, False), "stop": (list, False), "note": (str, False)}
+CHAT: dict[str, tuple[Any, bool]] = {
+    "syntax": (str, False), "tools": (str, False), "thinking": (bool, False), "switch": (str, False),
+    "stop": (list, False), "note": (str, False),
+}  # fmt: skip
 POOL: dict[str, tuple[Any, bool]] = {
     "name": (str, True), "title": (str, True), "embedder": (str, True), "weights": (str, True),
     "agents": (list, True),
@@ -201,6 +229,7 @@ def read_model(file: Path) -> ModelCard:
     data = strict.table(strict.read_toml(file), MODEL, file, "")
     strict.own_name(data, file)
     strict.one_of(data["role"], ROLES, file, "role")
+    strict.one_of(data.get("kind", "dense"), KINDS, file, "kind")
     files = tuple(_file(row, file) for row in data.get("files", []))
     sources = tuple(_source(row, file) for row in data["sources"])
     if not sources:
@@ -215,6 +244,7 @@ def read_model(file: Path) -> ModelCard:
     if make and make.file in {spec.name for spec in files}:
         raise ConfigError(f"{file}: [make] file should not have the name of a pulled file: {make.file!r}")
     chat = strict.table(data.get("chat", {}), CHAT, file, "[chat] ")
+    strict.one_of(chat.get("tools", ""), TOOLS, file, "[chat] tools")
     notes = ChatNotes(**{**chat, "stop": strict.strings(chat.get("stop", []), file, "[chat] stop")})
     card = {**data, "price": float(data["price"]), "files": files, "sources": sources, "make": make}
     return ModelCard(**{**card, "chat": notes})
@@ -235,7 +265,8 @@ def read_pool(file: Path) -> PoolCard:
 def _file(row: Any, file: Path) -> FileSpec:
     data = strict.table(row, FILE, file, "[[files]] ")
     strict.plain(data["name"], "files.name", file, "[[files]] name")
-    strict.plain(data["sha256"], "sha256", file, "[[files]] sha256")
+    if "sha256" in data:
+        strict.plain(data["sha256"], "sha256", file, "[[files]] sha256")
     if not data["bytes"]:
         raise ConfigError(f"{file}: [[files]] bytes should be more than 0")
     return FileSpec(**data)

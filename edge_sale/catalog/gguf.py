@@ -23,6 +23,7 @@ MAX_STRING = 16 << 20
 MAX_KEY = 65_535
 MAX_NAME = 63  # ggml keeps tensor names in 64 bytes
 MAX_ENTRIES = 65_536  # of metadata, and of tensors
+MAX_KEPT = 1024  # items of an array of whole numbers: one a layer
 FIRST_READ = 8 << 20  # most headers fit: they are read in one go
 
 UINT32, STRING, ARRAY = 4, 8, 9
@@ -31,6 +32,7 @@ SCALARS = {
     for code, letter in {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q",
                          12: "d"}.items()
 }  # fmt: skip
+WHOLE = {0, 1, 2, 3, 4, 5, 7, 10, 11}  # whole numbers and booleans
 U32, U64 = struct.Struct("<I"), struct.Struct("<Q")
 
 # ggml type -> (name, values in a block, bytes of a block)
@@ -48,10 +50,14 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class ArrayInfo:
-    """A metadata array: the code of its items' type and how many; its content is skipped."""
+    """A metadata array: the code of its items' type and how many.
+
+    Only short arrays of whole numbers, which describe layers, keep their `items`.
+    """
 
     type: int
     length: int
+    items: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,22 @@ class GgufInfo:
     tensors: tuple[TensorInfo, ...]
     data_start: int
     end: int
+
+
+def inspect_start(data: bytes, size: int) -> GgufInfo | None:
+    """The header of a file of `size` bytes that begins with `data`; None where it goes on after them.
+
+    Raises BadModelFile.
+    """
+    try:
+        info = _Reader(data).header()
+    except _Short:
+        return None
+    except _Bad as bad:
+        raise BadModelFile(f"the file's header: {bad}") from bad
+    if info.end > size:
+        raise BadModelFile(f"the file's header says it has {info.end} bytes; it has {size}")
+    return info
 
 
 def inspect(path: Path, command: str = "") -> GgufInfo:
@@ -202,12 +224,19 @@ class _Reader:
             return self.text(MAX_STRING, f"the value of {key[:80]!r}")
         if kind == ARRAY:
             item, length = self.u32(), self.u64()
+            start = self.at
             self.skip(item, length, key)
-            return ArrayInfo(item, length)
+            return ArrayInfo(item, length, self.items(item, length, start))
         if kind not in SCALARS:
             raise _Bad(f"metadata key {key[:80]!r} is of unknown type {kind}")
         value: int | float | bool = self.take(SCALARS[kind])
         return value
+
+    def items(self, item: int, length: int, start: int) -> tuple[int, ...]:
+        if item not in WHOLE or length > MAX_KEPT:
+            return ()
+        form = SCALARS[item]
+        return tuple(int(form.unpack_from(self.data, start + n * form.size)[0]) for n in range(length))
 
     def skip(self, item: int, length: int, key: str) -> None:
         """Move behind an array's items without keeping them. Arrays in arrays: llama.cpp has none."""

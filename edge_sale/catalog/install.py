@@ -24,7 +24,8 @@ def install(
     keep: bool = False,
     progress: make.Progress = make.quiet,
 ) -> Path:
-    """The ready GGUF, made where the card says so from the verified files in `incoming`, and in place.
+    """The ready GGUF, made where the card says so from the files in `incoming`, which the caller has just
+    verified, and in place.
 
     With `keep` the pulled originals lie beside it afterwards. Raises BadModelFile, PullFailed.
     """
@@ -38,7 +39,10 @@ def install(
         tools = make.build(card, incoming, made, progress)
     gguf.inspect(made, command)
     size = made.stat().st_size
-    digest = store.sha256_of(made, lambda done: progress("verifying", done, size))
+    if card.make:
+        digest = store.sha256_of(made, lambda done: progress("verifying", done, size))
+    else:
+        digest = card.files[0].sha256  # read whole and compared just now, under the pull's lock
     manifest = store.Manifest(made.name, size, digest, store.made_from(card), tools, _now())
 
     folder = models_dir / card.name
@@ -50,6 +54,8 @@ def install(
     store.write_manifest(card, models_dir, manifest)
     made.replace(target)
     store.write_manifest(card, models_dir, dataclasses.replace(manifest, stamp=store.stamp_of(target)))
+    for stale in folder.glob("*.optimised.gguf"):  # made from what was there before
+        stale.unlink()
     if card.make and keep:
         for spec in card.files:
             (incoming / spec.name).replace(folder / spec.name)
@@ -57,16 +63,23 @@ def install(
     return target
 
 
-def use_in_place(card: ModelCard, file: Path, models_dir: Path) -> Path:
-    """The user's own GGUF where it is, pinned by its sha256 from now on. Raises BadModelFile."""
+def use_in_place(
+    card: ModelCard, file: Path, models_dir: Path, progress: make.Progress = make.quiet
+) -> Path:
+    """A GGUF of the user's or of another program's where it is, pinned by its sha256 from now on.
+
+    Raises BadModelFile where it is not what the card says.
+    """
     command = f"edge-sale pull {card.name} --force"
     if not file.is_file():
         raise BadModelFile(f"{file}: no such file")
     gguf.inspect(file)
-    if card.files and not card.make and (why := mismatch(file, card.files[0])):
-        raise BadModelFile(f"{why}; replace it, then: {command}")
-    made_from, digest = store.made_from(card), store.sha256_of(file)
-    stamp = store.stamp_of(file)
+    stamp = store.stamp_of(file)  # before it is read: what changes meanwhile is read again at the next load
+    digest = store.sha256_of(file, lambda done: progress("verifying", done, stamp[0]))
+    for spec in card.files[:1] if not card.make else ():
+        if digest != spec.sha256 != "":
+            raise BadModelFile(f"{_differs(spec, digest)}; replace it, then: {command}")
+    made_from = {spec.name: digest for spec in card.files} if not card.make else store.made_from(card)
     manifest = store.Manifest(str(file), stamp[0], digest, made_from, {}, _now(), stamp)
     store.write_manifest(card, models_dir, manifest)
     return file
@@ -78,9 +91,15 @@ def mismatch(file: Path, spec: FileSpec, progress: make.Progress = make.quiet) -
     if size != spec.bytes:
         return f"{spec.name} has {size} bytes, the card says {spec.bytes}"
     digest = store.sha256_of(file, lambda done: progress(f"verifying {spec.name}", done, size))
+    if not spec.sha256:
+        return f"{spec.name}: nobody has said what its sha256 should be"
     if digest != spec.sha256:
-        return f"sha256 of {spec.name} is {digest[:12]}…, the card says {spec.sha256[:12]}…"
+        return _differs(spec, digest)
     return ""
+
+
+def _differs(spec: FileSpec, digest: str) -> str:
+    return f"sha256 of {spec.name} is {digest[:12]}…, the card says {spec.sha256[:12]}…"
 
 
 def keep_if_right(beside: Path, target: Path, spec: FileSpec, progress: make.Progress = make.quiet) -> str:

@@ -50,12 +50,16 @@ def build(card: ModelCard, folder: Path, target: Path, progress: Progress = quie
 
 def requantize(card: ModelCard, folder: Path, target: Path, progress: Progress) -> dict[str, str]:
     """Writes the one pulled GGUF with its large tensors as `make.to`."""
+    assert card.make is not None
+    return requantize_file(folder / card.files[0].name, target, card.make.to, progress)
+
+
+def requantize_file(source: Path, target: Path, to: str, progress: Progress) -> dict[str, str]:
+    """Writes `source` with its large tensors as `to`. Raises PullFailed with llama.cpp's reason."""
     import llama_cpp
 
-    assert card.make is not None
-    source = folder / card.files[0].name
     params = llama_cpp.llama_model_quantize_default_params()
-    params.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{card.make.to}")
+    params.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{to}")
     params.allow_requantize = True
     said: list[str] = []
 
@@ -68,7 +72,7 @@ def requantize(card: ModelCard, folder: Path, target: Path, progress: Progress) 
         code = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(target), params)
     if code != 0:
         why = next((line for line in reversed(said) if line), f"code {code}")
-        raise PullFailed(f"{card.name}: llama.cpp could not re-quantize {source.name}: {why}")
+        raise PullFailed(f"llama.cpp could not re-quantize {source.name}: {why}")
     return {"llama-cpp-python": version("llama-cpp-python")}
 
 

@@ -1,7 +1,10 @@
-"""One file out of a wheel: bounded, and to a name that the card chooses, never the archive."""
+"""A wheel by the ordinary package client, and one file out of it: bounded, to a name that the card chooses."""
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -13,6 +16,20 @@ from edge_sale.catalog.store import CHUNK
 
 class BadWheel(Exception):
     """Why a wheel does not give the file."""
+
+
+def client_command(requirement: str, target: Path) -> list[str]:
+    """The command of the package client at hand that brings the wheel: this Python's pip, uv, or a pip."""
+    pip = ["download", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--no-cache-dir",
+           "--no-deps", "--only-binary", ":all:", "-d", str(target), requirement]  # fmt: skip
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-P", "-m", "pip", *pip]
+    if uv := shutil.which("uv"):
+        return [uv, "pip", "install", "--python", sys.executable, "--no-deps", "--no-cache", "--only-binary",
+                ":all:", "--target", str(target), requirement]  # fmt: skip
+    if found := shutil.which("pip3") or shutil.which("pip"):
+        return [found, *pip]
+    raise BadWheel("there is neither pip nor uv to get it with")
 
 
 def extract(got: Path, member: str, target: Path, spec: FileSpec) -> None:

@@ -31,6 +31,7 @@ COMMANDS = {
     "pull": "pull",
     "models": "models",
     "pools": "models",
+    "doctor": "doctor",
     "history": "history",
     "show": "history",
     "trace": "trace",

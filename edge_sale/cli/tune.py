@@ -48,7 +48,7 @@ def tune(models: tuple[str, ...], forget: bool, as_json: bool) -> None:
             if not as_json:
                 click.echo(f"{card.name}: {'the defaults again' if known else 'nothing was measured'}")
             continue
-        file = store.ready(card, settings.models_dir)
+        file = assemble.checked(card, settings)
 
         from edge_sale.engines.llama import LlamaEngine
 

@@ -7,13 +7,14 @@ message parts without, so `<|im_end|>` inside a document stays eleven characters
 
 from __future__ import annotations
 
+import datetime
 import re
-from collections.abc import Callable
-from typing import Any
 
+from edge_sale.engines.render import TemplateFailed, renderer
 from edge_sale.errors import EngineError, NoChatTemplate
 from edge_sale.types import Message, Prompt
 
+NO_TOOLS = {"tools": None, "tool_choice": None, "functions": None, "function_call": None}
 _MARKER = re.compile("\ue000(\\d+)\ue001")  # private use: no vocabulary has a control token of it
 
 
@@ -23,12 +24,12 @@ class ChatTemplate:
     def __init__(self, model: str, source: str | None, *, bos: str, eos: str) -> None:
         if not source:
             raise NoChatTemplate(f"model {model!r} has no chat template; choose an instruct model")
-        from llama_cpp.llama_chat_format import Jinja2ChatFormatter
-
-        self._model = model
-        try:  # an immutable sandboxed environment: a template is code from a stranger
-            self._format = Jinja2ChatFormatter(template=source, bos_token=bos, eos_token=eos)
-        except Exception as error:
+        self._model, self._source = model, source
+        self._tokens = {"bos_token": bos, "eos_token": eos}
+        self._rendered: dict[tuple[str, ...], str] = {}
+        try:  # a template is code from a stranger: see render.py
+            renderer().render(source, None)
+        except TemplateFailed as error:
             raise NoChatTemplate(
                 f"model {model!r}: its chat template does not parse ({error}); choose an instruct model"
             ) from error
@@ -42,7 +43,9 @@ class ChatTemplate:
         try:
             rendered = self._render(messages)
         except EngineError:
-            messages = _without_system(messages)  # some families have no system turn
+            asked, messages = messages, _without_system(messages)  # some families have no system turn
+            if messages == asked:
+                raise
             rendered = self._render(messages)
         merged = len(prompt.messages) - len(messages)
         pieces: list[tuple[str, int | None]] = []
@@ -56,15 +59,24 @@ class ChatTemplate:
         return pieces
 
     def _render(self, messages: list[Message]) -> str:
+        """The chat with a marker for every message: all that a template sees are their roles, so once is enough."""
+        roles = (*(m.role for m in messages), self._day())
+        if roles in self._rendered:
+            return self._rendered[roles]
         marked = [{"role": m.role, "content": f"\ue000{i}\ue001"} for i, m in enumerate(messages)]
-        formatter: Callable[..., Any] = self._format
+        values = {"messages": marked, "add_generation_prompt": True, "enable_thinking": False, **NO_TOOLS}
         try:
-            rendered: str = formatter(messages=marked, enable_thinking=False).prompt
-        except Exception as error:
+            rendered = renderer().render(self._source, {**values, **self._tokens})
+        except TemplateFailed as error:
             raise EngineError(f"model {self._model!r}: its chat template failed: {error}") from error
         if {int(i) for i in _MARKER.findall(rendered)} != set(range(len(messages))):
             raise EngineError(f"model {self._model!r}: its chat template leaves out a message")
+        self._rendered[roles] = rendered
         return rendered
+
+    def _day(self) -> str:
+        """Today, where the template may write it into the prompt."""
+        return datetime.date.today().isoformat() if "strftime_now" in self._source else ""
 
 
 def _without_system(messages: list[Message]) -> list[Message]:

@@ -68,10 +68,17 @@ class Desk:
         """Replies to all asks of all jobs, in the order they were asked."""
         replies: dict[str, list[Any]] = {who: [None] * len(asks) for who, asks in waiting.items()}
         places = [(who, i, ask) for who, asks in waiting.items() for i, ask in enumerate(asks)]
-        for model, engine in self.engines.items():
+        for model in self.engines:
             for kind in (Generate, LogLik, Choose):
                 mine = [p for p in places if self.agents[p[0]].model == model and isinstance(p[2], kind)]
-                if mine:
+                if not mine:
+                    continue
+                try:
+                    engine = self.engines[model]  # perhaps loaded now
+                except EdgeSaleError as error:
+                    for who, i, _ in mine:
+                        replies[who][i] = error
+                else:
                     self._batch(engine, mine, replies, purpose, seconds)
         return replies
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +76,7 @@ class Hub:
     faults: list[tuple[str, Any]] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     etag: str = '"v1"'
+    vouch: bool = False  # say sha256 and size of a file before its bytes, as the hub does
     stalled: threading.Event = field(default_factory=threading.Event)
     hung_up: threading.Event = field(default_factory=threading.Event)
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -111,6 +113,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             data = bytes(byte ^ 0xFF for byte in data)
         if fault == "longer":
             data += b"more"
+        if fault == "shorter":
+            data = data[:-value]
+        if fault == "flip":
+            data = data[:value] + bytes([data[value] ^ 1]) + data[value + 1 :]
+        if fault == "drop":
+            return None
         begin, wanted = 0, self.headers.get("Range", "")
         same = self.headers.get("If-Range", hub.etag) == hub.etag
         if wanted and same and fault != "ignore-range":
@@ -118,9 +126,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if begin >= len(data) or fault == "416":
                 return self.answer(416, b"")
         headers = {"ETag": hub.etag}
+        if hub.vouch:
+            said = hub.files[self.path] if fault != "lie" else b"another"
+            headers |= {"X-Linked-Etag": f'"{sha256(said)}"', "X-Linked-Size": str(len(said))}
+        if begin and fault == "wrong-start":
+            begin -= min(begin, value)
         if begin:
             headers["Content-Range"] = f"bytes {begin}-{len(data) - 1}/{len(data)}"
         body = data[begin:]
+        if fault == "slow":
+            self.answer(206 if begin else 200, b"", headers, length=len(body))
+            for start in range(0, len(body), 1 + len(body) // 4):
+                self.wfile.write(body[start : start + 1 + len(body) // 4])
+                self.wfile.flush()
+                time.sleep(0.01)
+            return None
         if fault in ("cut", "stall"):
             self.answer(206 if begin else 200, body[:value], headers, length=len(body))
             if fault == "stall":

@@ -137,11 +137,12 @@ def test_a_header_that_lies_is_refused(tmp_path: Path, data: bytes, said: str) -
 
 
 def test_mutated_headers_give_an_answer_or_a_refusal_and_nothing_else(tmp_path: Path) -> None:
-    """2,000 files with a few bytes changed, cut or put in; each is done within a second."""
+    """5,000 files with a few bytes changed, cut or put in: half of them within 100 ms, each within a second."""
     whole = write_gguf(tmp_path / "a.gguf", values=64).read_bytes()
     draw, file, answers = random.Random(20260101), tmp_path / "m.gguf", {True: 0, False: 0}
     edge = [0, 1, 0x7F, 0x80, 0xFF]
-    for _ in range(2000):
+    took = []
+    for _ in range(5000):
         data = bytearray(whole)
         for _ in range(draw.randint(1, 4)):
             at = draw.randrange(4, len(data))
@@ -163,9 +164,11 @@ def test_mutated_headers_give_an_answer_or_a_refusal_and_nothing_else(tmp_path: 
             answers[True] += 1
         except BadModelFile:
             answers[False] += 1
-        assert time.monotonic() - began < 1
-    assert answers[False] > 500, "the mutations hit the header"
-    assert answers[True] > 100, "and are not all fatal"
+        took.append(time.monotonic() - began)
+        assert took[-1] < 1
+    assert sorted(took)[2500] < 0.1
+    assert answers[False] > 1250, "the mutations hit the header"
+    assert answers[True] > 250, "and are not all fatal"
 
 
 def test_a_header_larger_than_the_first_read_is_read_to_its_end(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_file_that_llama_cpp_refuses_leaves_nothing_behind(tmp_path: Path) -> 
     (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(100))
     text = card_text("tiny", {"bad.gguf": b"x"}, HUB, TO_Q8_0)
     (tmp_path / "tiny.toml").write_text(text)
-    with pytest.raises(PullFailed, match=r"tiny: llama.cpp could not re-quantize bad.gguf: \w+"):
+    with pytest.raises(PullFailed, match=r"llama.cpp could not re-quantize bad.gguf: \w+"):
         make.build(cards.read_model(tmp_path / "tiny.toml"), tmp_path, tmp_path / "t.gguf")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["bad.gguf", "tiny.toml"]
 

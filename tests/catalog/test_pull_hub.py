@@ -233,7 +233,7 @@ def test_offline_sends_nothing_and_says_which_switch(puller: Puller, tiny: Tiny,
         puller.environment["HF_HUB_OFFLINE"] = "1"
     out = puller.pull(card, offline=how == "setting")
     assert out["kind"] == "PullFailed"
-    assert "offline is set (offline in config.toml, EDGE_SALE_OFFLINE or HF_HUB_OFFLINE)" in out["error"]
+    assert "offline is set (--offline, offline in config.toml, EDGE_SALE_OFFLINE or HF_HUB_OFFLINE)" in out["error"]
     assert hub.seen == []
     assert not (puller.home / "egress.jsonl").exists()
 

@@ -1,0 +1,162 @@
+"""A model as one file to carry to a machine without network: its card, its sha256, its GGUF.
+
+An uncompressed tar with three members of fixed names, in this order: card.toml, model.json,
+model.gguf. Reading takes those and nothing else, by stream, and never to a name the archive
+chooses; the GGUF is kept only where its bytes have the sha256 that model.json says, and that
+is the one the receiving catalogue pins, where it pins one.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO
+
+from edge_sale.catalog import gguf, incoming, store
+from edge_sale.catalog.cards import Catalogue, ModelCard, read_model
+from edge_sale.catalog.store import CHUNK, Manifest
+from edge_sale.catalog.write import as_toml
+from edge_sale.errors import BadModelFile, ConfigError, PullFailed
+
+CARD, MODEL, WEIGHTS = "card.toml", "model.json", "model.gguf"
+SMALL = 1 << 20  # bytes that card and manifest may have
+
+Progress = Callable[[str, int, int], None]
+
+
+def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -> Path:
+    """Writes the model, checked, to `target`; whole or not at all. Raises ModelMissing, BadModelFile, PullFailed."""
+    file = store.ready(card, models_dir)
+    manifest = store.read_manifest(card, models_dir)
+    assert manifest is not None
+    if target.is_dir():
+        target = target / f"{card.name}.edge-sale.tar"
+    if target.exists():
+        raise PullFailed(f"{target} is there already; name another file, or remove it")
+    if why := incoming.lacks_room(target.parent if str(target.parent) else Path(), manifest.bytes):
+        raise PullFailed(f"{card.name}: {why}")
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with tarfile.open(beside, "w", format=tarfile.PAX_FORMAT) as archive:
+            for name, text in ((CARD, as_toml(card)), (MODEL, json.dumps(asdict(manifest)))):
+                data = text.encode()
+                archive.addfile(_member(name, len(data)), io.BytesIO(data))
+            size = file.stat().st_size
+            with file.open("rb") as stream:
+                heard = _Heard(stream, lambda done: progress("exporting", done, size))
+                archive.addfile(_member(WEIGHTS, size), heard)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    return target
+
+
+def read(
+    bundle: Path, catalogue: Catalogue, models_dir: Path, cards_dir: Path, progress: Progress
+) -> tuple[ModelCard, Path]:
+    """Takes the model of a bundle in, verified; its card too, where the catalogue has none of that name.
+
+    Raises BadModelFile, ConfigError or PullFailed; nothing is left where it fails.
+    """
+    models_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".import-", dir=models_dir) as scratch:
+        folder = Path(scratch)
+        try:
+            with tarfile.open(bundle, "r:") as archive:
+                card_text = _small(archive, CARD, bundle)
+                said = Manifest(**json.loads(_small(archive, MODEL, bundle)))
+                card = _card(card_text, folder, catalogue, said)
+                size = said.bytes
+                if why := incoming.lacks_room(models_dir, size):
+                    raise PullFailed(f"{card.name}: {why}")
+                member = archive.next()
+                stream = archive.extractfile(member) if member and member.name == WEIGHTS else None
+                if not member or not stream or member.size != size:
+                    raise BadModelFile(f"{bundle}: is no whole bundle: {WEIGHTS} is not where it should be")
+                made = folder / "weights.gguf"
+                with made.open("wb") as out:
+                    while chunk := stream.read(CHUNK):
+                        out.write(chunk)
+                        progress("importing", out.tell(), size)
+        except (tarfile.TarError, ValueError, TypeError, OSError) as error:
+            if isinstance(error, OSError) and not isinstance(error, tarfile.TarError):
+                raise PullFailed(f"{bundle}: {error.strerror or error}") from error
+            raise BadModelFile(f"{bundle}: is no bundle of a model, or not a whole one: {error}") from error
+        digest = store.sha256_of(made, lambda done: progress("verifying", done, size))
+        if digest != said.sha256:
+            raise BadModelFile(f"{bundle}: its weights' sha256 is {digest[:12]}…, it says {said.sha256[:12]}…")
+        gguf.inspect(made)
+        return card, _install(card, said, made, models_dir, cards_dir, card.name not in catalogue.models)
+
+
+def _card(text: bytes, folder: Path, catalogue: Catalogue, said: Manifest) -> ModelCard:
+    """The catalogue's own card where it has that name, held to what it pins; else the bundle's."""
+    first = next((line for line in text.decode().splitlines() if line.startswith("name = ")), "")
+    file = folder / f"{json.loads(first.removeprefix('name = ') or '0')}.toml"
+    if file.parent != folder:
+        raise ConfigError("the bundle's card has a name that is no name")
+    file.write_bytes(text)
+    card = read_model(file)
+    known = catalogue.models.get(card.name)
+    if known is None:
+        return card
+    mine = store.made_from(known)
+    if any(sha256 not in ("", said.made_from.get(name)) for name, sha256 in mine.items()):
+        raise BadModelFile(f"{card.name}: the bundle's model was made from other files than your card names")
+    if known.make is None and known.files and known.files[0].sha256 not in ("", said.sha256):
+        raise BadModelFile(f"{card.name}: the bundle's sha256 {said.sha256[:12]}… is not the one your card pins")
+    return known
+
+
+def _install(
+    card: ModelCard, said: Manifest, made: Path, models_dir: Path, cards_dir: Path, new: bool
+) -> Path:
+    folder = models_dir / card.name
+    name = card.gguf or f"{card.name}.gguf"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / name
+    if new and not card.files:  # the other machine's own file, which is now here
+        text = as_toml(card).partition("\n[[sources]]")[0] + f'\n[[sources]]\nkind = "path"\npath = "{target}"\n'
+        cards_dir.mkdir(parents=True, exist_ok=True)
+        (cards_dir / f"{card.name}.toml").write_text(text, encoding="utf-8")
+        name = str(target)
+    elif new:
+        cards_dir.mkdir(parents=True, exist_ok=True)
+        (cards_dir / f"{card.name}.toml").write_text(as_toml(card), encoding="utf-8")
+    target.unlink(missing_ok=True)
+    made.replace(target)
+    manifest = Manifest(name, said.bytes, said.sha256, said.made_from, said.tools, said.date, store.stamp_of(target))
+    store.write_manifest(card, models_dir, manifest)
+    return target
+
+
+def _small(archive: tarfile.TarFile, name: str, bundle: Path) -> bytes:
+    member = archive.next()
+    stream = archive.extractfile(member) if member and member.name == name and member.isreg() else None
+    if not member or not stream or member.size > SMALL:
+        raise BadModelFile(f"{bundle}: is no bundle of a model: it should begin with {CARD} and {MODEL}")
+    return stream.read()
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, 0o644
+    return member
+
+
+class _Heard:
+    """A stream that tells how far it is."""
+
+    def __init__(self, stream: IO[bytes], on_bytes: Callable[[int], None]) -> None:
+        self._stream, self._on_bytes = stream, on_bytes
+
+    def read(self, count: int = -1) -> bytes:
+        data = self._stream.read(count)
+        self._on_bytes(self._stream.tell())
+        return data
