@@ -16,7 +16,9 @@ from edge_sale.errors import ModelMissing
 @click.option("--forget", is_flag=True, help="Go back to the defaults instead.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else.")
 def tune(models: tuple[str, ...], forget: bool, as_json: bool) -> None:
-    """Measure threads, batch sizes and attention for each MODEL and remember what is fastest.
+    """Measure how each MODEL runs fastest here, and remember it.
+
+    Tried are threads, batch sizes, flash attention and guesses ahead.
 
     Without a MODEL it is those of your pool. Takes half a minute for a small model; close what else
     keeps the machine busy. What config.toml sets goes before what was measured.

@@ -101,7 +101,7 @@ class Context:
     def begin(self, runs: Sequence[R], on_rows: OnRows[R], deadline: float) -> None:
         """Gives each run a sequence and reads its tokens; what all begin with is read once and copied."""
         lead = runs[0]
-        done = self._shared(runs)
+        done = self._shared(runs)  # not read again for the others, so it ends before what is wanted
         source, held = self._cells.longest(lead.reading, done)
         for run, sequence in zip(runs, self._cells.take(len(runs), source if held else -1), strict=True):
             run.sequence = sequence
@@ -124,10 +124,10 @@ class Context:
             next(run for run in live if run.sequence == moved[0]).sequence = moved[1]
 
     def _shared(self, runs: Sequence[Run]) -> int:
-        """Tokens that all runs begin with, none of which has wanted logits; of one run all such."""
+        """Tokens that all runs begin with, none of which has wanted logits; of one run its whole pieces."""
         wanted = min(run.want for run in runs)
         if len(runs) == 1:
-            return wanted
+            return max((place for place in runs[0].reading.cuts if place <= wanted), default=0)
         common = min(wanted, native.common_prefix([run.tokens for run in runs]))
         return common if common >= SHARE else 0
 

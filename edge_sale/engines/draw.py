@@ -68,6 +68,7 @@ class Draw(Run):
     sampler: Any
     words: Detokenizer
     stream: Callable[[str], None] | None
+    greedy: bool = False  # nothing but the likeliest token is ever drawn
     lookup: Lookup | None = None  # where guesses come from, if the answer repeats its prompt
     text: str = ""
     shown: int = 0  # characters already streamed
@@ -93,6 +94,7 @@ class Draw(Run):
 
     def take(self, token: int, entropy: float, logprob: float, is_end: bool) -> None:
         """One more token, with the entropy of the distribution it was drawn from, in nats."""
+        before = len(self.text)
         self.entropy += entropy
         self.logprob += logprob
         self.drawn += 1
@@ -104,14 +106,14 @@ class Draw(Run):
             self.ended = "end"
         else:
             self.text += self.words.add(token)
-            self._cut_at_stop()
+            self._cut_at_stop(before)
         if not self.ended and self.drawn >= self.sampling.max_tokens:
             self.text += self.words.end()
             self.ended = "length"
         self._show()
 
-    def _cut_at_stop(self) -> None:
-        found = [self.text.find(stop, max(0, self.shown - len(stop))) for stop in self.sampling.stop]
+    def _cut_at_stop(self, before: int) -> None:
+        found = [self.text.find(stop, max(0, before - len(stop) + 1)) for stop in self.sampling.stop]
         if places := [at for at in found if at >= 0]:
             self.text, self.ended = self.text[: min(places)], "stop"
 
@@ -153,7 +155,7 @@ def measure(logits: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[n
         np.exp(shifted, out=weights)
         z = float(weights.sum())
         log_z = math.log(z) if z > 0 else math.nan
-        np.multiply(weights, shifted, out=shifted)  # no BLAS: its threads would fight llama.cpp's
-        entropies[row] = log_z - float(shifted.sum()) / z
+        # einsum and not BLAS, whose threads would fight llama.cpp's
+        entropies[row] = log_z - float(np.einsum("i,i->", weights, shifted)) / z
         log_zs[row] = log_z + float(top)
     return entropies, log_zs

@@ -25,7 +25,7 @@ from edge_sale.engines.cells import Reading, cut
 from edge_sale.engines.chat import ChatTemplate
 from edge_sale.engines.context import Context, OnRows
 from edge_sale.engines.draw import Choosing, Draw, Run, Scoring, measure
-from edge_sale.engines.lookup import CERTAIN, Lookup
+from edge_sale.engines.lookup import Lookup
 from edge_sale.engines.machine import Tuning
 from edge_sale.engines.prefixes import ON_DISK, Prefixes
 from edge_sale.engines.worker import worker
@@ -60,7 +60,7 @@ class LlamaEngine:
         self._tuning = tuning
         self._worker = worker()
         try:
-            self._model = self._worker.do(lambda: native.load_model(str(file), tuning.gpu_layers))
+            self._model = self._worker.do(lambda: native.load_model(str(file), tuning.gpu_layers, tuning.mapped))
         except EngineError as error:
             raise self._named(error) from error
         self._vocab = lib.llama_model_get_vocab(self._model)
@@ -220,6 +220,7 @@ class LlamaEngine:
                     sampler=native.new_sampler(self._vocab, self._vocabulary, sampling, sampling.seed + i),
                     words=native.Detokenizer(self._vocab),
                     stream=ask.on_text if i == 0 else None,
+                    greedy=greedy,
                     lookup=Lookup(reading.tokens) if ahead else None,
                 )
             )
@@ -235,8 +236,8 @@ class LlamaEngine:
                 fresh = [waiting.popleft() for _ in range(min(len(waiting), self._context.free))]
                 live += fresh
                 self._context.begin(fresh, self._take_rows, deadline)
-            elif len(live) == 1 and live[0].lookup and (guess := live[0].lookup.guess(live[0].room - 1)):
-                self._leap(live[0], live[0].lookup, guess)
+            elif len(live) == 1 and live[0].lookup:
+                self._leap(live[0], live[0].lookup)
             else:
                 self._step(live)
             finished = [draw for draw in live if draw.ended or draw.error]
@@ -250,32 +251,25 @@ class LlamaEngine:
         logits = self._context.next([(draw.last, draw.place, draw.sequence) for draw in live])
         self._take_rows([(draw, row) for row, draw in enumerate(live)], logits)
 
-    def _leap(self, draw: Draw, lookup: Lookup, guess: list[int]) -> None:
-        """Reads a guess in one batch and keeps what greedy decoding would have drawn one by one.
-
-        Where the first two logits are too close to call in a batch of this shape, it stops there, and
-        the next token is drawn by itself.
-        """
-        places = enumerate([draw.last, *guess], start=draw.place)
+    def _leap(self, draw: Draw, lookup: Lookup) -> None:
+        """Reads a guess in one batch, and keeps what greedy decoding in such batches would have drawn itself."""
+        guess = lookup.guess(draw.room - 1)
+        rows = [draw.last, *(guess or [draw.last])]  # at least two: see lookup.py
+        places = enumerate(rows, start=draw.place)
         logits = self._context.next([(token, place, draw.sequence) for place, token in places])
-        entropies, log_zs = self._measured([(draw, row) for row in range(len(guess) + 1)], logits)
-        if draw.error:
-            return
-        kept, close = 0, False
+        entropies, log_zs = self._measured([(draw, row) for row in range(len(rows))], logits)
+        kept = 0
         for row, guessed in enumerate([*guess, -1]):
+            if draw.error:
+                return
             token = int(logits[row].argmax())
-            likeliest = float(logits[row, token])
-            logits[row, token] = -np.inf
-            if close := likeliest - float(logits[row].max()) < CERTAIN:
-                break
-            draw.take(token, float(entropies[row]), likeliest - float(log_zs[row]), self._ends(token))
+            draw.take(token, float(entropies[row]), float(logits[row, token] - log_zs[row]), self._ends(token))
             if draw.ended or token != guessed:
                 break
             kept += 1
         self._context.rewind(draw, draw.place)
-        lookup.held(kept, len(guess))
-        if close:
-            self._step([draw])
+        if guess:
+            lookup.held(kept, len(guess))
 
     def _take_rows(self, rows: Sequence[tuple[Draw, int]], logits: NDArray[np.float32]) -> None:
         """Draws the next token of each row's sequence; a row is (draw, place in the batch)."""
@@ -289,6 +283,8 @@ class LlamaEngine:
                 except EngineError as error:
                     draw.error = error
                     continue
+            elif draw.greedy:
+                token = int(logits[row].argmax())  # what the sampler would find, without sorting anything
             else:
                 token = native.sample(draw.sampler, self._context.handle, place)
             logprob = float(logits[row, token] - log_zs[row])

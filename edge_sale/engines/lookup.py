@@ -2,6 +2,11 @@
 
 An edit repeats most of its input; there a guess of many tokens is read in one batch and kept as far as
 the model would have written it itself (Saxena, "Prompt Lookup Decoding", 2023).
+
+On a CPU llama.cpp gives a row of logits bit for bit alike in every batch of two rows or more, and others
+(by up to 1.7) in a batch of one. So such an answer is decoded two rows at a time even without a guess:
+guesses then change no token, they only make it faster. Against an answer decoded one by one it may part
+where two tokens are almost equally likely.
 """
 
 from __future__ import annotations
@@ -11,7 +16,6 @@ from collections.abc import Sequence
 GRAM = 3  # tokens that must agree for a guess: two agree by chance too often
 LEAST, MOST = 4, 48  # tokens of a guess; in a batch of 48 a token costs a third of one by itself
 LONGEST = 15  # tokens until the next guess, where guesses are wrong
-CERTAIN = 1.5  # nats between the first two logits: other batch shapes move each by up to 0.7
 
 
 class Lookup:

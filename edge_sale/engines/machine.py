@@ -25,6 +25,7 @@ class Tuning:
     micro_batch: int = 0  # of those, so many at a time; 0: all
     flash: Flash = "auto"  # flash attention
     gpu_layers: int = -1  # -1: all, where the build has a back end for a GPU
+    mapped: bool = True  # map the model's file, where that does not put it in memory twice
     lookup: bool = True  # guess ahead where an ask says that its answer repeats its prompt
 
 

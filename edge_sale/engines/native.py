@@ -66,11 +66,16 @@ class Abort:
         lib.llama_set_abort_callback(context, self._callback, ctypes.cast(self._flag, ctypes.c_void_p))
 
 
-def load_model(path: str, gpu_layers: int) -> Any:
-    """The model's handle. Raises EngineError naming the file."""
+def load_model(path: str, gpu_layers: int, mapped: bool = True) -> Any:
+    """The model's handle. Raises EngineError naming the file.
+
+    `mapped` weights are read when they are first used and shared with other processes; where llama.cpp
+    copies them into another order anyway, the mapped file would be in memory a second time.
+    """
     start()
     params = lib.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
+    params.use_mmap = mapped
     model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise EngineError(f"llama.cpp cannot load {path}; pull the model again with --force")
@@ -235,8 +240,9 @@ def set_state(context: Any, sequence: int, state: bytes) -> bool:
 
 def logits(context: Any, rows: int, vocabulary: int) -> NDArray[np.float32]:
     """A view, shape (rows, vocabulary), on the logits of the batch just decoded: valid until the next."""
-    pointer = lib.llama_get_logits(context)
-    return np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), (rows, vocabulary))
+    first = ctypes.addressof(lib.llama_get_logits(context).contents)
+    values: Any = (ctypes.c_float * (rows * vocabulary)).from_address(first)
+    return np.frombuffer(values, dtype=np.float32).reshape(rows, vocabulary)
 
 
 def tokenize(vocab: Any, text: str, *, special: bool) -> list[int]:
