@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 
 import click
 
-from edge_sale.bench.report import Figure, as_json, as_table, machine
+from edge_sale.bench.report import Figure, as_json, as_line, as_table, machine
 from edge_sale.errors import EdgeSaleError, UnknownName
 
 # name -> module of edge_sale.bench with a function `measure(data, runs, tell) -> figures`
-BENCHES = {"first": "first", "models": "models"}
+BENCHES = {"engine": "engine", "first": "first", "models": "models"}
 
-Measure = Callable[[Path | None, int, Callable[[str], None]], Sequence[Figure]]
+Measure = Callable[[Path | None, int, Callable[[str], None]], Iterable[Figure]]
 
 
 @click.command()
@@ -26,13 +26,24 @@ def bench(name: str, data: Path | None, runs: int, as_json_: bool) -> None:
     """Run the bench NAME and print a table of its figures with their goals.
 
     \b
-    ./scripts/bench first
+    ./scripts/bench first     the main job as a user meets it
+    ./scripts/bench engine    the engine beside llama-cpp-python's Llama
     """
     if name not in BENCHES:
         raise UnknownName("bench", name, BENCHES)
     measure: Measure = import_module(f"edge_sale.bench.{BENCHES[name]}").measure
-    figures = measure(data, runs, lambda line: click.echo(line, err=True))
+    figures: list[Figure] = []
+    stopped = False
+    try:
+        for figure in measure(data, runs, lambda line: click.echo(line, err=True)):
+            figures.append(figure)
+            click.echo(as_line(figure), err=True)
+    except KeyboardInterrupt:  # what was measured stands
+        stopped = True
+        click.echo(f"stopped; {len(figures)} figures were taken", err=True)
     click.echo(as_json(figures) if as_json_ else f"{as_table(figures)}\n\n{machine()}")
+    if stopped:
+        raise SystemExit(130)
 
 
 if __name__ == "__main__":

@@ -39,18 +39,27 @@ def as_json(figures: Sequence[Figure]) -> str:
     return json.dumps(rows, indent=2)
 
 
+def as_line(figure: Figure) -> str:
+    """One figure in a line, for while others are still being taken."""
+    what, value, unit, goal, met = _cells(figure)
+    return f"= {what}: {value} {unit}" + (f" (goal {goal}: {met})" if figure.goal is not None else "")
+
+
 def as_table(figures: Sequence[Figure]) -> str:
     """The figures as a Markdown table, so that it can stand in the README as it is."""
     rows = [("what", "value", "unit", "goal", "met")]
-    for f in figures:
-        sign = "≤" if f.bound == "most" else "≥"
-        goal = "–" if f.goal is None else f"{sign} {f.goal:g}"
-        met = {None: "–", True: "yes", False: "no"}[f.met]
-        rows.append((f.what, f"{f.value:.3g}" if f.value < 1000 else f"{f.value:.0f}", f.unit, goal, met))
+    rows += [_cells(figure) for figure in figures]
     widths = [max(len(row[i]) for row in rows) for i in range(5)]
     lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     return "\n".join(lines)
+
+
+def _cells(f: Figure) -> tuple[str, str, str, str, str]:
+    sign = "≤" if f.bound == "most" else "≥"
+    goal = "–" if f.goal is None else f"{sign} {f.goal:g}"
+    met = {None: "–", True: "yes", False: "no"}[f.met]
+    return f.what, f"{f.value:.3g}" if f.value < 1000 else f"{f.value:.0f}", f.unit, goal, met
 
 
 def machine() -> str:

@@ -1,0 +1,23 @@
+"""Both sides of the bench on the starter's weights, loaded once a session."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_sale.bench.pool import new_engine, starter
+from edge_sale.bench.sequential import SequentialEngine
+
+
+@pytest.fixture(scope="session")
+def ours():
+    engine = new_engine(starter())
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def sequential():
+    model = starter()
+    engine = SequentialEngine(model.name, model.file, context=1024, threads=model.threads)
+    yield engine
+    engine.close()
