@@ -167,7 +167,7 @@ def _engines(
         fitted = fit.choose(info, room, context=card.context, name=card.name, gpu_layers=settings.gpu_layers)
         contexts[card.name] = fitted.context
         layers = fitted.gpu_layers if room.gpus else settings.gpu_layers
-        tuned = replace(tunings[card.name], gpu_layers=layers)
+        tuned = replace(tunings[card.name], gpu_layers=layers, mapped=not fit.repacks(info))
         held = fit.choose(info, room, context=min(fitted.context, PLANNED), name=card.name, gpu_layers=layers).ram
         load = _loader(card, files[card.name], fitted.context, tuned, settings)
         models[card.name] = Resident(files[card.name], held, load)

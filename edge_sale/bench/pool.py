@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sale.agents.local import LocalAgent
-from edge_sale.catalog import cards, store
+from edge_sale.catalog import cards, fit, gguf, store
 from edge_sale.engines.machine import Tuning, cores
 from edge_sale.errors import ModelMissing
 from edge_sale.scoring.weights import Weights, read
@@ -73,7 +73,8 @@ def new_engine(model: Starter) -> Any:
     """Our engine over the model, without prefixes on disk: what is cold here is cold."""
     from edge_sale.engines.llama import LlamaEngine
 
-    return LlamaEngine(model.name, model.file, context=model.context, tuning=Tuning(threads=model.threads))
+    tuning = Tuning(threads=model.threads, mapped=not fit.repacks(gguf.inspect(model.file)))
+    return LlamaEngine(model.name, model.file, context=model.context, tuning=tuning)
 
 
 def task(number: int) -> Task:

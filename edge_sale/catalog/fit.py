@@ -19,7 +19,7 @@ from edge_sale.catalog.free import Free, Gpu
 from edge_sale.catalog.gguf import ArrayInfo, GgufInfo
 from edge_sale.errors import DoesNotFit
 
-BATCH = 512  # tokens a decode, as the engine has it
+BATCH, OUTPUTS = 512, 64  # tokens a decode, and how many of them with logits, as the engine has it
 GRAIN = 256  # llama.cpp pads cells to this
 SHARE = 0.9  # of what is free is taken at most: the rest of the machine goes on
 LEAST = 512  # tokens: below this nothing useful is done
@@ -89,6 +89,12 @@ class Fit:
     @property
     def context(self) -> int:
         return self.need.context
+
+
+def repacks(info: GgufInfo) -> bool:
+    """Whether llama.cpp's CPU back ends may copy most of the weights into another order."""
+    of = shape(info)
+    return 2 * of.repacked > of.weights
 
 
 def size(count: float) -> str:
@@ -179,15 +185,16 @@ def _state(read: _Keys, embedding: int) -> int:
 def need(info: GgufInfo, context: int, sequences: int = 1, batch: int = BATCH) -> Need:
     """Bytes for `context` tokens, all sequences together, read in micro-batches of `batch` tokens.
 
-    At worst: every token of a micro-batch is asked for its logits, as a juror's text may be.
+    At worst: as many tokens of a micro-batch as may be are asked for their logits.
     """
     of = shape(info)
     cells = -(-max(context, 1) // GRAIN) * GRAIN
     step = min(batch, cells)
-    wide = of.feed_forward + 3 * of.embedding + (0 if of.encoder else of.vocabulary)
+    wide = of.feed_forward + 3 * of.embedding
     mask = 2 * step * step if of.encoder else 0
-    handed_over = 4 * step * of.vocabulary  # an encoder's too: llama.cpp keeps room for logits nobody asked for
-    compute = 4 * step * wide + mask + handed_over + of.tokenizer + LIBRARY
+    # worked out and handed over; an encoder's too: llama.cpp keeps room for logits nobody asked for
+    logits = 4 * of.vocabulary * (step if of.encoder else 2 * min(OUTPUTS, step))
+    compute = 4 * step * wide + mask + logits + of.tokenizer + LIBRARY
     return Need(context, of.weights, of.cell * cells + of.state * sequences, compute, of.repacked)
 
 

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOM = 128  # tokens of text whose logits are held at a time
+ROOM = 64  # tokens of a batch with logits, as in the engine (context.OUTPUTS)
 
 
 def main() -> None:
@@ -77,6 +77,7 @@ class Gauge:
         context.n_batch = context.n_ubatch = self.batch
         context.n_threads = context.n_threads_batch = self.threads
         context.kv_unified, context.no_perf = False, True
+        context.n_outputs_max = 0 if self.encoder else min(ROOM, self.batch)
         if self.encoder:
             context.embeddings, context.pooling_type = True, lib.LLAMA_POOLING_TYPE_MEAN
         _say("making a context")
@@ -86,18 +87,19 @@ class Gauge:
         self._batch = lib.llama_batch_init(self.batch, 0, 1)
 
     def read(self) -> None:
-        """As many tokens as a step takes, logits of all of them: the peak of memory, and what a bad file breaks."""
+        """As many tokens as a step takes, logits as the engine asks: the peak of memory, and what a bad file breaks."""
         _say("reading")
         each = max(1, min(self.batch, self.context) // self.sequences)
         tokens = [(n % (self.vocabulary - 1)) + 1 for n in range(each)]
-        self._fill([(token, at, s, True) for s in range(self.sequences) for at, token in enumerate(tokens)])
+        rows = [(token, at, s) for s in range(self.sequences) for at, token in enumerate(tokens)]
+        self._fill([(*row, place >= len(rows) - ROOM) for place, row in enumerate(rows)])
         self._run()
         import numpy as np
 
         if self.encoder:
             pointer, width = self.lib.llama_get_embeddings_seq(self.ctx, 0), self.lib.llama_model_n_embd(self.model)
         else:
-            pointer, width = self.lib.llama_get_logits_ith(self.ctx, each - 1), self.vocabulary
+            pointer, width = self.lib.llama_get_logits_ith(self.ctx, len(rows) - 1), self.vocabulary
         if not pointer or not np.isfinite(np.ctypeslib.as_array(pointer, (width,))).all():
             _refuse("what it gives is not finite")
 

@@ -166,7 +166,7 @@ def test_this_machines_memory_is_known() -> None:
 def test_the_estimate_is_within_a_tenth_of_the_measured_peak(
     models_dir: Path, name: str, context: int, sequences: int, batch: int
 ) -> None:
-    """Of a child process that loads the model and reads one full step, logits of every token."""
+    """Of a child process that loads the model and reads one full step, as many logits of it as the engine asks."""
     file = store.ready(cards.load().model(name), models_dir)
     arguments = (f"--context={context}", f"--sequences={sequences}", f"--batch={batch}")
     said, why = probe.run(file, *arguments)
@@ -182,11 +182,13 @@ def test_what_the_formulas_take_for_granted_of_llama_cpp_holds() -> None:
     """16-bit caches, whole sliding windows, the engine's batch."""
     import llama_cpp.llama_cpp as lib
 
+    from edge_sale.engines import context, gauge
     from edge_sale.engines.machine import Tuning
 
     params = lib.llama_context_default_params()
     assert (params.type_k, params.type_v, bool(params.swa_full)) == (1, 1, True)
-    assert Tuning().batch == fit.BATCH
+    assert (Tuning().batch, context.OUTPUTS) == (fit.BATCH, fit.OUTPUTS)
+    assert gauge.ROOM == fit.OUTPUTS
 
 
 @pytest.mark.models
