@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -31,8 +30,9 @@ from edge_sale import __version__
 from edge_sale.catalog import install, store, wheel
 from edge_sale.catalog.cards import FileSpec, ModelCard, Source
 from edge_sale.catalog.make import Progress, quiet
+from edge_sale.egress import record
 from edge_sale.errors import BadModelFile, ModelMissing, PullFailed
-from edge_sale.settings import child_environment
+from edge_sale.settings import child_environment, forced_offline
 
 CONNECT_S = 10.0
 TRIES = 3  # in a row that bring no new byte
@@ -105,15 +105,6 @@ def pull(
                          "which models_dir in config.toml or EDGE_SALE_MODELS moves") from error  # fmt: skip
 
 
-def log_egress(log: Path, host: str, what: str, sent: int | None, reason: str) -> None:
-    """Appends one line to the egress log, before the bytes leave; `sent` None: not known."""
-    line = {"time": round(time.time(), 3), "host": host, "what": what, "bytes": sent, "reason": reason}
-    log.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
 def _there(this: _Pull) -> Path | None:
     try:
         return store.ready(this.card, this.models_dir)
@@ -161,10 +152,14 @@ def _from_any(this: _Pull, keep: bool) -> Path:
 
 
 def _may_leave(this: _Pull) -> None:
+    """Refuses where offline is set: before any client is imported, but for what only the hub's own switch says."""
+    why = _OutOfReach("offline is set (offline in config.toml, EDGE_SALE_OFFLINE or HF_HUB_OFFLINE)")
+    if this.offline or forced_offline():
+        raise why
     from huggingface_hub import constants
 
-    if this.offline or constants.HF_HUB_OFFLINE:
-        raise _OutOfReach("offline is set (offline in config.toml, EDGE_SALE_OFFLINE or HF_HUB_OFFLINE)")
+    if constants.HF_HUB_OFFLINE:
+        raise why
 
 
 def _room(this: _Pull, fetched: int) -> None:
@@ -268,7 +263,7 @@ def _send(this: _Pull, url: str, headers: dict[str, str]) -> Any:
     for _ in range(MAX_REDIRECTS):
         sent = len(request.url.raw_path) + 16 + sum(len(k) + len(v) + 4 for k, v in request.headers.raw)
         where = request.url.netloc.decode("ascii")
-        log_egress(this.egress_log, where, f"GET {request.url.path}", sent, f"pull {this.card.name}")
+        record(this.egress_log, where, f"GET {request.url.path}", sent, f"pull {this.card.name}")
         response = client.send(request, stream=True, follow_redirects=False)
         if response.next_request is None:
             return response
@@ -346,7 +341,7 @@ def _run_client(this: _Pull, source: Source, scratch: Path) -> None:
     folder = str(scratch)
     environment = child_environment(TMPDIR=folder, TEMP=folder, TMP=folder)
     said = scratch / "said"
-    log_egress(this.egress_log, "package index via pip", requirement, None, f"pull {this.card.name}")
+    record(this.egress_log, "package index via pip", requirement, None, f"pull {this.card.name}")
     with said.open("wb") as out:
         # no shell; package and version come from a checked card
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)

@@ -60,6 +60,8 @@ def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> Non
 
     catalogue = cards.load(settings.cards_dir)
     console = Console(stderr=True)
+    if settings.private:
+        console.print(f"{settings.closed}, so nothing is pulled from here", highlight=False, markup=False)
     with Progress(
         TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
         TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
@@ -81,7 +83,7 @@ def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> Non
                 catalogue.model(name),
                 models_dir=settings.models_dir,
                 egress_log=settings.egress_log,
-                offline=settings.offline,
+                offline=bool(settings.closed),
                 force=force,
                 progress=progress,
                 notice=notice,
