@@ -11,9 +11,21 @@ from typing import Any, TypeVar
 import click
 
 from edge_sale.errors import EdgeSaleError, TaskError
-from edge_sale.settings import Settings, load
+from edge_sale.project import find, stricter
+from edge_sale.settings import Settings, load, stay_offline
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+
+def _offline(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        stay_offline()
+
+
+# eager: closed before anything else is looked at, for this process and whatever it starts
+offline_option = click.option("--offline", is_flag=True, is_eager=True, expose_value=False, callback=_offline,
+                              help="Send nothing, pull nothing.")  # fmt: skip
 
 LARGEST_TASK = 4 * 2**20  # bytes; no context takes more, and a wrong file should not fill memory
 
@@ -40,6 +52,11 @@ def task_options(command: F) -> F:
                      help="What kind of answer; told from the task's words unless given."),
         click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record this one."),
         click.option("--no-refine", is_flag=True, help="Hold the auction without refinement."),
+        click.option("--escalate", type=click.Choice(["never", "ask", "auto"]),
+                     help="May the remote be consulted?"),
+        click.option("--thrift", type=click.FloatRange(0, 1), metavar="N",
+                     help="0: escalate for any gain, 1: after failed checks."),
+        offline_option,
         click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."),
         click.option("-q", "--quiet", is_flag=True, help="The answer and nothing else."),
         click.option("-v", "--verbose", is_flag=True, help="Every event, a line each, on stderr."),
@@ -51,8 +68,9 @@ def task_options(command: F) -> F:
 
 
 def settings_with(
-    *, pool: str | None, seed: int | None, no_memory: bool, no_refine: bool, sandbox: str | None = None
-) -> Settings:
+    *, pool: str | None, seed: int | None, no_memory: bool, no_refine: bool, sandbox: str | None = None,
+    escalate: str | None = None, thrift: float | None = None,
+) -> Settings:  # fmt: skip
     """The user's settings with the command line on top."""
     settings = load()
     changes: dict[str, Any] = {}
@@ -66,6 +84,10 @@ def settings_with(
         changes["refine"] = False
     if sandbox:
         changes["sandbox"] = sandbox
+    if escalate:
+        changes["policy"] = stricter(escalate, find().escalate)  # a project may hold back what is asked for
+    if thrift is not None:
+        changes["thrift"] = thrift
     return replace(settings, **changes)
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
+from edge_sale.cli.options import offline_option
 from edge_sale.settings import Settings, load
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--force", is_flag=True, help="Pull again what is already there.")
+@offline_option
 def pull(name: str | None, force: bool) -> None:
     """Get the models of a pool, or one model.
 

@@ -14,9 +14,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from edge_sale.errors import ExtraMissing
+from edge_sale.errors import ExtraMissing, NotSent
 
-STEM = "REDACTED_SECRET_"
+STEM = "REDACTED_SECRET_"  # and four digits, so that one that stands behind it is not taken for its own
+MOST = 9999
 SHORTEST = 6  # characters: what is shorter is a word rather than a secret
 
 # What detect-secrets 1.5 lacks or takes only half of. The group, where there is one, is the secret.
@@ -65,7 +66,7 @@ class Redactor:
 
     def seal(self, text: str) -> str:
         """The text with every secret that is found replaced."""
-        taken = [int(number) for number in re.findall(rf"{STEM}(\d{{1,9}})", text)]
+        taken = [int(number) for number in re.findall(rf"{STEM}(\d{{4}})", text)]
         self._next = max([self._next, *(n + 1 for n in taken)])  # a text may hold words of this shape itself
         sealed, end = [], 0
         for start, stop in _merged(self._spans(text)):
@@ -78,7 +79,7 @@ class Redactor:
         if STEM not in text:
             return text
         meant = {placeholder: secret for secret, placeholder in self._placeholders.items()}
-        return re.sub(rf"{STEM}\d+", lambda found: meant.get(found[0], found[0]), text)
+        return re.sub(rf"{STEM}\d{{4}}", lambda found: meant.get(found[0], found[0]), text)
 
     def opening(self, show: Callable[[str], None]) -> tuple[Callable[[str], None], Callable[[], None]]:
         """`show` for a text that comes in pieces, and what shows the rest at its end."""
@@ -88,7 +89,7 @@ class Redactor:
             nonlocal held
             held += text
             # what might become a placeholder waits for its end
-            cut = re.search(rf"{STEM}\d*\Z", held)
+            cut = re.search(rf"{STEM}\d{{0,3}}\Z", held)
             keep = len(cut[0]) if cut else next((n for n in range(len(STEM), 0, -1) if held.endswith(STEM[:n])), 0)
             ready, held = held[: len(held) - keep], held[len(held) - keep :]
             if ready:
@@ -113,7 +114,9 @@ class Redactor:
 
     def _placeholder(self, secret: str) -> str:
         if secret not in self._placeholders:
-            self._placeholders[secret] = f"{STEM}{self._next}"
+            if self._next > MOST:
+                raise NotSent(f"nothing was sent: it holds more than {MOST} secrets")
+            self._placeholders[secret] = f"{STEM}{self._next:04}"
             self._next += 1
         return self._placeholders[secret]
 
@@ -161,8 +164,6 @@ def detectors() -> list[Callable[[str], Iterator[str]]]:
             yield from shape.analyze_string(line)
 
     def by_name(line: str) -> Iterator[str]:
-        if heuristic.is_indirect_reference(line):
-            return
         for value in keyword.analyze_string(line):
             if not (heuristic.is_templated_secret(value) or heuristic.is_not_alphanumeric_string(value)
                     or heuristic.is_prefixed_with_dollar_sign(value) or re.search(r"\s", value)):  # fmt: skip

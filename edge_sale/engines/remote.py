@@ -59,7 +59,6 @@ class RemoteEngine:
         self._find_key, self._door, self._make, self._tell = key, door, redactor, tell
         self._key = ""
         self._redactor: Redactor | None = None
-        self._trust: Any = None  # certificates, read once
 
     def count(self, prompt: Prompt) -> int:
         """About how many tokens a prompt has, rather too many than too few."""
@@ -230,8 +229,6 @@ class RemoteEngine:
             raise ExtraMissing("openai", "remote") from error
         # httpx or httpx2: the openai package's version decides
         http: Any = import_module(openai.DefaultAsyncHttpxClient.__mro__[1].__module__.partition(".")[0])
-        if self._trust is None:
-            self._trust = http.create_ssl_context()
         return openai.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=self.remote.url,
@@ -311,7 +308,7 @@ class _Try:
     def _transport(self, http: Any, let_out: Callable[[], None]) -> Any:
         """The client's way to the network: through the door, without redirects, bounded."""
         this, engine = self, self.engine
-        inner = http.AsyncHTTPTransport(verify=engine._trust, trust_env=True)
+        inner = http.AsyncHTTPTransport(verify=trust(http), trust_env=True)
         bound = ROOM + PER_TOKEN * self._tokens
 
         class Bounded(http.AsyncByteStream):  # type: ignore[misc]  # the module is known at run time
@@ -362,6 +359,12 @@ class _Try:
                 await inner.aclose()
 
         return Transport()
+
+
+@cache
+def trust(http: Any) -> Any:
+    """The certificates that hosts are checked against, read once."""
+    return http.create_ssl_context()
 
 
 def redactor(own: Callable[[], Sequence[str]]) -> Callable[[], Redactor]:

@@ -154,4 +154,4 @@ def bomb(connection: socket.socket, data: bytes) -> None:
 def endless(connection: socket.socket, data: bytes) -> None:
     connection.sendall(HEAD)
     while True:
-        connection.sendall(chunk("word ") * 100)
+        connection.sendall(chunk("word " * 2000))
