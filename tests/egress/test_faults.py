@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from tests.egress.kit import KEY, engine, market, remote
 from tests.egress.servers import DONE, HEAD, chunk, good, recorder, refusal, saying, usage
 from tests.scripted import Heard
 
-TIMES = 50
+TIMES = int(os.environ.get("EDGE_SALE_TEST_TIMES", "50"))  # more of each in scripts/soak
 AT_ONCE = 25
 SHORT, LONG = 1.0, 20.0  # seconds that a remote has which is too slow, and one which is wrong at once
 GRACE = 5.0  # what a busy machine may need on top
