@@ -10,7 +10,7 @@ first and send then: where the line cannot be written, nothing is sent. A line i
 
 `bytes` counts the request line, the headers and the body as they are written to the connection,
 before encryption. Covered is what edge-sale sends. Not covered: the lookup of a host's name, TLS
-and TCP themselves, and what a proxy of the user's or a package client adds.
+and TCP themselves, and what a package client, or a proxy on the way of a pull, adds.
 
 Money is the log's too, since it is kept where memory is off: a request counts at its expected cost
 until its answer says better, so one that was cut off by a crash is never free.

@@ -27,7 +27,10 @@ def asker(currency: str) -> Callable[[Letter], str]:
             f"\n{letter.size} bytes with headers, {len(letter.body)} of them shown above; "
             f"it may cost up to {letter.expected:.6f} {currency}.", err=True,
         )  # fmt: skip
-        return "" if click.confirm("Send this?", default=False, err=True) else "you said no"
+        try:
+            return "" if click.confirm("Send this?", default=False, err=True) else "you said no"
+        except click.Abort as stop:  # as an Exception a client would take it for a broken connection
+            raise KeyboardInterrupt from stop
 
     return ask
 

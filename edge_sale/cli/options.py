@@ -84,6 +84,9 @@ def settings_with(
         changes["refine"] = False
     if sandbox:
         changes["sandbox"] = sandbox
+    far = any(values.get("location", "remote") == "remote" for values in settings.remotes.values())
+    if escalate in ("ask", "auto") and not far:
+        raise EdgeSaleError("there is no remote to escalate to; add one with: edge-sale remote add")
     if escalate:
         changes["policy"] = stricter(escalate, find().escalate)  # a project may hold back what is asked for
     if thrift is not None:

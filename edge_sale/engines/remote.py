@@ -4,7 +4,8 @@ With catalog/pull.py the only module that sends bytes off the machine. The clien
 every request passes `egress.Door` with the very bytes that will be written, and without it none is
 sent. No redirect is followed, so a key stays with the host it is for; the client's own headers about
 this machine are taken off; an answer is read to a bound of bytes and of seconds, whatever it says of
-itself. Offline, nothing here is imported.
+itself. Proxies of the environment are not used: the host in the log is the host that is connected to.
+Offline, no client is imported.
 
 Tries are repeated only while nothing of an answer has come, so that what is paid for is counted once.
 """

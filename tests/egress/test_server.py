@@ -180,6 +180,8 @@ def test_asked_on_a_terminal(tmp_path: Path) -> None:
         assert far.requests == [] and "you said no; the best local bid stands" in shown
         code, shown = on_terminal(home, *args, typed=b"y\n", until="Send this?")
         assert code == 0 and "return 2 * x" in shown
+        code, shown_then = on_terminal(home, *args, typed=b"\x04", until="Send this?")
+        assert code == 130 and "nothing of this run was recorded" in shown_then and len(far.requests) == 1
     body = far.requests[0].partition(b"\r\n\r\n")[2]
     assert f"{len(far.requests[0])} bytes with headers, {len(body)} of them shown above" in shown
     assert "it may cost up to 0.00" in shown
