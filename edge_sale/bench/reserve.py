@@ -13,7 +13,7 @@ escalates too. The plain lines are bids alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +40,10 @@ THRIFTS = tuple(step / 10 for step in range(11))
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Shares of tasks solved and of tasks sent away, and dollars a task that the remote cost."""
+    """Shares of tasks solved and of tasks sent away."""
 
     solved: float
     sent: float
-    dollars: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +79,15 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Sequen
 def curve_point(recording: Recording, held: Sequence[Held], thrift: float, *, checks: bool) -> Point:
     """What one thrift gives on these held-out tasks. A pure function of the recording."""
     solved = sent = 0
-    dollars = 0.0
     for this in held:
         weighing = weigh(this.local, REMOTE, recording.prices[REMOTE], this.past, WEIGHTS, thrift)
         home = recording.trial(this.item, weighing.local.bid.agent)
         if weighing.lost or (checks and this.item.checked and not home.success):
-            away = recording.trial(this.item, REMOTE)
             sent += 1
-            solved += away.success
-            dollars += away.tokens * recording.prices[REMOTE] / 1e6
+            solved += recording.trial(this.item, REMOTE).success
         else:
             solved += home.success
-    return Point(solved / len(held), sent / len(held), dollars / len(held))
+    return Point(solved / len(held), sent / len(held))
 
 
 def yardsticks(recording: Recording) -> dict[str, dict[str, float]]:
@@ -170,8 +166,3 @@ def similarities(texts: Sequence[str]) -> np.ndarray:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     result: np.ndarray = vectors @ vectors.T
     return result
-
-
-def summary(figures: Sequence[Figure]) -> Mapping[str, float]:
-    """The figures by name, for tests."""
-    return {figure.what: figure.value for figure in figures}
