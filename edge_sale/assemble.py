@@ -175,7 +175,7 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
     agents += [_remote_agent(remote, settings) for remote in parts.bidders]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     memory = _memory(parts.embedder, encoder, settings, threads, desk) if parts.embedder and encoder else None
-    reserve, errand = _far(parts, desk, memory, ask)
+    standby, errand = _standby(parts, desk, memory, ask)
     return Market(
         agents=agents,
         desk=desk,
@@ -195,12 +195,12 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
             "llama_cpp": version("llama-cpp-python"),
             **({"reserve_of": parts.reserve.name, "thrift": settings.thrift} if parts.reserve else {}),
         },
-        reserve=reserve,
+        reserve=standby,
         errand=errand,
     )
 
 
-def _far(
+def _standby(
     parts: Plan, desk: Desk, memory: AuctionMemory | None, ask: Callable[[Letter], str]
 ) -> tuple[Reserve | None, Callable[[str, str], None]]:
     """The remotes' engines put on the desk, and the one that stands by as a reserve."""

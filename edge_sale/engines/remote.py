@@ -57,7 +57,7 @@ class RemoteEngine:
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.name, self.context, self.remote = remote.name, remote.context, remote
-        self._find_key, self._door, self._make, self._tell = key, door, redactor, tell
+        self._find_key, self.door, self._make, self._tell = key, door, redactor, tell
         self._key = ""
         self._redactor: Redactor | None = None
 
@@ -102,7 +102,7 @@ class RemoteEngine:
 
     def _all(self, asks: Sequence[Any], one: Callable[[Any, Any], Awaitable[T]]) -> list[T | Exception]:
         try:
-            self._door.check()  # before any client is imported
+            self.door.check()  # before any client is imported
             client = self._client
             if self._redactor is None:
                 self._key, self._redactor = self._find_key(), self._make()
@@ -301,7 +301,7 @@ class _Try:
     def _log(self, read: int, written: int, estimated: bool) -> None:
         if self._id:
             cost = self.engine.remote.cost(read, written)
-            self.engine._door.answered(
+            self.engine.door.answered(
                 self._id, status=self._status, tokens_in=read, tokens_out=written, cost=cost,
                 estimated=estimated, received=self._received,
             )  # fmt: skip
@@ -338,7 +338,7 @@ class _Try:
                 if engine._redactor is None or engine._redactor.leaks(body):
                     raise NotSent("nothing was sent: the request still held one of your own keys; please report it")
                 this._prompt = sum(len(m["content"].encode()) for m in json.loads(body)["messages"])
-                this._id = engine._door.let_out(
+                this._id = engine.door.let_out(
                     Letter(engine.name, request.url.netloc.decode("ascii"), f"{request.method} {request.url.path}",
                            body, size_of(request, body), this._expected)
                 )  # fmt: skip

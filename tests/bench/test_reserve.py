@@ -50,6 +50,6 @@ def test_checks_escalate_what_failed(ten: Recording) -> None:
 
 
 def test_held_out_tasks_are_not_in_their_own_memory(ten: Recording) -> None:
-    """What is known of a task comes from others: nine of them at most, and never itself."""
+    """What is known of a task comes from the other folds, never from itself."""
     for this in hold_out(ten, np.ones((10, 10)), seed=1):
         assert len(this.past) == 8  # five folds of two

@@ -49,7 +49,7 @@ def market(
     )  # fmt: skip
     agent = RemoteAgent("far", far.remote.price, mine=False, max_tokens=far.remote.max_tokens)
     desk = Desk({"far": far}, agents={"home": home, "far": agent})
-    door = far._door
+    door = far.door
 
     def errand(task: str, reason: str) -> None:
         door.task, door.reason = task, reason

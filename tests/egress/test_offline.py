@@ -105,7 +105,7 @@ def test_offline_set_while_running_closes_too(tmp_path: Path, monkeypatch: pytes
     closed = ""
     with recorder(saying(good("yes"))) as far:
         this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl")
-        this._door.closed = lambda: closed
+        this.door.closed = lambda: closed
         ask = Generate(Prompt((Message("user", "Say yes."),)), Sampling(max_tokens=9))
         assert not isinstance(this.generate([ask])[0], Exception)
         closed = "offline is set"
