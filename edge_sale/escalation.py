@@ -90,9 +90,9 @@ class Reserve:
     def _weigh(self, award: Award) -> Weighing | None:
         home = [scored for scored in award.ranked if scored.bid.agent != self.agent.name]
         own = [scored for scored in award.ranked if scored.bid.agent == self.agent.name]
-        if not home or (self.live and not own):
+        if not home:
             return None
-        if not self.live:
+        if not own:  # it stands by, or its live bid was not asked for or did not come
             past = self.past(award.task)
             return weigh(home, self.agent.name, self.agent.price, past, self.weights, self.thrift)
         best = min(home, key=lambda scored: scored.asking)

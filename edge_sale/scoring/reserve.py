@@ -90,9 +90,10 @@ def weigh(
     local: Sequence[Scored], remote: str, price: float, past: Sequence[Past], weights: Weights, thrift: float
 ) -> Weighing:
     """The best of the `local` bids against what `remote` would be expected to bid."""
-    best = min(local, key=lambda scored: scored.asking)
-    jurors = sorted(set.intersection(*(set(scored.bid.scores) for scored in local)))
+    bid = min(local, key=lambda scored: scored.asking).bid
+    jurors = sorted(bid.scores)
     reserve = estimate(local, remote, price, past, weights, jurors)
+    (best,) = rank([bid], weights)  # by the same jurors as the reserve, whoever else was heard
     limit = margin(best.cost, reserve.cost, thrift, scale(jurors, weights))
     return Weighing(best, reserve, limit, thrift, len(past))
 

@@ -74,7 +74,8 @@ def namespaces() -> None:
 
 
 def session(setup: str, commands: Sequence[Sequence[str]], folder: Path, home: Path, **changes: str) -> Seen:
-    """The commands, one after the other, in a namespace of their own."""
+    """The commands, one after the other, in a namespace of their own; `folder` is for this session alone."""
+    folder.mkdir(exist_ok=True)
     log = folder / "strace.txt"
     traced = f"strace -f -qq -A -e trace=connect,sendto,sendmsg,sendmmsg -o {log}"
     lines = [f"{traced} {' '.join(map(quoted, command))} || echo \"exit $?\"" for command in commands]
@@ -141,8 +142,8 @@ def test_offline_sends_nothing_where_the_policy_would(tmp_path: Path, models_dir
     task = ("run", "Write a Python function that doubles a number.", "--seed", "1", "-a", "quick", "--escalate", "auto",
             "--check", "assert False", "--sandbox", "none")  # fmt: skip
     home = new_home(tmp_path / "home", CONFIG + REMOTE + "seconds = 2\n")
-    sent = session(SINK, [edge(*task)], tmp_path, home, EDGE_SALE_MODELS=str(models_dir))
+    sent = session(SINK, [edge(*task)], tmp_path / "sent", home, EDGE_SALE_MODELS=str(models_dir))
     assert any("192.0.2.9" in call for call in sent.connects) and sent.packets > 0
-    kept = session(SINK, [edge(*task, "--offline")], tmp_path, home, EDGE_SALE_MODELS=str(models_dir))
+    kept = session(SINK, [edge(*task, "--offline")], tmp_path / "kept", home, EDGE_SALE_MODELS=str(models_dir))
     assert (kept.connects, kept.lookups, kept.packets) == ([], [], 0)
     assert "Traceback" not in kept.output

@@ -134,7 +134,7 @@ def reserve(url: str, more: str = "") -> str:
 
 @pytest.mark.models
 def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
-    """A check that home fails: the endpoint answers, with its own count of tokens, and memory knows both."""
+    """A check that home fails: the endpoint answers, its tokens are booked, and memory knows both."""
     home = new_home(tmp_path, reserve(server))
     args = ("run", TASK, "--seed", "1", "-a", "quick", "--json", "--escalate", "auto", "--check", "assert False",
             "--sandbox", "none")  # fmt: skip
@@ -142,7 +142,9 @@ def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
     assert document["done_by"] == "far" and document["answer"].strip()
     assert "far would be expected to ask" in document["reserve"]["reason"]
     (line,) = lines(home)
-    assert line["tokens_out"] > 0 and line["status"] == 200 and not line["estimated"]
+    assert line["tokens_out"] > 0 and line["status"] == 200
+    # this server counts no tokens of a streamed answer: they are estimated, and that is said
+    assert line["estimated"] and any("did not say how many tokens" in note for note in document["notes"])
     entries = only_document(edge(home, "show", "--json").stdout)["entries"]
     (entry,) = (entry for entry in entries if entry["purpose"] == "escalate")
     assert (entry["tokens_in"], entry["tokens_out"]) == (line["tokens_in"], line["tokens_out"])
