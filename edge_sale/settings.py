@@ -73,7 +73,7 @@ class Settings:
     remotes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     private: Path | None = None  # the project's file that says so
     policy: str = "never"  # never | ask | auto: whether the remote may be consulted
-    thrift: float = 0.5  # see scoring/reserve.py
+    thrift: float = 0.3  # see scoring/reserve.py
     escalate_to: str = ""  # the remote that is the reserve; empty: the first
     currency: str = "USD"  # of remotes' prices and budgets
     per_task: float | None = None
