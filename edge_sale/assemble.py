@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import secrets
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from edge_sale import __version__
 from edge_sale.agents.answers import code_in, domain_of
 from edge_sale.agents.local import LocalAgent
+from edge_sale.agents.remote import RemoteAgent
 from edge_sale.catalog import fit, gguf, probe, store
 from edge_sale.catalog.cards import AgentCard, ModelCard, PoolCard, load, shipped_dir
 from edge_sale.catalog.free import free
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.catalog.residents import Resident, Residents
+from edge_sale.egress import Budget, Door, Letter
 from edge_sale.engines import tune
 from edge_sale.engines.desk import Desk
 from edge_sale.engines.machine import Tuning, cores
-from edge_sale.errors import ModelMissing, TaskError, UnknownName
-from edge_sale.events import Spent
+from edge_sale.errors import ConfigError, EdgeSaleError, ModelMissing, TaskError, UnknownName
+from edge_sale.escalation import Reserve
+from edge_sale.events import Asked, Noted, Spent
 from edge_sale.market import Market
 from edge_sale.prompts import fingerprint
+from edge_sale.remotes import Remote, key_of, remotes, reserve
 from edge_sale.scoring.weights import Weights, read
-from edge_sale.settings import Settings
-from edge_sale.types import Embedder, Engine, Entry, Memory, Task
+from edge_sale.settings import Settings, forced_offline, own_secrets
+from edge_sale.types import Agent, Embedder, Engine, Entry, Past, Task
+
+if TYPE_CHECKING:
+    from edge_sale.memory.store import AuctionMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,9 @@ class Plan:
     chat: tuple[ModelCard, ...]
     embedder: ModelCard | None  # None: this run neither recalls nor records
     weights: Weights
+    bidders: tuple[Remote, ...] = ()  # remotes that are asked to bid
+    reserve: Remote | None = None  # the remote that stands by
+    notes: tuple[str, ...] = ()  # what was left out, and why
 
     @property
     def missing(self) -> list[str]:
@@ -60,10 +72,13 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
     catalogue = load(settings.cards_dir)
     pool = pool_agents(catalogue, settings)
     known = {agent.name: agent for agent in pool.agents}
-    if unknown := [name for name in agents if name not in known]:
-        raise UnknownName("agent", unknown[0], known, see="edge-sale pools")
+    far = _remotes(settings, agents)
+    if unknown := [name for name in agents if name not in known and name not in far.names]:
+        raise UnknownName("agent", unknown[0], [*known, *far.names], see="edge-sale pools")
+    if taken := sorted(set(known) & set(far.names)):
+        raise ConfigError(f"{settings.config_file}: {taken[0]!r} is an agent's name and a remote's; rename the remote")
     if agents:
-        pool = replace(pool, agents=tuple(known[name] for name in dict.fromkeys(agents)))
+        pool = replace(pool, agents=tuple(known[name] for name in dict.fromkeys(agents) if name in known))
     models = dict.fromkeys(agent.model for agent in pool.agents)
     return Plan(
         settings=settings,
@@ -71,6 +86,9 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
         chat=tuple(catalogue.model(name) for name in models),
         embedder=catalogue.model(pool.embedder) if settings.remember else None,
         weights=weights_named(pool.weights, settings),
+        bidders=far.bidders,
+        reserve=far.reserve,
+        notes=far.notes,
     )
 
 
@@ -83,11 +101,62 @@ def weights_named(name: str, settings: Settings) -> Weights:
     return read(known[name])
 
 
-def market(parts: Plan) -> Market:
+@dataclass(frozen=True, slots=True)
+class _Far:
+    """The remotes as a run may use them."""
+
+    names: tuple[str, ...]
+    bidders: tuple[Remote, ...] = ()
+    reserve: Remote | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _remotes(settings: Settings, wanted: Sequence[str]) -> _Far:
+    """Which remotes bid and which stands by; of those that bid only `wanted` ones, where any agent is named."""
+    known = remotes(settings)
+    bidders = [r for name, r in known.items() if r.auctioned and (not wanted or name in wanted)]
+    standby = reserve(settings)
+    if settings.closed:
+        notes = [f"remote {r.name!r} does not bid: {settings.closed}" for r in bidders]
+        return _Far(tuple(known), notes=tuple(notes))
+    if settings.policy == "never":
+        notes = [f"remote {r.name!r} does not bid: policy is never" for r in bidders if r.location == "remote"]
+        return _Far(tuple(known), tuple(r for r in bidders if r.location == "lan"), None, tuple(notes))
+    return _Far(tuple(known), tuple(bidders), standby)
+
+
+def nobody(letter: Letter) -> str:
+    """Consent where there is no one to give it: policy `ask` then means no."""
+    return "policy is ask, and there is no terminal to ask on (--escalate auto sends without asking)"
+
+
+def door(
+    settings: Settings, ask: Callable[[Letter], str] = nobody, asked: Callable[[Asked], None] = lambda event: None
+) -> Door:
+    """The way out for remotes, under the user's settings. `ask` gives why a letter may not leave, or nothing."""
+    known = remotes(settings)
+
+    def agree(letter: Letter) -> str:
+        if known[letter.remote].location == "lan" or settings.policy == "auto":
+            return ""
+        if settings.policy == "never":
+            return "policy is never ([escalate] in config.toml, or escalate in .edge-sale.toml)"
+        asked(Asked(letter.remote, letter.host, letter.size, letter.expected))
+        return ask(letter)
+
+    budget = Budget(settings.per_task, settings.per_day, settings.per_month)
+    return Door(settings.egress_log, lambda: settings.closed or _forced(), agree, budget, settings.keep_payload)
+
+
+def _forced() -> str:
+    return "EDGE_SALE_OFFLINE is set" if forced_offline() else ""
+
+
+def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
     """A market ready for tasks: files checked, fitted to the memory there is, memory open.
 
-    Models are loaded when the first ask comes for them. Raises ModelMissing, BadModelFile or
-    DoesNotFit before llama.cpp sees any file in this process.
+    `ask` is the user's consent to what would leave. Models are loaded when the first ask comes for them.
+    Raises ModelMissing, BadModelFile or DoesNotFit before llama.cpp sees any file in this process.
     """
     settings = parts.settings
     if parts.missing:
@@ -99,16 +168,19 @@ def market(parts: Plan) -> Market:
     passes = checker(settings.sandbox)
 
     engines, contexts = _engines(parts.chat, files, settings, tunings)
-    agents = [_agent(card, settings, seed, passes) for card in parts.pool.agents]
+    agents: list[Agent] = [_agent(card, settings, seed, passes) for card in parts.pool.agents]
+    agents += [_remote_agent(remote, settings) for remote in parts.bidders]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     memory = _memory(parts.embedder, encoder, settings, desk) if parts.embedder and encoder else None
+    standby, errand = _standby(parts, desk, memory, ask)
     return Market(
         agents=agents,
         desk=desk,
         weights=parts.weights,
         memory=memory,
         lessons=settings.lessons if settings.refine else 0,
-        full=settings.full_auction,
+        # what a live reserve bids is compared in any case, so it is not left out
+        full=settings.full_auction or (parts.reserve is not None and parts.reserve.auctioned),
         passes=passes,
         work_seconds=settings.work_seconds,
         run={
@@ -121,7 +193,66 @@ def market(parts: Plan) -> Market:
             "threads": max(tuned.threads for tuned in tunings.values()),
             "edge_sale": __version__,
             "llama_cpp": version("llama-cpp-python"),
+            **({"reserve_of": parts.reserve.name, "thrift": settings.thrift} if parts.reserve else {}),
         },
+        reserve=standby,
+        errand=errand,
+    )
+
+
+def _standby(
+    parts: Plan, desk: Desk, memory: AuctionMemory | None, ask: Callable[[Letter], str]
+) -> tuple[Reserve | None, Callable[[str, str], None]]:
+    """The remotes' engines put on the desk, and the one that stands by as a reserve."""
+    settings, standby = parts.settings, parts.reserve
+    wanted = {remote.name: remote for remote in (*parts.bidders, *([standby] if standby else []))}
+    if not wanted:
+        return None, lambda task, reason: None
+    out = door(settings, ask, lambda event: desk.emit(event))
+    engines = remote_engines(list(wanted.values()), out, lambda line: desk.emit(Noted(line)))
+    desk.engines = ChainMap(engines, cast("dict[str, Engine]", desk.engines))  # local ones stay unloaded
+
+    def errand(task: str, reason: str) -> None:
+        out.task, out.reason = task, reason
+
+    if standby is None:
+        return None, errand
+    agent = desk.agents.get(standby.name) or _remote_agent(standby, settings)
+    desk.agents = {**desk.agents, standby.name: agent}
+
+    def past(task: Task) -> Sequence[Past]:
+        return memory.past(task, standby.name) if memory else ()
+
+    live = standby.auctioned
+    return Reserve(agent, desk, parts.weights, settings.thrift, live, past, errand), errand
+
+
+def remote_engines(wanted: Sequence[Remote], out: Door, tell: Callable[[str], None]) -> dict[str, Engine]:
+    """An engine for each remote. Keys are looked up when something is about to leave, and no earlier."""
+    from edge_sale.engines.remote import RemoteEngine, redactor
+
+    def key(remote: Remote) -> Callable[[], str]:
+        return cache(lambda: key_of(remote))
+
+    def own() -> list[str]:
+        return [*own_secrets(), *(found for remote in wanted if (found := quietly(keys[remote.name])))]
+
+    keys = {remote.name: key(remote) for remote in wanted}
+    hide = redactor(own)
+    return {remote.name: RemoteEngine(remote, keys[remote.name], out, hide, tell) for remote in wanted}
+
+
+def quietly(key: Callable[[], str]) -> str:
+    """A key, or nothing where it is not there: who needs it will say so."""
+    try:
+        return key()
+    except EdgeSaleError:
+        return ""
+
+
+def _remote_agent(remote: Remote, settings: Settings) -> RemoteAgent:
+    return RemoteAgent(
+        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens
     )
 
 
@@ -224,7 +355,7 @@ def _agent(
     )
 
 
-def _memory(card: ModelCard, file: Path, settings: Settings, desk: Desk) -> Memory:
+def _memory(card: ModelCard, file: Path, settings: Settings, desk: Desk) -> AuctionMemory:
     from edge_sale.engines.embedder import LlamaEmbedder
     from edge_sale.memory.store import AuctionMemory
 

@@ -10,6 +10,8 @@
     ├── PullFailed               no source gave a whole, verified file
     ├── MemoryFault              the auction memory's file, or a vector it refuses
     ├── SandboxMissing           code would have to run bare
+    ├── EgressFault              the egress log cannot be kept, so nothing may leave
+    ├── ExtraMissing             a package that an optional part needs
     ├── NoBids                   every agent sat out
     └── EngineError              one ask of a model failed; the others go on
         ├── PromptTooLong        prompt and answer do not fit the context
@@ -19,6 +21,8 @@
         ├── NoRoom               a model larger than the budget for loaded ones
         ├── OutOfMemory          a context that cannot be allocated
         ├── TimedOut             the time limit of an ask ran out
+        ├── NotSent              offline, private, over budget, or the user said no: nothing left
+        ├── RemoteFailed         a remote is down, slow, out of credit, refusing or broken
         └── Cancelled            stopped from outside
 
 Anything else that reaches the door is our bug: it leaves a crash file, exit 3.
@@ -84,6 +88,17 @@ class SandboxMissing(EdgeSaleError):
     """Code would have to run without a sandbox."""
 
 
+class EgressFault(EdgeSaleError):
+    """The egress log cannot be written or read: what cannot be logged is not sent."""
+
+
+class ExtraMissing(EdgeSaleError):
+    """A package that an optional part of edge-sale needs is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"this needs the package {package!r}; install it with: pip install 'edge-sale[{extra}]'")
+
+
 class NoBids(EdgeSaleError):
     """Every agent sat out; `reasons` says why, agent by agent."""
 
@@ -134,3 +149,15 @@ class TimedOut(EngineError):
 
 class Cancelled(EngineError):
     """Stopped from outside."""
+
+
+class NotSent(EngineError):
+    """Nothing left the machine: offline, private, over budget, or the user said no."""
+
+
+class RemoteFailed(EngineError):
+    """A remote gave no whole answer. What it will still be paid for is said here, in tokens."""
+
+    def __init__(self, message: str, *, tokens_in: int = 0, tokens_out: int = 0, price: float = 0.0) -> None:
+        super().__init__(message)
+        self.tokens_in, self.tokens_out, self.price = tokens_in, tokens_out, price

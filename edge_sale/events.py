@@ -91,6 +91,30 @@ class Won:
 
 
 @dataclass(frozen=True, slots=True)
+class Weighed:
+    """The best local bid was held against what the remote would be expected to bid."""
+
+    remote: str
+    local: float  # C - V of the best local bid
+    reserve: float  # and of the remote, as estimated
+    margin: float  # how much worse than the reserve a local bid may be
+    thrift: float
+    seen: int  # past tasks that the estimate rests on
+    lost: bool  # whether the local bids lose
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The user is asked whether this may leave the machine."""
+
+    remote: str
+    host: str
+    bytes: int
+    expected: float
+
+
+@dataclass(frozen=True, slots=True)
 class Wrote:
     """A piece of the answer, as it is generated."""
 
@@ -128,7 +152,7 @@ class Recorded:
 
 Event = (
     Opened | Began | Placed | SatOut | Skipped | Judged | Led | Recalled | Won
-    | Wrote | Noted | Spent | Finished | Recorded
+    | Weighed | Asked | Wrote | Noted | Spent | Finished | Recorded
 )  # fmt: skip
 Listener = Callable[[Event], None]
 

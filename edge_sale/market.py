@@ -1,4 +1,4 @@
-"""One task from auction to memory: sold, done, verified, recorded."""
+"""One task from auction to memory: sold, done, verified, escalated where home lost, recorded."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from edge_sale.agents.answers import syntax_fault
 from edge_sale.auction import hold
 from edge_sale.engines.desk import Desk
 from edge_sale.errors import EdgeSaleError, MemoryFault
-from edge_sale.events import Began, Finished, Listener, Noted, Opened, Recorded, Wrote
+from edge_sale.escalation import Errand, Reserve
+from edge_sale.events import Began, Finished, Listener, Noted, Opened, Recorded, Weighed, Wrote, to_json
 from edge_sale.ledger import Ledger
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Agent, Award, Job, Memory, Outcome, Task
+from edge_sale.types import Agent, Award, Job, Memory, Outcome, Scored, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class Market:
     passes: Callable[[Task, str], bool | None] = lambda task, answer: None
     work_seconds: float | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
+    reserve: Reserve | None = None  # None: nothing is ever escalated
+    errand: Errand = lambda task, reason: None
 
     def solve(self, task: Task, emit: Listener, *, execute: bool = True) -> Sale:
         """Auctions `task` and, with `execute`, has the winner do it. Recorded whole, at the end, or not at all.
@@ -47,38 +50,58 @@ class Market:
         Raises NoBids. What goes wrong in the work is the outcome's, not an exception.
         """
         ledger = Ledger()
+        weighed: list[Weighed] = []
 
         def tell(event: Any) -> None:
             ledger(event)
+            if isinstance(event, Weighed):
+                weighed.append(event)
             emit(event)
 
         self.desk.emit = tell
+        self.errand(task.id, "auction")
         tell(Opened(task, {agent.name: agent.price for agent in self.agents}, self.run))
         award = hold(task, self.agents, self.desk, self.weights, self.memory, k=self.lessons, full=self.full)
+        earlier: Sequence[Outcome] = ()
         outcome = None
         if execute:
-            outcome = self.verify(task, self.work(award, tell))
+            *earlier, outcome = self.outcomes(award, tell)
             for note in outcome.notes:
                 tell(Noted(note))
             tell(Finished(outcome))
-        recorded = self.memory is not None and self.remember(self.memory, award, outcome, ledger, tell)
-        return Sale(award, outcome, ledger, self.run, recorded)
+        elif self.reserve:
+            self.reserve.lost(award, tell)  # says what would come of it; nothing leaves for that
+        run = {**self.run, **({"reserve": to_json(weighed[-1])} if weighed else {})}
+        kept = {**run, "entries": ledger.entries, "earlier": earlier}
+        recorded = self.memory is not None and self.remember(self.memory, award, outcome, kept, tell)
+        return Sale(award, outcome, ledger, run, recorded)
+
+    def outcomes(self, award: Award, tell: Listener) -> list[Outcome]:
+        """What was done, in order, verified; the last one stands."""
+
+        def home(scored: Scored) -> Outcome:
+            return self.verify(award.task, self.work(award, scored, tell))
+
+        if self.reserve is None:
+            return [home(award.winner)]
+        return self.reserve.outcomes(award, home, lambda outcome: self.verify(award.task, outcome), tell)
 
     def remember(
-        self, memory: Memory, award: Award, outcome: Outcome | None, ledger: Ledger, tell: Listener
+        self, memory: Memory, award: Award, outcome: Outcome | None, kept: Mapping[str, Any], tell: Listener
     ) -> bool:
         """Records the auction. Where that fails the user is told, and still has the answer."""
         try:
-            memory.record(award, outcome, {**self.run, "entries": ledger.entries})
+            memory.record(award, outcome, kept)
         except MemoryFault as fault:
             tell(Noted(f"this auction was not recorded: {fault}"))
             return False
         tell(Recorded(award.task.id))
         return True
 
-    def work(self, award: Award, tell: Listener) -> Outcome:
-        """The winner's work along the plan it won with."""
-        bid = award.winner.bid
+    def work(self, award: Award, scored: Scored, tell: Listener) -> Outcome:
+        """The bidder's work along its plan."""
+        bid = scored.bid
+        self.errand(award.task.id, "work")
         agent = next(agent for agent in self.agents if agent.name == bid.agent)
         tell(Began("work", (agent.name,)))
         job: Job[Outcome] = agent.execute(
@@ -106,3 +129,4 @@ class Market:
             verified=passed,
             notes=(*outcome.notes, note),
         )
+

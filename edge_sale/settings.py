@@ -2,6 +2,7 @@
 
 Where things are: `EDGE_SALE_HOME`, or the platform's own folders. What they are:
 `config.toml` there. Every key is in `SCHEMA`; `config.example.toml` explains each.
+The project around the working directory can only hold back further: see `project`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sale.errors import ConfigError
+from edge_sale.project import POLICIES, find, stricter
 
 APP = "edge-sale"
 
@@ -23,6 +25,7 @@ NUMBER = (int, float)
 KINDS: dict[Any, str] = {
     str: "text", int: "a whole number", NUMBER: "a number", bool: "true or false", list: "a list",
 }  # fmt: skip
+NAMED = ("pools", "agents", "remotes")  # tables of tables: the user gives the names
 # table -> key -> type; "" is the top of the file, "*" stands for any name the user gives
 SCHEMA: dict[str, dict[str, Any]] = {
     "": {"pool": str, "weights": str, "seed": int, "threads": int, "gpu_layers": int,
@@ -36,6 +39,11 @@ SCHEMA: dict[str, dict[str, Any]] = {
     "pools.*": {"agents": list, "embedder": str, "weights": str},
     "agents.*": {"model": str, "work": str, "price": NUMBER, "jury": str, "samples": int,
                  "temperature": NUMBER, "max_tokens": int, "about": str},
+    "escalate": {"policy": str, "thrift": NUMBER, "to": str, "currency": str, "per_task": NUMBER,
+                 "per_day": NUMBER, "per_month": NUMBER, "keep_payload": bool},
+    "remotes.*": {"url": str, "model": str, "key": str, "price_in": NUMBER, "price_out": NUMBER,
+                  "context": int, "location": str, "bids": str, "seconds": NUMBER, "max_tokens": int,
+                  "logprobs": bool},
 }  # fmt: skip
 
 
@@ -77,6 +85,23 @@ class Settings:
     durable: bool = False
     pools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     agents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    remotes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    private: Path | None = None  # the project's file that says so
+    policy: str = "never"  # never | ask | auto: whether the remote may be consulted
+    thrift: float = 0.3  # see scoring/reserve.py
+    escalate_to: str = ""  # the remote that is the reserve; empty: the first
+    currency: str = "USD"  # of remotes' prices and budgets
+    per_task: float | None = None
+    per_day: float | None = None
+    per_month: float | None = None
+    keep_payload: bool = False
+
+    @property
+    def closed(self) -> str:
+        """Why nothing may leave this machine, in words; empty where it may."""
+        if self.private:
+            return f"{self.private} says private = true"
+        return "offline is set (--offline, EDGE_SALE_OFFLINE, or offline in config.toml)" if self.offline else ""
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -86,6 +111,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     paths = _paths(environ)
     data = _read(paths["config_file"])
+    project = find()
     auction, work, memory = (data.get(name, {}) for name in ("auction", "work", "memory"))
     flat = {k: v for k, v in data.items() if not isinstance(v, dict)}
     flat |= auction
@@ -96,13 +122,52 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     for key, name in (("enabled", "remember"), ("durable", "durable")):
         if key in memory:
             flat[name] = memory[key]
+    flat |= {"escalate_to" if key == "to" else key: value for key, value in data.get("escalate", {}).items()}
+    # without a remote of somebody else's there is nobody to escalate to
+    far = any(values.get("location", "remote") == "remote" for values in data.get("remotes", {}).values())
+    flat["policy"] = stricter(flat.get("policy", "ask" if far else "never"), project.escalate)
     if "models_dir" in flat:
         flat["models_dir"] = Path(flat["models_dir"]).expanduser()
     if "EDGE_SALE_MODELS" in environ:
         flat["models_dir"] = Path(environ["EDGE_SALE_MODELS"])
-    if environ.get("EDGE_SALE_OFFLINE", "") not in ("", "0"):
+    if forced_offline(environ):
         flat["offline"] = True
-    return Settings(**{**paths, **flat}, pools=data.get("pools", {}), agents=data.get("agents", {}))
+    tables = {name: data.get(name, {}) for name in NAMED}
+    return Settings(**{**paths, **flat}, **tables, private=project.private)
+
+
+def forced_offline(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether EDGE_SALE_OFFLINE closes the way out, whatever config.toml says; only 0 and nothing do not."""
+    return environ.get("EDGE_SALE_OFFLINE", "") not in ("", "0")
+
+
+def stay_offline() -> None:
+    """`--offline`: closes the way out for this process and every one that it starts."""
+    os.environ["EDGE_SALE_OFFLINE"] = "1"
+
+
+def variable(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
+    """One variable that config.toml names, such as a remote's key."""
+    return environ.get(name)
+
+
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|(?:^|_)(?:PAT|PW)(?:$|_)|DSN|COOKIE", re.IGNORECASE)
+_LOGIN = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
+
+
+def own_secrets(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The user's own keys and passwords, told by their variables' names: value -> name.
+
+    Also the password in any variable's URL. Left out are values under 8 characters, which are words
+    rather than keys, and paths.
+    """
+    found: dict[str, str] = {}
+    for name, value in environ.items():
+        values = [match[1] for match in _LOGIN.finditer(value)]
+        if _SECRET.search(name) and not re.match(r"[/~.]|[A-Za-z]:\\", value):
+            values.append(value.strip())
+        found |= {text: name for text in values if len(text) >= 8}
+    return found
 
 
 def colour_wanted(environ: Mapping[str, str] = os.environ) -> bool:
@@ -221,13 +286,13 @@ def _check(data: dict[str, Any], text: str, file: Path) -> None:
             if wanted in (int, NUMBER) and value < 0 and key != "gpu_layers":
                 fail(table, key, f"{label}{key} cannot be negative, is {value!r}")
 
-    top = {"engine", "auction", "work", "memory", "pools", "agents"}
+    top = {"engine", "auction", "work", "memory", "escalate", *NAMED}
     for key, value in data.items():
         if key not in top:
             continue
         if not isinstance(value, dict):
             fail("", key, f"{key} should be a table: [{key}]")
-        if key in ("pools", "agents"):
+        if key in NAMED:
             for name, inner in value.items():
                 if not isinstance(inner, dict):
                     fail(key, name, f"{key}.{name} should be a table: [{key}.{name}]")
@@ -247,6 +312,11 @@ def _check(data: dict[str, Any], text: str, file: Path) -> None:
         fail("engine", "flash_attention", f"flash_attention is auto, on or off, not {engine['flash_attention']!r}")
     if engine.get("batch", LEAST_BATCH) < LEAST_BATCH:
         fail("engine", "batch", f"[engine] batch is at least {LEAST_BATCH} tokens, is {engine['batch']}")
+    escalate = data.get("escalate", {})
+    if escalate.get("policy", "never") not in POLICIES:
+        fail("escalate", "policy", f"[escalate] policy is never, ask or auto, not {escalate['policy']!r}")
+    if escalate.get("thrift", 0) > 1:
+        fail("escalate", "thrift", f"[escalate] thrift is from 0 to 1, is {escalate['thrift']!r}")
 
 
 def _line(text: str, table: str, key: str) -> int:

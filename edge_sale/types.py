@@ -99,6 +99,7 @@ class Generation:
     ended: Literal["end", "stop", "length"]
     seconds: float  # this sample's share of its batch, by tokens
     reused: int = 0  # tokens of the prompt that were not read again
+    price: float | None = None  # per million tokens, where it is not the agent's: a remote's, both ways weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,18 @@ class Lesson:
     loser: str
     similarity: float  # cosine to the task at hand
     outcome: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What an agent did on a past task like the one at hand; None: it did not come to that."""
+
+    similarity: float  # cosine to the task at hand
+    passed: bool | None = None  # whether its work was verified
+    score: float | None = None  # the mean score of its plan, 0..5
+    plan_tokens: int | None = None
+    entropy: float | None = None  # of its plan, nats
+    price: float | None = None  # per million tokens, as it was paid for its work
 
 
 @dataclass(frozen=True, slots=True)

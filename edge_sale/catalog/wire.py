@@ -25,7 +25,8 @@ from typing import Any
 
 from edge_sale import __version__
 from edge_sale.catalog.cards import Source
-from edge_sale.settings import child_environment, hub_token_given
+from edge_sale.egress import record
+from edge_sale.settings import child_environment, forced_offline, hub_token_given
 
 CONNECT_S = 10.0
 MAX_REDIRECTS = 8
@@ -48,12 +49,13 @@ class Wire:
 
     def check(self) -> None:
         """Raises OutOfReach where nothing may leave."""
+        closed = OutOfReach("offline is set (--offline, offline in config.toml, EDGE_SALE_OFFLINE or HF_HUB_OFFLINE)")
+        if self.offline or forced_offline():  # before any client is imported
+            raise closed
         from huggingface_hub import constants
 
-        if self.offline or constants.HF_HUB_OFFLINE:
-            raise OutOfReach(
-                "offline is set (--offline, offline in config.toml, EDGE_SALE_OFFLINE or HF_HUB_OFFLINE)"
-            )
+        if constants.HF_HUB_OFFLINE:
+            raise closed
 
 
 def file_url(source: Source, name: str) -> str:
@@ -116,7 +118,7 @@ def send(wire: Wire, url: str, headers: Mapping[str, str]) -> tuple[Any, Mapping
     for _ in range(MAX_REDIRECTS):
         sent = len(request.url.raw_path) + 16 + sum(len(k) + len(v) + 4 for k, v in request.headers.raw)
         where = request.url.netloc.decode("ascii")
-        log_egress(wire.egress_log, where, f"GET {request.url.path}", sent, wire.reason)
+        record(wire.egress_log, where, f"GET {request.url.path}", sent, wire.reason)
         response = client.send(request, stream=True, follow_redirects=False)
         if request.url.netloc == home:  # where it sends us on to has no say in what the file is
             vouched |= {k: v for k, v in response.headers.items() if k.lower().startswith("x-linked-")}
@@ -153,15 +155,6 @@ def http_errors() -> tuple[Any, ...]:
     return http_error, client.InvalidURL
 
 
-def log_egress(log: Path, host: str, what: str, sent: int | None, reason: str) -> None:
-    """Appends one line to the egress log, before the bytes leave; `sent` None: not known."""
-    line = {"time": round(time.time(), 3), "host": host, "what": what, "bytes": sent, "reason": reason}
-    log.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
 # --- a package client --------------------------------------------------------
 
 
@@ -176,7 +169,7 @@ def run_client(
     folder = str(scratch)
     environment = child_environment(TMPDIR=folder, TEMP=folder, TMP=folder)
     said = scratch / "said"
-    log_egress(wire.egress_log, "package index via pip", requirement, None, wire.reason)
+    record(wire.egress_log, "package index via pip", requirement, None, wire.reason)
     with said.open("wb") as out:
         # no shell; package and version come from a checked card
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)

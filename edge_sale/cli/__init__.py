@@ -36,6 +36,9 @@ COMMANDS = {
     "show": "history",
     "trace": "trace",
     "tune": "tune",
+    "remote": "remote",
+    "egress": "egress",
+    "costs": "egress",
     "config": "config",
     "completion": "completion",
 }
@@ -65,17 +68,23 @@ class Lazy(click.Group):
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="edge-sale")
-def cli() -> None:
+@click.option("--offline", is_flag=True, help="Send nothing, pull nothing.")
+def cli(offline: bool) -> None:
     """Sell tasks to small local models.
 
     Agents bid for each task with a short plan, a jury of the agents scores the plans, and
-    the bid with the least cost minus value does the work. Everything runs on this machine.
+    the bid with the least cost minus value does the work. Everything runs on this machine,
+    but for a remote that you may add as a reserve.
 
     \b
     edge-sale pull                            get the starter pool's models
     edge-sale run "Write a haiku on rain."    hold the auction, do the work
     edge-sale show                            why the last winner won
     """
+    if offline:
+        from edge_sale.settings import stay_offline
+
+        stay_offline()
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

@@ -20,6 +20,7 @@ STAGES = {
     "judge": "judging plans",
     "refine": "refining plans from memory",
     "work": "working",
+    "escalate": "asking the reserve",
 }
 SAT_OUT = {"bid": "", "judge": " as juror", "refine": " while refining"}
 
@@ -36,6 +37,8 @@ class Live:
     notes: list[str] = field(default_factory=list)
     recalled: dict[str, int] = field(default_factory=dict)
     wrote: bool = False
+    author: str = ""
+    hold: bool = False
 
     def __post_init__(self) -> None:
         self._console = stderr_console()
@@ -48,6 +51,9 @@ class Live:
 
     def __call__(self, event: ev.Event) -> None:
         match event:
+            case ev.Opened(_, _, run):
+                # where the reserve may have the last word, a pipe gets the answer when it is certain
+                self.hold = "reserve_of" in run and not self._terminal
             case ev.Began(stage, who):
                 self._start(f"{STAGES.get(stage, stage)}: {', '.join(who)}")
             case ev.Placed(bid):
@@ -73,16 +79,27 @@ class Live:
                     used = ", ".join(award.lessons) or "nobody, for none of them is cheaper than the leader"
                     self._say(f"lessons from memory: {found}; refined by {used}", style="dim")
                 self._say(reason, style="bold")
-            case ev.Wrote(_, text):
+            case ev.Weighed():
+                self.stop()
+                self._say(event.reason, style="bold" if event.lost else "dim")
+            case ev.Asked():
+                self.stop()  # the question needs the terminal
+            case ev.Wrote() if self.hold:
+                pass
+            case ev.Wrote(agent, text):
                 self.stop()  # the spinner, before the answer's first words
-                self.wrote = True
+                if self.author not in ("", agent):
+                    self._say(f"\nonce more, by {agent}:", style="bold")
+                self.wrote, self.author = True, agent
                 sys.stdout.write(printable(text) if self._terminal else text)
                 sys.stdout.flush()
             case ev.Noted(text):
                 self.notes.append(text)
-            case ev.Finished():
+            case ev.Finished(outcome):
                 self.stop()
-                if self.wrote:
+                if self.hold:
+                    sys.stdout.write(outcome.answer)
+                if self.wrote or self.hold:
                     sys.stdout.write("\n")
                     sys.stdout.flush()
             case _:

@@ -90,7 +90,7 @@ def search(words: tuple[str, ...], hub: bool, as_json: bool) -> None:
     if hub:
         from edge_sale.catalog.repository import search as search_hub
 
-        for repo, downloads in search_hub(" ".join(words), settings.egress_log, settings.offline):
+        for repo, downloads in search_hub(" ".join(words), settings.egress_log, bool(settings.closed)):
             what, command = f"{downloads} downloads", f"edge-sale models add {repo}"
             rows.append({"where": "hub", "name": repo, "what": what, "bytes": 0, "command": command})
     if as_json:

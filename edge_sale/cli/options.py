@@ -11,9 +11,21 @@ from typing import Any, TypeVar
 import click
 
 from edge_sale.errors import EdgeSaleError, TaskError
-from edge_sale.settings import Settings, load
+from edge_sale.project import find, stricter
+from edge_sale.settings import Settings, load, stay_offline
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+
+def _offline(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        stay_offline()
+
+
+# eager: closed before anything else is looked at, for this process and whatever it starts
+offline_option = click.option("--offline", is_flag=True, is_eager=True, expose_value=False, callback=_offline,
+                              help="Send nothing, pull nothing.")  # fmt: skip
 
 LARGEST_TASK = 4 * 2**20  # bytes; no context takes more, and a wrong file should not fill memory
 
@@ -42,6 +54,11 @@ def task_options(command: F) -> F:
         click.option("--no-refine", is_flag=True, help="Hold the auction without refinement."),
         click.option("--full-auction", is_flag=True,
                      help="Ask for every bid and judgement, also those that cannot change the winner."),
+        click.option("--escalate", type=click.Choice(["never", "ask", "auto"]),
+                     help="May the remote be consulted?"),
+        click.option("--thrift", type=click.FloatRange(0, 1), metavar="N",
+                     help="0: escalate for any gain, 1: after failed checks."),
+        offline_option,
         click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."),
         click.option("-q", "--quiet", is_flag=True, help="The answer and nothing else."),
         click.option("-v", "--verbose", is_flag=True, help="Every event, a line each, on stderr."),
@@ -60,6 +77,8 @@ def settings_with(
     no_refine: bool,
     full_auction: bool,
     sandbox: str | None = None,
+    escalate: str | None = None,
+    thrift: float | None = None,
 ) -> Settings:
     """The user's settings with the command line on top."""
     settings = load()
@@ -76,6 +95,13 @@ def settings_with(
         changes["full_auction"] = True
     if sandbox:
         changes["sandbox"] = sandbox
+    far = any(values.get("location", "remote") == "remote" for values in settings.remotes.values())
+    if escalate in ("ask", "auto") and not far:
+        raise EdgeSaleError("there is no remote to escalate to; add one with: edge-sale remote add")
+    if escalate:
+        changes["policy"] = stricter(escalate, find().escalate)  # a project may hold back what is asked for
+    if thrift is not None:
+        changes["thrift"] = thrift
     return replace(settings, **changes)
 
 

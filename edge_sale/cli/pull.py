@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import click
 
+from edge_sale.cli.options import offline_option
 from edge_sale.settings import Settings, load, model_caches
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--force", is_flag=True, help="Pull again what is already there.")
-@click.option("--offline", is_flag=True, help="Send nothing: only what is on this machine.")
-def pull(name: str | None, force: bool, offline: bool) -> None:
+@offline_option
+def pull(name: str | None, force: bool) -> None:
     """Get the models of a pool, or one model.
 
     NAME is a pool or a model; without it, the pool in use. Files come from the Hugging Face
@@ -42,8 +42,6 @@ def pull(name: str | None, force: bool, offline: bool) -> None:
         names = catalogue.pools[name].models
     else:
         raise UnknownName("pool or model", name, [*catalogue.pools, *catalogue.models], see="edge-sale models")
-    if offline:
-        settings = replace(settings, offline=True)
     pull_models(names, settings, force=force)
 
 
@@ -61,6 +59,8 @@ def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> Non
         click.echo(line, err=True)
 
     catalogue = cards.load(settings.cards_dir)
+    if settings.private:
+        notice(f"{settings.closed}, so nothing is pulled from here")
     for name in names:
         card = catalogue.model(name)
         with bars() as show:
@@ -69,7 +69,7 @@ def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> Non
                 card,
                 models_dir=settings.models_dir,
                 egress_log=settings.egress_log,
-                offline=settings.offline,
+                offline=bool(settings.closed),
                 force=force,
                 progress=progress,
                 notice=notice,

@@ -54,7 +54,9 @@ def _sell(
 
     from edge_sale import assemble
     from edge_sale.agents.answers import syntax_fault
+    from edge_sale.cli.consent import asker
     from edge_sale.cli.screen import listeners
+    from edge_sale.events import Noted
 
     if check is not None:
         if fault := syntax_fault(check):
@@ -69,8 +71,10 @@ def _sell(
     _offer(parts, ask=not as_json)
     with listeners(as_json=as_json, quiet=quiet, verbose=verbose, trace=trace) as hear:
         hear.loading(parts.pool.title)
+        for note in parts.notes:
+            hear(Noted(note))
         try:
-            sale = assemble.market(parts).solve(wanted, hear, execute=execute)
+            sale = assemble.market(parts, asker(settings.currency)).solve(wanted, hear, execute=execute)
         except MemoryFault as fault:
             raise MemoryFault(f"{fault}; to do without the memory: --no-memory") from fault
         hear.end(sale)

@@ -173,6 +173,7 @@ def as_document(sale: Sale) -> dict[str, Any]:
         "answer": outcome.answer if outcome else None,
         "status": outcome.status if outcome else None,
         "verified": outcome.verified if outcome else None,
+        "done_by": outcome.agent if outcome else None,  # the winner, or the reserve where local bids lost
         "notes": list(outcome.notes) if outcome else [],  # of the answer; a run may have more
         "recorded": sale.recorded,
         "bids": [
@@ -181,6 +182,7 @@ def as_document(sale: Sale) -> dict[str, Any]:
         ],
         "sat_out": plain["sat_out"],
         "lessons": plain["lessons"],
+        "reserve": sale.run.get("reserve"),
         "cost": {"auction": _sum(ledger.auction), "work": _sum(ledger.work)},
         "run": dict(sale.run),
     }

@@ -66,6 +66,10 @@ def trace(file: Path) -> None:
             case "won":
                 table(winner=scored_from(event["award"]["winner"]))
                 line(event, event["reason"])
+            case "weighed":
+                line(event, event["reason"])
+            case "asked":
+                line(event, f"asks whether {event['bytes']} bytes may go to {event['host']}")
             case "noted":
                 line(event, f"note: {event['text']}")
             case "spent":

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from edge_sale.errors import EdgeSaleError
+from edge_sale.errors import EdgeSaleError, RemoteFailed
 from edge_sale.events import Listener, Spent, silent
 from edge_sale.types import Agent, Ask, Choice, Choose, Engine, Entry, Generate, Job, LogLik, LogProb, Purpose
 
@@ -103,17 +103,22 @@ class Desk:
         paid: set[Ask] = set()
         for who, i, ask in places:
             replies[who][i] = of[ask]
-            if ask not in paid and not isinstance(of[ask], Exception):
+            if ask not in paid and (entry := self._entry(who, purpose, of[ask])):
                 paid.add(ask)
-                self.emit(Spent(self._entry(who, purpose, of[ask])))
+                self.emit(Spent(entry))
 
-    def _entry(self, who: str, purpose: Purpose, reply: Any) -> Entry:
+    def _entry(self, who: str, purpose: Purpose, reply: Any) -> Entry | None:
         price = self.agents[who].price
+        if isinstance(reply, RemoteFailed) and reply.tokens_out:  # broken off, and still to be paid for
+            return Entry(who, purpose, reply.tokens_in, reply.tokens_out, 0.0, reply.price)
+        if isinstance(reply, Exception):
+            return None
         if isinstance(reply, LogProb):
             read = reply.prompt_tokens + reply.tokens
             return Entry(who, purpose, read, 0, reply.seconds, price, reply.reused)
         if isinstance(reply, Choice):
             return Entry(who, purpose, reply.prompt_tokens, 0, reply.seconds, price, reply.reused)
+        price = next((g.price for g in reply if g.price is not None), price)
         read = max((g.prompt_tokens for g in reply), default=0)  # samples of one prompt read it once
         reused = max((g.reused for g in reply), default=0)
         drawn, seconds = sum(g.tokens for g in reply), sum(g.seconds for g in reply)

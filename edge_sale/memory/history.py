@@ -96,7 +96,7 @@ class History:
 
     def list(self, limit: int = 20, offset: int = 0) -> list[Row]:
         """The newest auctions first. Raises MemoryFault for a damaged, foreign or newer file."""
-        with self._view() as db:
+        with self.view() as db:
             found = [] if db is None else rows.select(db, _LIST, max(limit, 0), max(offset, 0))
             return [
                 Row(id_, _time(at), text, _pool(run), winner, price, bids, status,
@@ -109,7 +109,7 @@ class History:
 
         Raises UnknownName where there is none, EdgeSaleError where there are several.
         """
-        with self._view() as db:
+        with self.view() as db:
             if db is None:
                 raise UnknownName("auction", name, (), "edge-sale run")
             number = _find(db, name)
@@ -120,7 +120,8 @@ class History:
             )  # fmt: skip
 
     @contextmanager
-    def _view(self) -> Iterator[apsw.Connection | None]:
+    def view(self) -> Iterator[apsw.Connection | None]:
+        """The file for one question, read-only; None where there is none. Raises MemoryFault."""
         from edge_sale.memory.database import connect, faults
         from edge_sale.memory.transactions import reading
 

@@ -41,7 +41,7 @@ def add_auction(db: apsw.Connection, award: Award, run: Mapping[str, Any], at: f
     if select(db, "SELECT 1 FROM auctions WHERE id = ?", task.id):
         raise MemoryFault(f"auction {task.id!r} is already recorded; give the task a new id")
     won, led = (_rank(award, scored) for scored in (award.winner, award.provisional))
-    settings = {key: value for key, value in run.items() if key != "entries"}
+    settings = {key: value for key, value in run.items() if key not in ("entries", "earlier")}
     db.execute(
         'INSERT INTO auctions (id, at, text, domain, files, "check", likeness, sat_out, run)'
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -16,11 +16,11 @@ import apsw
 import numpy as np
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory import rows
+from edge_sale.memory import evidence, rows
 from edge_sale.memory.database import ASIDE, connect, faults, load_vectors
 from edge_sale.memory.recall import SIMILAR, contrast
 from edge_sale.memory.transactions import reading, writing
-from edge_sale.types import Award, Embedder, Lesson, Outcome, Task
+from edge_sale.types import Award, Embedder, Lesson, Outcome, Past, Task
 
 NEAREST = "SELECT distance, rowid FROM vectors WHERE embedding MATCH ? AND k = ?"
 AMONG_ITS_OWN = " AND rowid IN (SELECT auction FROM bids WHERE agent = ?)"
@@ -68,7 +68,8 @@ class AuctionMemory:
     def record(self, award: Award, outcome: Outcome | None, run: Mapping[str, Any]) -> None:
         """Keep the whole auction, or nothing of it; when this returns, it is kept.
 
-        `run["entries"]` are the ledger's lines; the rest of `run` is stored as JSON.
+        `run["entries"]` are the ledger's lines, `run["earlier"]` the outcomes of work that came before
+        the one that stands; the rest of `run` is stored as JSON.
         `outcome` None: the auction was held and nothing executed. Raises MemoryFault,
         among others for an id that is already recorded.
         """
@@ -79,6 +80,8 @@ class AuctionMemory:
                 number = rows.add_auction(self._db, award, run, now)
                 self._db.execute("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", (number, vector))
                 rows.add_lessons(self._db, number, award)
+                for earlier in run.get("earlier", ()):
+                    rows.add_outcome(self._db, number, earlier, now)
                 if outcome is not None:
                     rows.add_outcome(self._db, number, outcome, now)
                 rows.add_entries(self._db, number, list(run.get("entries", ())))
@@ -103,6 +106,13 @@ class AuctionMemory:
                     seen.add(kind)
                     lessons += self._newest(kind, task, agent, similarity)
         return lessons
+
+    def past(self, task: Task, agent: str, k: int = 32) -> list[Past]:
+        """What `agent` did on at most `k` tasks like this one, the most similar first."""
+        vector = self._vector(task)
+        with faults(self.path), reading(self._db):
+            self._check_embedder()
+            return evidence.past(self._db, vector, task, agent, k)
 
     def _neighbours(self, vector: bytes, agent: str) -> Iterator[tuple[bytes, float]]:
         """Likeness and cosine of past tasks, nearest first, fetched in growing bites.

@@ -117,5 +117,5 @@ def test_looking_back_needs_no_embedder_and_changes_nothing(memory, path):
     history.list()
     history.get("last")
     assert (path.read_bytes(), path.with_name("memory.sqlite-wal").read_bytes()) == before
-    with history._view() as db, pytest.raises(Exception, match="readonly"):
+    with history.view() as db, pytest.raises(Exception, match="readonly"):
         db.execute("DELETE FROM auctions")

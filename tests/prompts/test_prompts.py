@@ -22,6 +22,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "recover": {"plan": "PLAN"},
     "recover-nothing": {},
     "refine": {"domain": "python", "task": "TASK", "lessons": [LESSON]},
+    "remote-answer": {"domain": "python", "task": "TASK", "plan": "PLAN"},
+    "remote-plan": {"task": "TASK", "lessons": [LESSON]},
     "step": {**WORK, "step": "STEP"},
 }
 

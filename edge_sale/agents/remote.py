@@ -1,0 +1,58 @@
+"""An agent over an endpoint: a server of the user's own, or a model of somebody else's.
+
+It is given the task and, where it bid, its own plan. A remote of somebody else's sees nothing of other
+tasks and nothing of other agents' plans: it neither refines from memory nor judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge_sale.agents import ways
+from edge_sale.agents.local import LESSON_CHARACTERS, PLAN_TEMPERATURE, tidy, within
+from edge_sale.errors import EngineError
+from edge_sale.jury.methods import METHODS
+from edge_sale.prompts import render
+from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Sampling, Strategy, Task
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteAgent:
+    """Implements `types.Agent`; its engine has the agent's own name. `mine`: a server of the user's own."""
+
+    name: str
+    price: float
+    mine: bool
+    plan_tokens: int = 80
+    max_tokens: int = 1024
+
+    @property
+    def model(self) -> str:
+        return self.name
+
+    def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]:
+        """A plan for the task."""
+        known = within(lessons, LESSON_CHARACTERS) if self.mine else []
+        prompt = render("remote-plan", task=task.text, lessons=known)
+        # chat models have their ways: room for a sentence before the plan, which still is bounded
+        sampling = Sampling(max_tokens=self.plan_tokens * 2, temperature=PLAN_TEMPERATURE)
+        replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
+        drawn = replies[0][0]
+        if not (text := tidy(drawn.text, cut=drawn.ended == "length")):
+            raise EngineError(f"{self.name} wrote no plan")
+        return Strategy(text, drawn.tokens, drawn.entropy, {"lessons": float(len(known))})
+
+    def judge(self, task: Task, plans: Sequence[str]) -> Job[list[float]]:
+        """A score from 0 to 5 for each plan; other agents' plans stay away from somebody else's model."""
+        if not self.mine:
+            raise EngineError("a remote is not shown the other agents' plans")
+        return (yield from METHODS["likert"](task, plans))
+
+    def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
+        """The answer, in one go."""
+        prompt = render("remote-answer", task=task.text, plan=plan, domain=task.domain)
+        replies: list[list[Generation]] = yield [Generate(prompt, Sampling(self.max_tokens), on_text=show)]
+        drawn = replies[0][0]
+        cut = (f"the answer was cut off at {drawn.tokens} tokens; max_tokens of remote {self.name!r} is the bound",)
+        return Outcome(self.name, "done", ways.answer(drawn, task), notes=cut if drawn.ended == "length" else ())

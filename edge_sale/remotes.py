@@ -1,0 +1,219 @@
+"""Remote models: what is known of each, where its key is, and how config.toml is changed for it.
+
+A remote is any endpoint that speaks OpenAI's chat completions. `location = "remote"` stands in the
+auction as a reserve; `"lan"` is a server of the user's own and bids like anybody, but what goes there
+leaves the machine too. A key is never in the file: `key` names where it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from edge_sale.errors import ConfigError, ExtraMissing, UnknownName
+from edge_sale.settings import Settings, variable
+
+SERVICE = "edge-sale"  # under which the keyring keeps keys
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+ALWAYS = ("url", "model", "key", "price_in", "price_out", "location")  # written even where they are the defaults
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """One endpoint and model. Prices are per million tokens, in the currency of [escalate]."""
+
+    name: str
+    url: str  # as far as /v1: /chat/completions is added
+    model: str
+    key: str = "none"  # env:NAME | keyring | none
+    price_in: float = 0.0
+    price_out: float = 0.0
+    context: int = 8192  # tokens of prompt and answer
+    location: str = "remote"  # remote | lan
+    bids: str = "reserve"  # reserve: estimated from memory | live: asked for a plan like anybody
+    seconds: float = 120.0  # from the first byte sent to the last one received, tries included
+    max_tokens: int = 1024
+    logprobs: bool = False  # whether the endpoint gives them: then plans have an entropy
+
+    @property
+    def host(self) -> str:
+        """Host and port, as the egress log names them."""
+        return urlsplit(self.url).netloc.rpartition("@")[2]
+
+    @property
+    def price(self) -> float:
+        """One price for the auction's C: the mean of what reading and writing cost."""
+        return (self.price_in + self.price_out) / 2
+
+    @property
+    def auctioned(self) -> bool:
+        """Whether it is asked to bid, so that the task goes there to hold the auction."""
+        return self.location == "lan" or self.bids == "live"
+
+    def cost(self, tokens_in: int, tokens_out: int) -> float:
+        """What so many tokens cost."""
+        return (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6
+
+
+# what is known of common endpoints: (url, key, location)
+PROVIDERS = {
+    "openai": ("https://api.openai.com/v1", "env:OPENAI_API_KEY", "remote"),
+    "anthropic": ("https://api.anthropic.com/v1", "env:ANTHROPIC_API_KEY", "remote"),
+    "openrouter": ("https://openrouter.ai/api/v1", "env:OPENROUTER_API_KEY", "remote"),
+    "llama-server": ("http://127.0.0.1:8080/v1", "none", "lan"),
+    "vllm": ("http://127.0.0.1:8000/v1", "none", "lan"),
+    "ollama": ("http://127.0.0.1:11434/v1", "none", "lan"),
+    "lmstudio": ("http://127.0.0.1:1234/v1", "none", "lan"),
+}
+
+
+def remotes(settings: Settings) -> dict[str, Remote]:
+    """Every remote of config.toml by name. Raises ConfigError."""
+    return {
+        name: check(Remote(name=name, **values), f"{settings.config_file}: [remotes.{name}]")
+        for name, values in _complete(settings)
+    }
+
+
+def remote_named(name: str, settings: Settings) -> Remote:
+    """The remote of that name. Raises UnknownName."""
+    known = remotes(settings)
+    if name not in known:
+        raise UnknownName("remote", name, known, see="edge-sale remote list")
+    return known[name]
+
+
+def reserve(settings: Settings) -> Remote | None:
+    """The remote that stands in the auction as a reserve: the one that `to` names, else the first."""
+    known = {name: remote for name, remote in remotes(settings).items() if remote.location == "remote"}
+    if settings.escalate_to:
+        if settings.escalate_to not in known:
+            raise UnknownName("remote", settings.escalate_to, known, see="edge-sale remote list")
+        return known[settings.escalate_to]
+    return next(iter(known.values()), None)
+
+
+def check(remote: Remote, where: str) -> Remote:
+    """The remote, if it makes sense. Raises ConfigError naming `where` and what is wrong."""
+    parts = urlsplit(remote.url)
+    if not re.fullmatch(r"[\w][\w.-]*", remote.name):
+        raise ConfigError(f"{where}: a remote's name is letters, digits, '.', '_' and '-', not {remote.name!r}")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"{where}: url should be like https://host/v1, is {remote.url!r}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError(f"{where}: url should hold no login and no '?' or '#'; key says where the key is")
+    if remote.key not in ("keyring", "none") and not re.fullmatch(r"env:\w+", remote.key):
+        raise ConfigError(f"{where}: key says where the key is: 'env:NAME', 'keyring' or 'none'; never the key itself")
+    if remote.location not in ("remote", "lan"):
+        raise ConfigError(f"{where}: location is remote or lan, not {remote.location!r}")
+    if remote.bids not in ("reserve", "live"):
+        raise ConfigError(f"{where}: bids is reserve or live, not {remote.bids!r}")
+    far = remote.location == "remote" and parts.hostname not in LOOPBACK
+    if parts.scheme == "http" and remote.key != "none" and far:
+        raise ConfigError(f"{where}: the key would go out unencrypted; use https, or location = \"lan\"")
+    if remote.max_tokens >= remote.context or remote.max_tokens < 1 or remote.seconds <= 0:
+        raise ConfigError(f"{where}: max_tokens should be from 1 to below context, and seconds above 0")
+    return remote
+
+
+def key_of(remote: Remote) -> str:
+    """The key, from where `key` says; empty: none is needed. Raises ConfigError where it is not there."""
+    if remote.key == "none":
+        return ""
+    if remote.key == "keyring":
+        found = _keyring().get_password(SERVICE, remote.name)
+        way_out = f"edge-sale remote add {remote.name} … --keyring"
+    else:
+        name = remote.key.removeprefix("env:")
+        found, way_out = variable(name), f"export {name}=…"
+    if not found or not found.strip():
+        raise ConfigError(f"the key of remote {remote.name!r} is not there ({remote.key}); set it with: {way_out}")
+    if not found.strip().isascii() or any(ord(sign) < 33 for sign in found.strip()):
+        raise ConfigError(f"the key of remote {remote.name!r} ({remote.key}) holds signs that no key has")
+    return str(found).strip()
+
+
+def keep_key(name: str, key: str) -> None:
+    """Puts a key into the keyring. Raises ConfigError where there is none to keep it."""
+    import keyring.errors
+
+    try:
+        _keyring().set_password(SERVICE, name, key)
+    except keyring.errors.KeyringError as error:
+        raise ConfigError(f"the keyring did not take the key: {error}; use --key-env instead") from error
+
+
+def add(remote: Remote, file: Path, *, replace: bool = False) -> None:
+    """Writes the remote's table into config.toml, everything else there left as it is."""
+    document = _document(file)
+    tables = document.setdefault("remotes", _tomlkit().table(is_super_table=True))
+    if remote.name in tables and not replace:
+        raise ConfigError(f"{file}: there is a remote {remote.name!r} already; change it with --replace")
+    plain = Remote(remote.name, remote.url, remote.model)
+    table = _tomlkit().table()
+    for key in Remote.__slots__[1:]:
+        value = getattr(remote, key)
+        if key in ALWAYS or value != getattr(plain, key):
+            table[key] = value
+    tables[remote.name] = table
+    _write(file, document)
+
+
+def remove(remote: Remote, file: Path) -> None:
+    """Takes the remote out of config.toml, and its key out of the keyring."""
+    document = _document(file)
+    del document["remotes"][remote.name]
+    if not document["remotes"]:
+        del document["remotes"]
+    _write(file, document)
+    if remote.key == "keyring":
+        import keyring.errors
+
+        try:
+            _keyring().delete_password(SERVICE, remote.name)
+        except keyring.errors.KeyringError:
+            pass  # it is not there, which is what was wanted
+
+
+def _complete(settings: Settings) -> list[tuple[str, dict[str, Any]]]:
+    for name, values in settings.remotes.items():
+        if lacking := [key for key in ("url", "model") if key not in values]:
+            raise ConfigError(f"{settings.config_file}: [remotes.{name}] needs {', '.join(lacking)}")
+    return [(name, dict(values)) for name, values in settings.remotes.items()]
+
+
+def _keyring() -> Any:
+    try:
+        import keyring
+    except ImportError as error:
+        raise ExtraMissing("keyring", "remote") from error
+    return keyring
+
+
+def _tomlkit() -> Any:
+    try:
+        import tomlkit
+    except ImportError as error:
+        raise ExtraMissing("tomlkit", "remote") from error
+    return tomlkit
+
+
+def _document(file: Path) -> Any:
+    return _tomlkit().parse(file.read_text(encoding="utf-8") if file.exists() else "")
+
+
+def _write(file: Path, document: Any) -> None:
+    """Beside, then in place: a config.toml is whole at any time, with the mode that it had."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    target = file.resolve()  # a link to a file in somebody's dotfiles stays a link
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        beside.write_text(document.as_string(), encoding="utf-8")
+        beside.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o600)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,124 @@
+"""What a remote would be expected to bid, and when local bids lose against it. Pure numbers.
+
+The remote does not see a task in order to bid. Its bid is estimated from its past on similar tasks,
+each quantity shrunk towards a prior with the weight of PRIOR_TASKS tasks:
+
+    x = (PRIOR_TASKS · prior + Σ s_i · x_i) / (PRIOR_TASKS + Σ s_i)       s_i: cosine to the task at hand
+
+    plan's length and entropy  prior: the means of the local bids at hand
+    price                      prior: its declared one; then what was paid a token
+    score by each juror, 0..5  prior: PRIOR_SCORE; then 5 for work that passed its check, 0 for work
+                               that failed, else the mean score of its plan where it bid
+
+and C and V follow from the auction's own weights, as for any bid.
+
+The dial. `thrift` t says what escalating counts for, as a share of S, the most that a jury can give
+(5 times the jurors' weights). The local bids lose when the best of them is worse than the reserve by
+more than a margin:
+
+    (C_l − V_l) − (C_r − V_r)  >  margin(t) = t · S · (1 − C_l / C_r) − (C_r − C_l)
+
+which is the same as  V_r − V_l > t · S · (1 − C_l / C_r): the gain in value that is asked for, in
+proportion to what staying at home saves. So the remote's price in money does not have to fit the scale
+of the weights, which know prices a hundred times lower. t = 0: cost is no object, the reserve wins
+whenever it promises more. t = 1: no gain is enough; only local work that fails its check escalates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from edge_sale.scoring.scorer import rank
+from edge_sale.scoring.weights import Weights
+from edge_sale.types import Bid, Past, Scored, Strategy
+
+TOP = 5.0  # the highest score of a juror
+PRIOR_TASKS = 4.0
+PRIOR_SCORE = 3.5  # of 5: GPT-4 solved 69.5 % of the agent tasks in MINT, for which five small models were there too
+
+
+def margin(cost_local: float, cost_reserve: float, thrift: float, scale: float) -> float:
+    """How much worse than the reserve a local C − V may be. See the formula above.
+
+    Where the reserve costs nothing that C knows of, staying at home counts as saving all of it;
+    one that costs no more than the local bid saves nothing, so any gain is enough.
+    """
+    saved = 1.0 if cost_reserve <= 0 else max(0.0, 1.0 - cost_local / cost_reserve)
+    return thrift * scale * saved - (cost_reserve - cost_local)
+
+
+def scale(jurors: Iterable[str], weights: Weights) -> float:
+    """The most value that these jurors can give a plan; 1 where they have no weight."""
+    return TOP * sum(weights.of_juror(juror) for juror in jurors) or 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """The best local bid and the reserve side by side."""
+
+    local: Scored
+    reserve: Scored
+    margin: float
+    thrift: float
+    seen: int
+    live: bool = False  # the remote bid itself
+
+    @property
+    def lost(self) -> bool:
+        """Whether the local bids lose."""
+        return self.local.asking - self.reserve.asking > self.margin
+
+    @property
+    def reason(self) -> str:
+        """The numbers and what follows from them, in a sentence."""
+        far, near = self.reserve.bid.agent, self.local.bid.agent
+        known = f"{self.seen} similar task{'s' * (self.seen != 1)}" if self.seen else "its price alone"
+        asks = f"{far} asks {self.reserve.asking:.3f}"
+        if not self.live:
+            asks = f"{far} would be expected to ask {self.reserve.asking:.3f} (by {known})"
+        behind = self.local.asking - self.reserve.asking
+        end = f"{near} is {behind:.3f} worse" if behind > 0 else f"{near} is {-behind:.3f} better"
+        verdict = "the local bids lose" if self.lost else "the task stays at home"
+        return (
+            f"{verdict}: {near} asks {self.local.asking:.3f}, {asks}; {end}, and the margin at thrift "
+            f"{self.thrift:g} is {self.margin:.3f}"
+        )
+
+
+def weigh(
+    local: Sequence[Scored], remote: str, price: float, past: Sequence[Past], weights: Weights, thrift: float
+) -> Weighing:
+    """The best of the `local` bids against what `remote` would be expected to bid."""
+    bid = min(local, key=lambda scored: scored.asking).bid
+    jurors = sorted(bid.scores)
+    reserve = estimate(local, remote, price, past, weights, jurors)
+    (best,) = rank([bid], weights)  # by the same jurors as the reserve, whoever else was heard
+    limit = margin(best.cost, reserve.cost, thrift, scale(jurors, weights))
+    return Weighing(best, reserve, limit, thrift, len(past))
+
+
+def estimate(
+    local: Sequence[Scored], remote: str, price: float, past: Sequence[Past], weights: Weights, jurors: Sequence[str]
+) -> Scored:
+    """The bid that `remote` would be expected to make, scored by the auction's weights."""
+    plans = [scored.bid.strategy for scored in local]
+    length = shrunk(sum(plan.tokens for plan in plans) / len(plans), past, lambda p: p.plan_tokens)
+    entropy = shrunk(sum(plan.entropy for plan in plans) / len(plans), past, lambda p: p.entropy)
+    score = shrunk(PRIOR_SCORE, past, merit)
+    paid = shrunk(price, past, lambda p: p.price)
+    plan = Strategy("", round(length), entropy)
+    (scored,) = rank([Bid(remote, paid, plan, dict.fromkeys(jurors, score))], weights)
+    return scored
+
+
+def merit(past: Past) -> float | None:
+    """What a past task says of an agent's quality, 0..5."""
+    return past.score if past.passed is None else TOP * past.passed
+
+
+def shrunk(prior: float, past: Sequence[Past], of: Callable[[Past], float | None]) -> float:
+    """The mean of what is known, weighted by similarity, shrunk towards `prior`."""
+    known = [(p.similarity, value) for p in past if (value := of(p)) is not None]
+    weight = PRIOR_TASKS + sum(similarity for similarity, _ in known)
+    return (PRIOR_TASKS * prior + sum(similarity * value for similarity, value in known)) / weight
