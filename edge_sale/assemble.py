@@ -93,14 +93,7 @@ def market(parts: Plan) -> Market:
     threads = settings.threads or cores()
     passes = checker(settings.sandbox)
 
-    from edge_sale.engines.llama import LlamaEngine  # llama.cpp: a quarter of a second to import
-
-    engines: dict[str, Engine] = {
-        card.name: LlamaEngine(
-            card.name, files[card.name], context=card.context, threads=threads, gpu_layers=settings.gpu_layers
-        )
-        for card in parts.chat
-    }
+    engines = {card.name: _engine(card, files[card.name], settings, threads) for card in parts.chat}
     agents = [_agent(card, settings, seed, passes) for card in parts.pool.agents]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     memory = _memory(parts.embedder, encoder, settings, threads, desk) if parts.embedder and encoder else None
@@ -157,14 +150,49 @@ def _agent(
 
 
 def _memory(card: ModelCard, file: Path, settings: Settings, threads: int, desk: Desk) -> Memory:
-    from edge_sale.engines.embedder import LlamaEmbedder
     from edge_sale.memory.store import AuctionMemory
 
     def spent(tokens: int, seconds: float) -> None:
         desk.emit(Spent(Entry(card.name, "embed", tokens, 0, seconds, card.price)))
 
-    embedder: Embedder = LlamaEmbedder(card.name, file, _identity(card, settings), threads=threads, spent=spent)
-    return AuctionMemory.open(settings.memory_file, embedder, durable=settings.durable)
+    encoder = _embedder(card, file, settings, threads, spent)
+    return AuctionMemory.open(settings.memory_file, encoder, durable=settings.durable)
+
+
+def engine(card: ModelCard, settings: Settings) -> Engine:
+    """One model alone, loaded. Raises ModelMissing or BadModelFile."""
+    return _engine(card, _file(card, settings), settings, settings.threads or cores())
+
+
+def embedder(card: ModelCard, settings: Settings) -> Embedder:
+    """One embedder alone, loaded. Raises ModelMissing or BadModelFile."""
+    return _embedder(card, _file(card, settings), settings, settings.threads or cores(), None)
+
+
+def identity(card: ModelCard, settings: Settings) -> str:
+    """The sha256 of the model's file, without loading it. Raises ModelMissing or BadModelFile."""
+    _file(card, settings)
+    return _identity(card, settings)
+
+
+def _file(card: ModelCard, settings: Settings) -> Path:
+    if store.missing([card], settings.models_dir):
+        raise ModelMissing([card.name], f"edge-sale pull {card.name}")
+    return store.ready(card, settings.models_dir)
+
+
+def _engine(card: ModelCard, file: Path, settings: Settings, threads: int) -> Engine:
+    from edge_sale.engines.llama import LlamaEngine  # llama.cpp: a quarter of a second to import
+
+    return LlamaEngine(card.name, file, context=card.context, threads=threads, gpu_layers=settings.gpu_layers)
+
+
+def _embedder(
+    card: ModelCard, file: Path, settings: Settings, threads: int, spent: Callable[[int, float], None] | None
+) -> Embedder:
+    from edge_sale.engines.embedder import LlamaEmbedder
+
+    return LlamaEmbedder(card.name, file, _identity(card, settings), threads=threads, spent=spent)
 
 
 def _identity(card: ModelCard, settings: Settings) -> str:

@@ -36,4 +36,9 @@ SIGNALS: dict[str, Signal] = {
         lambda bid: -bid.strategy.entropy,
         "the entropy with its sign turned, for models whose sure plans are the good ones",
     ),
+    "chance": Signal(
+        "value",
+        lambda bid: bid.strategy.signals.get("chance", 0.0),
+        "the fitted chance that the agent's work on this task succeeds, 0..1 (see scoring/chance.py)",
+    ),
 }
