@@ -180,6 +180,10 @@ BASELINES = (
                       "the answer; chain: the three best by accuracy, one threshold"),
     Contender("RouteLLM", "SW ranking (arXiv 2406.18665)", routellm, DIALS[:100],
               departs="battles are recorded outcomes, not Arena votes; weights 10^similarity, MiniLM vectors"),
+    Contender("WTP, same budget", "as WTP", wtp, DIALS, budget=True),
+    Contender("CARROT, same budget", "as CARROT", carrot, DIALS, budget=True),
+    Contender("FrugalGPT, same budget", "as FrugalGPT", frugal, DIALS[:100], budget=True),
+    Contender("RouteLLM, same budget", "as RouteLLM", routellm, DIALS[:100], budget=True),
     Contender("oracle", "the cheapest right agent", oracle),
 )  # fmt: skip
 

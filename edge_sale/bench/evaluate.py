@@ -28,10 +28,11 @@ def cross_validated(view: View, contender: Contender, order: int, budget: float)
     """Lines of one contender in one order of the tasks: each is sold by what the other folds taught."""
     places = np.random.default_rng(order).permutation(len(view.of.items))
     curves: list[list[tuple[float, float, float]]] = []
-    for fold in np.array_split(places, min(FOLDS, len(places))):
+    folds = np.array_split(places, min(FOLDS, len(places)))
+    for fold in folds:
         train = view.part(np.setdiff1d(places, fold, assume_unique=True))
         yield from _sold(train, view.part(fold), contender, order, budget, curves)
-    yield from _curve(contender, order, curves, [len(fold) for fold in np.array_split(places, FOLDS)])
+    yield from _curve(contender, order, curves, [len(fold) for fold in folds])
 
 
 def held_out(train: View, test: View, contender: Contender, order: int, budget: float) -> Iterator[dict[str, Any]]:
@@ -45,16 +46,15 @@ def held_out(train: View, test: View, contender: Contender, order: int, budget: 
 def dial_for(train: View, bids: Bids, contender: Contender, budget: float) -> float:
     """The dial that training asks for.
 
-    With a budget, the least dial whose share of the largest agent is within it (the least share where
-    none is): what is bought with the budget is not itself fitted. Else the best pass@1, of equals the
-    cheapest.
+    With a budget, the dial that uses most of it (the least share where none is within): how much is
+    bought is not itself fitted to outcomes. Else the best pass@1, of equals the cheapest.
     """
     if len(contender.dials) == 1:
         return contender.dials[0]
     points = [(dial, *score(train, bids.at(train, dial, contender.verified))) for dial in contender.dials]
     if contender.budget:
         within = [point for point in points if point[1] <= budget]
-        return within[0][0] if within else min(points, key=lambda point: point[1])[0]
+        return max(within, key=lambda point: point[1])[0] if within else min(points, key=lambda p: p[1])[0]
     return max(points, key=lambda point: (point[3], -point[2]))[0]
 
 
@@ -73,7 +73,8 @@ def _sold(
     dial = dial_for(train, learned(train, True), contender, budget)
     bids = learned(test, False)
     if contender.seal:
-        sold = replay.sell(test, contender.seal(train)(test, False), dial, contender.verified)
+        paced = budget if contender.budget else None
+        sold = replay.sell(test, contender.seal(train)(test, False), dial, contender.verified, paced)
     else:
         sold = [(tries, ()) for tries in bids.at(test, dial, contender.verified)]
     for place, (tries, ranked) in enumerate(sold):

@@ -45,6 +45,7 @@ class Trial:
     opening: str = ""  # what the agent said first, beyond its plan, where that was recorded
     seconds: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)  # juror -> 0..5, where the plan was judged live
+    judged: tuple[float, ...] = (0, 0.0, 0.0)  # what judging all plans of the task took: tokens, dollars, seconds
 
     @property
     def tokens(self) -> int:

@@ -24,6 +24,8 @@ from edge_sale.scoring.experience import experience
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Job, Lesson, Outcome, Scored, Strategy, Task
 
+PACE = 0.01  # of the dial, for each task beyond the budget
+SLACK = 0.01  # of the budget is left alone, so that a stream ends within it
 Tries = tuple[int, ...]  # agents in the order in which they worked; the last one's answer is the answer
 
 
@@ -112,14 +114,23 @@ def tries_of(view: View, place: int, order: Sequence[int], verified: bool) -> Tr
     return (*tried, view.largest)
 
 
-def sell(view: View, sealed: Sealed, dial: float, verified: bool) -> list[tuple[Tries, tuple[Scored, ...]]]:
-    """Every item of the view sold by the product's auction: who worked, and all bids by rising asking."""
+def sell(
+    view: View, sealed: Sealed, dial: float, verified: bool, budget: float | None = None
+) -> list[tuple[Tries, tuple[Scored, ...]]]:
+    """Every item of the view in turn, sold by the product's auction: who worked, and all bids by rising asking.
+
+    With a budget the dial is paced: each task that the largest agent has worked on beyond its budget, less
+    a little, makes it dearer for the next ones, and each below makes it cheaper. No outcome is looked at.
+    """
     place_of = {name: a for a, name in enumerate(view.agents)}
-    sold = []
+    sold: list[tuple[Tries, tuple[Scored, ...]]] = []
+    over = 0.0
     for place in range(len(view.of.items)):
-        ranked = award(view, sealed, place, dial).ranked
+        ranked = award(view, sealed, place, max(0.0, dial + PACE * over)).ranked
         order = [place_of[scored.bid.agent] for scored in ranked]
         sold.append((tries_of(view, place, order, verified), ranked))
+        if budget is not None:
+            over += (view.largest in sold[-1][0]) - max(0.0, budget - SLACK)
     return sold
 
 

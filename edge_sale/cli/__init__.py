@@ -34,6 +34,7 @@ COMMANDS = {
     "history": "history",
     "show": "history",
     "trace": "trace",
+    "bench": "bench",
     "config": "config",
     "completion": "completion",
 }
