@@ -31,6 +31,47 @@ def bench() -> None:
 
 
 @bench.command()
+@click.argument("name", metavar="SET")
+@click.option("--data", type=FOLDER, required=True, help="The set's folder, or your own JSON-lines file.")
+@click.option("--out", type=FILE, required=True, help="Write runs here; where it exists, go on with it.")
+@click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent; repeatable.")
+@click.option("-p", "--pool", metavar="NAME", help="The pool to measure.")
+@click.option("-n", "--limit", type=click.IntRange(1), metavar="N", help="Only the first N tasks.")
+@click.option("--orders", type=click.IntRange(0, 100), default=5, show_default=True,
+              help="Task orders, each with a memory of its own.")
+@click.option("--visible-check", is_flag=True, help="Show agents the first test, as a check to work against.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same draws.")
+@click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where answers are tested.")
+def run(name: str, data: Path, out: Path, agents: tuple[str, ...], pool: str | None, limit: int | None, orders: int,
+        visible_check: bool, seed: int, sandbox: str | None) -> None:  # fmt: skip
+    """Run the pool on a task set, a line a run.
+
+    SET is mbpp, humaneval, exercism, quixbugs, cruxeval, javascript, gsm8k, hotpotqa,
+    nq_open, popqa, strategyqa, or own: JSON lines with id, prompt and check or answer
+    (and domain, files, bin, reference). The grader proves itself on references first.
+
+    \b
+    edge-sale bench run mbpp --data DIR --out runs.jsonl --limit 40 --visible-check
+    edge-sale bench run own --data tasks.jsonl --out runs.jsonl
+    """
+    from dataclasses import replace
+
+    from edge_sale.bench import live
+    from edge_sale.bench.sets import SETS
+    from edge_sale.errors import UnknownName
+
+    if name not in SETS:
+        raise UnknownName("set", name, SETS)
+    settings = replace(load(), seed=seed)
+    settings = replace(settings, pool=pool or settings.pool, sandbox=sandbox or settings.sandbox)
+    with _bar() as told:
+        made = live.run(
+            name, data, out, settings, agents=agents, orders=orders, limit=limit, visible=visible_check, told=told
+        )
+    click.echo(f"{out}: {made} runs made; next: edge-sale bench table {out}", err=True)
+
+
+@bench.command()
 @click.argument("kind", metavar="SET", type=click.Choice(["mint", "routellm", "runs"]))
 @click.option("--data", type=FOLDER, required=True, help="What to learn from: a folder, or a runs file.")
 @click.option("--test-data", type=FOLDER, help="Sell these instead of cross-validating; nothing is fitted to them.")
