@@ -22,6 +22,7 @@ from edge_sale.errors import EdgeSaleError
 from edge_sale.sandbox.python import run_python
 
 SECONDS = 60.0  # of wall time for an answer with its tests
+MEMORY = 2048  # MB: QuixBugs' own knapsack needs more than one
 
 
 class GraderFault(EdgeSaleError):
@@ -62,7 +63,7 @@ def tests(answer: str, key: dict[str, str], sandbox: str) -> tuple[bool, float]:
     for _ in range(2):  # a machine that is out of breath once is given another chance
         mark = secrets.token_hex(8)
         code = PROGRAM.format(mark=mark, before=key.get("before", ""), answer=code_in(answer), tests=key["tests"])
-        ran = run_python(code, seconds=SECONDS, mode=sandbox)
+        ran = run_python(code, seconds=SECONDS, memory_mb=MEMORY, mode=sandbox)
         if f"{mark} began" in ran.stdout:
             passed = ran.exit_code == 0 and f"{mark} passed" in ran.stdout
             return passed, float(passed)
