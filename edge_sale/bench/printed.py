@@ -11,7 +11,7 @@ from edge_sale.bench.table import Row, Runs, pool_value
 
 HEAD = ("contender", "pass@1 %", "95 %", "± orders", "largest %", "$/Mt", "$/1k tasks", "auction tok. %",
         "APGR", "CPT50", "CPT80", "AIQ", "CostSave %", "PerfGain %", "Gap@O", "arena")  # fmt: skip
-SHORT = 9  # columns of the Markdown table
+PARTS = (range(8), (0, *range(8, 16)))  # columns of the two tables that a terminal has room for
 
 
 def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
@@ -21,9 +21,10 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 def markdown(rows: Sequence[Row]) -> str:
     """The first columns as a Markdown table, that a README has room for."""
-    head, body = cells(rows)
-    lines = ["| " + " | ".join(head[: SHORT - 1]) + " |", "|---" + "|---:" * (SHORT - 2) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row[: SHORT - 1]) + " |" for row in body])
+    shown = [[row[i] for i in PARTS[0]] for row in (list(HEAD), *cells(rows)[1])]
+    lines = ["| " + " | ".join(row) + " |" for row in shown]
+    lines.insert(1, "|---" + "|---:" * (len(PARTS[0]) - 1) + "|")
+    return "\n".join(lines)
 
 
 def bins(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:

@@ -141,16 +141,59 @@ def table(files: tuple[Path, ...], html: Path | None, bins: bool, common: bool, 
         click.echo(f"{html}: written", err=True)
 
 
+@bench.command()
+@click.option("-w", "--weights", "names", multiple=True, metavar="NAME", help="Also these weights; repeatable.")
+@click.option("-n", "--limit", type=click.IntRange(1), default=1000, show_default=True, help="So many of the newest.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
+def own(names: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Ask your own history what other weights would have done.
+
+    Your recorded auctions are ranked again, with the cost side lighter or heavier, or under
+    other weights. Nothing is run; what another winner would have cost is an estimate.
+
+    \b
+    edge-sale bench own
+    edge-sale bench own --weights mine-2 --json
+    """
+    import dataclasses
+
+    from edge_sale import assemble
+    from edge_sale.bench import own as owns
+    from edge_sale.cli.tables import print_table
+    from edge_sale.errors import EdgeSaleError
+    from edge_sale.memory.history import History
+
+    settings = load()
+    now = assemble.plan(settings).weights
+    history = History.open(settings.memory_file)
+    auctions = [history.get(row.id) for row in history.list(limit) if row.status]
+    if not auctions:
+        raise EdgeSaleError("no recorded task yet that was done; edge-sale run records them")
+    found = owns.shadows(auctions, [*owns.variants(now), *(assemble.weights_named(n, settings) for n in names)])
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(one) for one in found], indent=2))
+        return
+    print_table(
+        ["weights", "auctions", "other winner", "work $", "saved $", "expected passes", "gained", "of checked"],
+        [
+            [one.weights, f"{one.auctions}", f"{one.changed}", f"{one.dollars:.6f}", f"{one.saved:+.6f}",
+             f"{one.passes:.1f}", f"{one.gained:+.1f}", f"{one.checked}"]
+            for one in found
+        ],
+    )  # fmt: skip
+
+
 def _print(runs: Runs, rows: list[Row], bins: bool) -> None:
     from edge_sale.bench import printed
     from edge_sale.cli.tables import print_table
 
     head, body = printed.cells(rows)
-    print_table(head, body)
-    if bins:
+    for columns in printed.PARTS:
+        print_table([head[i] for i in columns], [[row[i] for i in columns] for row in body])
         click.echo()
+    if bins:
         print_table(*printed.bins(rows))
-    click.echo()
+        click.echo()
     for line in printed.notes(runs, rows):
         click.echo(line)
 
