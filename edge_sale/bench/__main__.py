@@ -12,7 +12,7 @@ from edge_sale.bench.report import Figure, as_json, as_table, machine
 from edge_sale.errors import EdgeSaleError, UnknownName
 
 # name -> module of edge_sale.bench with a function `measure(data, runs, tell) -> figures`
-BENCHES = {"first": "first"}
+BENCHES = {"first": "first", "table": "scale"}
 
 Measure = Callable[[Path | None, int, Callable[[str], None]], Sequence[Figure]]
 

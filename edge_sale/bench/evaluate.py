@@ -124,7 +124,8 @@ def _bid(view: View, place: int, scored: Scored) -> dict[str, Any]:
         "agent": bid.agent, "price": bid.price, "tokens": bid.strategy.tokens, "cost": round(scored.cost, 5),
         "value": round(scored.value, 5), "right": trial.success,
         "signals": {name: round(x, 4) for name, x in bid.strategy.signals.items()},
-        "scores": {name: round(float(x), 3) for name, x in bid.scores.items()},
+        # nobody has seen a reserve's plan, so there is no score of it
+        "scores": {name: round(float(x), 3) for name, x in bid.scores.items()} if bid.strategy.text else {},
     }  # fmt: skip
 
 

@@ -44,8 +44,10 @@ class Kept:
         for bid in bids:
             told.value.append(bid["value"])
             told.right.append({None: -1, False: 0, True: 1}[bid.get("right")])
-            read = {"plan length": bid["tokens"], "price": bid["price"], **bid.get("signals", {}),
+            read = {"price": bid["price"], **bid.get("signals", {}),
                     **{f"score by {juror}": score for juror, score in bid.get("scores", {}).items()}}  # fmt: skip
+            if bid["tokens"]:  # a reserve has no plan
+                read["plan length"] = bid["tokens"]
             for name, x in read.items():
                 told.signals.setdefault(name, array("f", [np.nan]) * (len(told.value) - 1)).append(x)
             for column in told.signals.values():
@@ -80,8 +82,12 @@ def document(runs: Runs, rows: Sequence[Row], kept: Kept) -> dict[str, Any]:
         "time": {name: _over_time(runs, name) for name in kept.of},
         "calibration": {name: _calibration(told) for name, told in kept.of.items() if "chance" in told.signals},
         "signals": {name: _signals(told) for name, told in kept.of.items()},
-        "auctions": {name: told.auctions for name, told in kept.of.items()},
+        "auctions": {n: told.auctions for n, told in kept.of.items() if _group(runs, n) != "ablation"},
     }  # fmt: skip
+
+
+def _group(runs: Runs, name: str) -> str:
+    return str(runs.contenders.get(name, {}).get("group", ""))
 
 
 def _over_time(runs: Runs, name: str) -> list[float]:
