@@ -191,7 +191,8 @@ RESERVE: dict[str, Any] = {"dials": DIALS, "budget": True}
 CHECKED: dict[str, Any] = {**RESERVE, "verified": True}
 SALE = "SALE with verified escalation"
 SALES = (
-    _auction("SALE as published", replay.published, "no entropy: the records hold no logits", live=True, group="sale"),
+    _auction("SALE as published", replay.published, "entropy only where the records hold it; no refinement",
+             live=True, group="sale"),
     _auction("SALE without memory", partial(replay.fitted, without=("topic", "wording")),
              "value: a chance fitted from outcomes", **RESERVE, group="sale"),
     _auction("SALE", replay.fitted, "memory is experience: plans on record cannot be refined", **RESERVE, group="sale"),
@@ -201,6 +202,7 @@ SALES = (
 ABLATIONS = (
     _auction("published, without price", partial(replay.published, without="price"), live=True, group="ablation"),
     _auction("published, without length", partial(replay.published, without="length"), live=True, group="ablation"),
+    _auction("published, without entropy", partial(replay.published, without="entropy"), live=True, group="ablation"),
     _auction("published, without jury", partial(replay.published, without="jury"), live=True, group="ablation"),
     _auction("published, average fitting", partial(replay.published, how="average"), live=True, group="ablation"),
     _auction("published, self-only jury", partial(replay.published, jurors="self"), live=True, group="ablation"),
@@ -219,6 +221,8 @@ def contenders(view: View) -> list[Contender]:
     ablations = [c for c in ABLATIONS if bidding_jury or "-only" not in c.name]
     if not view.scores:
         ablations = [c for c in ablations if "jury" not in c.name]
+    if view.entropy is None:
+        ablations = [c for c in ablations if "entropy" not in c.name]
     return [*(single(name) for name in view.agents), *BASELINES, *SALES, *ablations]
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from edge_sale.bench.table import Row, Runs, pool_value
+from edge_sale.bench.table import Row, Runs, escalations, pool_value
 
 HEAD = ("contender", "pass@1 %", "95 %", "± orders", "largest %", "$/Mt", "$/1k tasks", "auction tok. %",
         "APGR", "CPT50", "CPT80", "AIQ", "CostSave %", "PerfGain %", "Gap@O", "arena")  # fmt: skip
@@ -49,6 +49,10 @@ def notes(runs: Runs, rows: Sequence[Row]) -> list[str]:
     ]
     if worth := pool_value(runs):
         said.append("Shapley value for the oracle: " + ", ".join(f"{a} {v:.3f}" for a, v in worth.items()))
+    for row in rows:
+        over, under, _ = escalations(runs, row.name) if row.group == "sale" else (math.nan, math.nan, {})
+        if not math.isnan(over):
+            said.append(f"{row.name}: over-escalated {100 * over:.0f} % of tasks, under-escalated {100 * under:.0f} %")
     for name, contender in runs.contenders.items():
         if contender.get("group") in ("baseline", "sale") and name in runs.columns:
             departs = contender.get("departs")
@@ -63,6 +67,7 @@ def document(runs: Runs, rows: Sequence[Row]) -> dict[str, Any]:
         "bids": runs.bids,
         "shapley": pool_value(runs),
         "rows": [_plain(dataclasses.asdict(row)) for row in rows],
+        "confusion": {row.name: escalations(runs, row.name)[2] for row in rows if row.group == "sale"},
         "contenders": list(runs.contenders.values()),
     }
 

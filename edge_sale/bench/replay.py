@@ -194,11 +194,13 @@ COSTS = {"": "price_length", "price": "length", "length": "price"}
 def published(
     train: View, how: Literal["minmax", "average"] = "minmax", without: str = "", jurors: str = "all"
 ) -> Seal:
-    """The paper's form: C = w_c x price x length, V = sum of w_j x score, w by the paper's program; all bid live.
+    """The paper's form: C = w_c x price x length, V = w_h x entropy + sum of w_j x score; all bid live.
 
-    `without` price or length leaves that factor out of C, `without` jury leaves V empty. `jurors`: "self"
-    counts each juror on its own plan alone, "peer" on all others; both need jurors that bid.
+    w is by the paper's program. Entropy counts where every plan on record has one. `without` price or
+    length leaves that factor out of C, `without` entropy or jury that part of V. `jurors`: "self" counts
+    each juror on its own plan alone, "peer" on all others; both need jurors that bid.
     """
+    unsure = train.entropy is not None and without != "entropy"
     cost_signal = COSTS.get(without, "price_length")
     names = [] if without == "jury" else list(train.scores)
 
@@ -211,15 +213,15 @@ def published(
     def parts(view: View) -> Floats:
         costs = {"price_length": view.prices * view.plan_tokens, "length": view.plan_tokens / 100}
         costs["price"] = np.broadcast_to(view.prices, view.plan_tokens.shape)
-        return np.stack([costs[cost_signal], *(-scores for scores in votes(view).values())], axis=2)
+        values = [view.entropy if view.entropy is not None else np.zeros_like(view.tokens)] if unsure else []
+        return np.stack([costs[cost_signal], *(-v for v in [*values, *votes(view).values()])], axis=2)
 
     signs = parts(train)
     scale = np.maximum(np.abs(signs).max(axis=(0, 1)), 1e-12)
     w = program.fit(signs / scale, train.success > 0, how) / scale
-    weights = Weights(
-        f"published, {how}", 1, "", {cost_signal: float(w[0])}, 0.0,
-        {juror: float(x) for juror, x in zip(names, w[1:], strict=True)},
-    )  # fmt: skip
+    named = dict(zip([cost_signal, *(["entropy"] * unsure), *names], w.tolist(), strict=True))
+    signals = {name: x for name, x in named.items() if name not in names}
+    weights = Weights(f"published, {how}", 1, "", signals, 0.0, {juror: named[juror] for juror in names})
 
     def seal(view: View, itself: bool = False) -> Sealed:
         signs = parts(view)

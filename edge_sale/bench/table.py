@@ -272,6 +272,27 @@ def _curve_figures(
     return {**nothing, **figures}
 
 
+def escalations(runs: Runs, name: str) -> tuple[float, float, dict[str, int]]:
+    """Against the oracle: shares of sales over- and under-escalated, and counts of "oracle's agent > ours".
+
+    Over-escalated: a smaller agent would have been right, and the largest worked. Under-escalated: only
+    the largest would have been right, and it was not asked. Empty without an oracle in the runs.
+    """
+    ideal, ours = runs.columns.get("oracle"), runs.columns[name]
+    if ideal is None:
+        return np.nan, np.nan, {}
+    named = list(runs.agents)
+    best = {task: (named[a], ok) for task, a, ok in zip(ideal.task, ideal.agent, ideal.success, strict=True)}
+    mine = [named[a] for a in ours.agent]
+    theirs = [best[task] for task in ours.task]
+    large = runs.largest
+    pairs = list(zip(theirs, mine, ours.largest, strict=True))
+    over = np.mean([ok and who != large and bool(asked) for (who, ok), _, asked in pairs])
+    under = np.mean([ok and who == large and not asked for (who, ok), _, asked in pairs])
+    table = metrics.confusion(mine, [who for who, _ in theirs])
+    return float(over), float(under), {f"{a} > {b}": n for (a, b), n in sorted(table.items())}
+
+
 def pool_value(runs: Runs) -> dict[str, float]:
     """The Shapley value of each agent for the oracle's pass@1 of the pool, from the agents' lines alone."""
     alone = {n: c for n, c in runs.columns.items() if runs.contenders.get(n, {}).get("group") == "alone"}

@@ -62,6 +62,12 @@ class View:
         return self.tokens * self.prices / 1e6
 
     @cached_property
+    def entropy(self) -> Floats | None:
+        """Mean token entropy of the plans, (N, A), or None where any record lacks it."""
+        found = self._each("entropy")
+        return None if np.isnan(found).any() else found
+
+    @cached_property
     def checked(self) -> NDArray[np.bool_]:
         return np.array([item.checked for item in self.of.items])
 
