@@ -26,22 +26,27 @@ class Told:
 
     value: array[float] = field(default_factory=lambda: array("f"))
     right: array[int] = field(default_factory=lambda: array("b"))  # -1: not known
+    who: list[str] = field(default_factory=list)
+    agent: array[int] = field(default_factory=lambda: array("H"))  # place in `who`
     signals: dict[str, array[float]] = field(default_factory=dict)
     auctions: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Kept:
-    """Hears every sold line and keeps of it what the page shows."""
+    """Hears every sold line and keeps of the first order's what the page shows: one task, one auction."""
 
     def __init__(self) -> None:
         self.of: dict[str, Told] = {}
 
     def __call__(self, sold: dict[str, Any]) -> None:
         bids = sold.get("bids")
-        if not bids:
+        if not bids or sold.get("order", 0) != 0:  # or every error of an AUC would be too small
             return
         told = self.of.setdefault(sold["contender"], Told())
         for bid in bids:
+            if bid["agent"] not in told.who:
+                told.who.append(bid["agent"])
+            told.agent.append(told.who.index(bid["agent"]))
             told.value.append(bid["value"])
             told.right.append({None: -1, False: 0, True: 1}[bid.get("right")])
             read = {"price": bid["price"], **bid.get("signals", {}),
@@ -53,7 +58,7 @@ class Kept:
             for column in told.signals.values():
                 if len(column) < len(told.value):
                     column.append(np.nan)
-        if sold.get("order", 0) == 0 and len(told.auctions) < BROWSED:
+        if len(told.auctions) < BROWSED:
             told.auctions.append(sold)
 
 
@@ -107,11 +112,12 @@ def _calibration(told: Told) -> dict[str, Any]:
 
 
 def _signals(told: Told) -> list[dict[str, Any]]:
-    """AUC of each signal for telling right work from wrong, with its standard error."""
-    right = np.asarray(told.right)
+    """AUC of each signal, and of the value of each agent's bids, for telling right work from wrong."""
+    right, value, agent = np.asarray(told.right), np.asarray(told.value), np.asarray(told.agent)
+    columns = {"value": value, **{name: np.asarray(column) for name, column in told.signals.items()}}
+    columns |= {f"value, {name} alone": np.where(agent == place, value, np.nan) for place, name in enumerate(told.who)}
     found = []
-    for name, column in {"value": told.value, **told.signals}.items():
-        x = np.asarray(column)
+    for name, x in columns.items():
         known = (right >= 0) & ~np.isnan(x)
         area = metrics.auc(x[known], right[known])
         if not np.isnan(area):
