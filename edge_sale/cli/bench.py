@@ -215,8 +215,8 @@ def _bar() -> Iterator[Callable[[str, int, int], None]]:
         def told(what: str, done: int, total: int) -> None:
             if what not in known:
                 known[what] = bars.add_task(what, total=total)
-                if not console.is_terminal:
-                    console.print(f"{what}: {total}", highlight=False)
+                if done >= total or not console.is_terminal:  # what is done at once is a note, and stays
+                    console.print(f"{what}: {total}", highlight=False, markup=False, soft_wrap=True)
             bars.update(known[what], completed=done, total=total)
 
         yield told

@@ -110,3 +110,11 @@ def test_a_live_run_is_killed_and_goes_on(tmp_path):
     assert len(sold) == len(set(sold)) == 2 * 4  # three agents alone, and the market
     assert "SALE" in edge(home, "bench", "table", str(out)).stdout
     assert "0 runs made" in edge(home, *args, seconds=300).stderr
+    # its market's memory is a history like a user's own
+    (tmp_path / "r.memory-0.sqlite").rename(home / "memory.sqlite")
+    shadows = only_document(edge(home, "bench", "own", "--json").stdout)
+    assert (shadows[0]["auctions"], shadows[0]["changed"], shadows[0]["saved"]) == (2, 0, 0.0)
+    replayed = edge(home, "bench", "replay", "runs", "--data", str(out), "--out", str(tmp_path / "again.jsonl"),
+                    "--orders", "1", seconds=300)  # fmt: skip
+    assert replayed.returncode == 0, replayed.stderr
+    assert "self-only jury" in edge(home, "bench", "table", str(tmp_path / "again.jsonl")).stdout
