@@ -115,9 +115,9 @@ def number(answer: str, key: str, sandbox: str) -> tuple[bool, float]:
 
 
 def letter(answer: str, key: str, sandbox: str) -> tuple[bool, float]:
-    """Multiple choice: the letter that is said to be the answer, else the first that stands alone."""
+    """Multiple choice: the letter that is said to be the answer, else the first that stands alone (not the article A)."""
     said = re.search(r"answer(?: is)?:?\s*\**\(?([A-H])\b", answer, re.IGNORECASE) or re.search(
-        r"(?:^|[\s(*`])([A-H])(?=[\s).:*`]|$)", answer
+        r"(?:^|[\s(*`])([A-H])(?=[).:*`]|\s*$)", answer, re.MULTILINE
     )
     right = said is not None and said[1].upper() == key
     return right, float(right)
