@@ -115,7 +115,7 @@ def number(answer: str, key: str, sandbox: str) -> tuple[bool, float]:
 
 
 def letter(answer: str, key: str, sandbox: str) -> tuple[bool, float]:
-    """Multiple choice: the letter that is said to be the answer, else the first that stands alone (not the article A)."""
+    """Multiple choice: the letter that is said to be the answer, else the first that stands alone, no article."""
     said = re.search(r"answer(?: is)?:?\s*\**\(?([A-H])\b", answer, re.IGNORECASE) or re.search(
         r"(?:^|[\s(*`])([A-H])(?=[).:*`]|\s*$)", answer, re.MULTILINE
     )
