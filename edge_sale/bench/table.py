@@ -50,12 +50,8 @@ class Runs:
     tasks: dict[str, int] = field(default_factory=dict)
     bins: dict[str, int] = field(default_factory=dict)
     agents: dict[str, int] = field(default_factory=dict)
+    largest: str = ""  # the dearest agent
     bids: int = 0
-
-    @property
-    def largest(self) -> str:
-        prices: Mapping[str, float] = self.about["prices"]
-        return max(prices, key=lambda agent: prices[agent])
 
 
 def read(files: Sequence[Path], keep: Any = None) -> Runs:
@@ -91,8 +87,8 @@ def read(files: Sequence[Path], keep: Any = None) -> Runs:
 
 def _agree(runs: Runs, where: str, value: dict[str, Any]) -> None:
     if not runs.about:
-        take(where, value, "prices", dict)
-        runs.about = value
+        prices = take(where, value, "prices", dict)
+        runs.about, runs.largest = value, max(prices, key=lambda agent: float(prices[agent]), default="")
         return
     for name in SAME:
         if value.get(name) != runs.about.get(name):
