@@ -356,15 +356,40 @@ def _agent(
 
 
 def _memory(card: ModelCard, file: Path, settings: Settings, desk: Desk) -> AuctionMemory:
-    from edge_sale.engines.embedder import LlamaEmbedder
     from edge_sale.memory.store import AuctionMemory
 
     def spent(tokens: int, seconds: float) -> None:
         desk.emit(Spent(Entry(card.name, "embed", tokens, 0, seconds, card.price)))
 
+    encoder = _embedder(card, file, settings, spent)
+    return AuctionMemory.open(settings.memory_file, encoder, durable=settings.durable)
+
+
+def engine(card: ModelCard, settings: Settings) -> Engine:
+    """One model alone, loaded. Raises ModelMissing, BadModelFile."""
+    file = _file(card, settings)
+    tuned = replace(tuning(card, settings), mapped=not fit.repacks(gguf.inspect(file)))
+    return _loader(card, file, card.context, tuned, settings)()
+
+
+def embedder(card: ModelCard, settings: Settings) -> Embedder:
+    """One embedder alone, loaded. Raises ModelMissing, BadModelFile."""
+    return _embedder(card, _file(card, settings), settings, None)
+
+
+def _file(card: ModelCard, settings: Settings) -> Path:
+    if store.missing([card], settings.models_dir):
+        raise ModelMissing([card.name], f"edge-sale pull {card.name}")
+    return checked(card, settings)
+
+
+def _embedder(
+    card: ModelCard, file: Path, settings: Settings, spent: Callable[[int, float], None] | None
+) -> Embedder:
+    from edge_sale.engines.embedder import LlamaEmbedder
+
     threads = settings.threads or cores()
-    embedder: Embedder = LlamaEmbedder(card.name, file, identity(card, settings), threads=threads, spent=spent)
-    return AuctionMemory.open(settings.memory_file, embedder, durable=settings.durable)
+    return LlamaEmbedder(card.name, file, identity(card, settings), threads=threads, spent=spent)
 
 
 def identity(card: ModelCard, settings: Settings) -> str:

@@ -88,6 +88,6 @@ def test_private_cannot_be_overridden_on_the_command_line(tmp_path: Path, monkey
     (tmp_path / NAME).write_text('escalate = "ask"\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDGE_SALE_HOME", str(home))
-    given = {"pool": None, "seed": None, "no_memory": False, "no_refine": False}
+    given = {"pool": None, "seed": None, "no_memory": False, "no_refine": False, "full_auction": False}
     assert settings_with(**given, escalate="auto").policy == "ask"
     assert settings_with(**given, escalate="never").policy == "never"

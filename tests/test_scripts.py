@@ -59,7 +59,7 @@ def test_every_script_parses(path):
     assert run("bash", "-n", path).stderr == ""
 
 
-@pytest.mark.parametrize("name", ["setup", "test", "check", "need"])
+@pytest.mark.parametrize("name", ["setup", "test", "check", "need", "table"])
 def test_help_costs_nothing(name, bare):
     """--help answers before anything is set up."""
     done = run(bare / "scripts" / name, "--help", cwd=bare, PATH=str(bare / "bin"))

@@ -98,13 +98,14 @@ def recording(name: str, items: Iterable[Item], prices: Mapping[str, float], tri
 def lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each object of a JSON-lines file, gzipped or not, with "file, line n". Raises BadRecord."""
     try:
+        name = str(file)
         with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as stream:
             for number, raw in enumerate(stream, start=1):
-                where = f"{file}, line {number}"
-                if not raw.strip():
+                where = f"{name}, line {number}"
+                if raw.isspace():
                     continue
                 try:
-                    value = json.loads(raw)
+                    value = json.loads(raw.decode("utf-8"))
                 except (ValueError, RecursionError) as error:
                     raise BadRecord(f"{where}: is not JSON: {error}") from error
                 if not isinstance(value, dict):

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from llama_cpp import Llama, LlamaGrammar, llama_cpp
-from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 from numpy.typing import NDArray
 
+from edge_sale.engines.chat import ChatTemplate
 from edge_sale.engines.worker import worker
 from edge_sale.errors import EngineError, PromptTooLong
 from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt, Sampling
@@ -62,15 +62,11 @@ class SequentialEngine:
         self._file, self._threads = file, threads
         self._scorer: Llama | None = None
         self.llama: Listening = worker().do(lambda: self._load(Listening, context))
-        template = self.llama.metadata.get("tokenizer.chat_template")
-        if not template:
-            raise EngineError(f"model {name!r} has no chat template; choose an instruct model")
-        self._template = Jinja2ChatFormatter(template=template, eos_token="", bos_token="")
+        self._template = ChatTemplate(name, self.llama.metadata.get("tokenizer.chat_template"), bos="", eos="")
 
     def tokens(self, prompt: Prompt) -> list[int]:
         """The prompt's tokens, tokenized as one text: for prompts of our own, not for untrusted text."""
-        messages = [{"role": m.role, "content": m.content} for m in prompt.messages]
-        text = self._template(messages=messages, enable_thinking=False).prompt + prompt.prefill
+        text = "".join(piece for piece, _ in self._template.pieces(prompt))
         return list(self.llama.tokenize(text.encode(), add_bos=False, special=True))
 
     def count(self, prompt: Prompt) -> int:

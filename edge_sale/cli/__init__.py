@@ -39,6 +39,7 @@ COMMANDS = {
     "remote": "remote",
     "egress": "egress",
     "costs": "egress",
+    "bench": "bench",
     "config": "config",
     "completion": "completion",
 }

@@ -56,4 +56,9 @@ SIGNALS: dict[str, Signal] = {
         "the entropy with its sign turned, for models whose sure plans are the good ones",
         best=lambda price: 0.0,
     ),
+    "chance": Signal(
+        "value",
+        lambda bid: bid.strategy.signals.get("chance", 0.0),
+        "the fitted chance that the agent's work on this task succeeds, 0..1 (see scoring/chance.py)",
+    ),
 }
