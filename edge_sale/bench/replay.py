@@ -94,7 +94,7 @@ def award(view: View, sealed: Sealed, place: int, dial: float) -> Award:
         for juror, scores in sealed.scores.items()
         if juror not in view.agents
     ]
-    return hold(item.task, [*bidders, *jurors], Desk({}), sealed.weights(dial))
+    return hold(item.task, [*bidders, *jurors], Desk({}), sealed.weights(dial), full=True)  # records answer in full
 
 
 def tries_of(view: View, place: int, order: Sequence[int], verified: bool) -> Tries:
