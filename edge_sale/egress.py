@@ -1,6 +1,6 @@
 """The way out: what may leave, and the one log of everything that does (`egress.jsonl`).
 
-Both modules that can open a connection, `engines/remote.py` and `catalog/pull.py`, write here
+Both modules that can open a connection, `engines/remote.py` and `catalog/wire.py`, write here
 first and send then: where the line cannot be written, nothing is sent. A line is one JSON object:
 
     {"time": …, "host": …, "what": "GET /…", "bytes": …, "reason": …}     pulls

@@ -69,16 +69,20 @@ def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     """The best of n drafts; with a check that none of them passes, of up to WAVES times as many."""
     texts: list[str] = []
     logprobs: list[float] = []
+    failed: set[str] = set()  # the same text twice is checked once: a check may take its whole time limit
     for wave in range(WAVES if task.check is not None else 1):
         fresh = yield from _draw(agent, task, plan, samples=agent.samples, wave=wave)
         for draft in fresh:
             text = answer(draft, task)
             texts.append(text)
             logprobs.append(draft.logprob)
+            if text in failed:
+                continue
             if agent.passes(task, text):
                 show(text)
                 note = f"draft {len(texts)} of {(wave + 1) * agent.samples} passed the check"
                 return Outcome(agent.name, "passed", text, verified=True, notes=(note,))
+            failed.add(text)
     best = texts[choose(texts, logprobs, task.domain)]
     show(best)
     return Outcome(agent.name, "done", best)

@@ -1,6 +1,6 @@
 """A remote model behind `types.Engine`, through the openai client.
 
-With catalog/pull.py the only module that sends bytes off the machine. The client's transport is ours:
+With catalog/wire.py the only module that sends bytes off the machine. The client's transport is ours:
 every request passes `egress.Door` with the very bytes that will be written, and without it none is
 sent. No redirect is followed, so a key stays with the host it is for; the client's own headers about
 this machine are taken off; an answer is read to a bound of bytes and of seconds, whatever it says of
