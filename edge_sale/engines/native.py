@@ -75,7 +75,7 @@ def load_model(path: str, gpu_layers: int, mapped: bool = True) -> Any:
     start()
     params = lib.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
-    params.use_mmap = mapped
+    params.load_mode = lib.LLAMA_LOAD_MODE_AUTO if mapped else lib.LLAMA_LOAD_MODE_NONE
     model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise EngineError(f"llama.cpp cannot load {path}; pull the model again with --force")
