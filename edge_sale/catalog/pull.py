@@ -228,7 +228,7 @@ def _continue(this: _Pull, url: str, part: Part) -> str:
                               "add it to a card of your own")  # fmt: skip
         with part.path.open("ab" if at else "wb", buffering=0) as file:  # a kill loses none of it
             told = 0
-            for chunk in response.iter_raw():
+            for chunk in wire.body(response, this.wire.patience):
                 at += len(chunk)
                 if at > spec.bytes:
                     file.truncate(0)
