@@ -185,14 +185,19 @@ def models(settings: Settings) -> list[Check]:
 
 def network(settings: Settings) -> list[Check]:
     policy = network_policy()
-    if settings.closed or policy.pop("offline", ""):
-        return [Check("network", "ok", "offline: nothing is sent")]
+    if settings.closed:
+        return [Check("network", "ok", f"nothing is sent: {settings.closed}")]
+    if policy.pop("offline", ""):
+        return [Check("network", "ok", "nothing is pulled: HF_HUB_OFFLINE is set")]
     sent = 0
     if settings.egress_log.exists():
         with settings.egress_log.open("rb") as log:
             sent = sum(1 for _ in log)
     told = [f"{name} {value}" for name, value in policy.items()]
-    rule = "opened by pull and by models search --hub alone, every request written to"
+    who = ["pull", "models search --hub and models add"]
+    if settings.remotes:
+        who.append(f"remotes ({', '.join(settings.remotes)}; policy {settings.policy})")
+    rule = f"opened by {', '.join(who)} alone, every request written to"
     return [Check("network", "ok", "; ".join([f"{rule} {settings.egress_log} ({sent} so far)", *told]))]
 
 

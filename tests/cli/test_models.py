@@ -349,3 +349,16 @@ def test_two_models_take_turns_in_memory_for_one(models_dir: Path, tmp_path: Pat
     done = edge(home, "bid", "Say yes.", "--no-memory", "--json", EDGE_SALE_MODELS=str(models))
     assert done.returncode == 0, done.stderr
     assert {'"quick"', '"other"'} <= set(done.stdout.replace(",", " ").replace(":", " ").split())
+
+
+def test_the_doctor_names_everyone_who_may_send(home: Path) -> None:
+    """The network line names pulls and every remote with the policy; offline it says why nothing is sent."""
+
+    def network() -> str:
+        rows = only_document(edge(home, "doctor", "--json").stdout)
+        return str(next(row["found"] for row in rows if row["name"] == "network"))
+
+    (home / "config.toml").write_text('[remotes.far]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\n')
+    assert "pull" in network() and "remotes (far; policy ask)" in network()
+    (home / "config.toml").write_text("offline = true\n")
+    assert network().startswith("nothing is sent: offline is set")
