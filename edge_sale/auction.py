@@ -7,12 +7,12 @@ What can no longer change the winner is not asked for (see `jury.panel`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from edge_sale.engines.desk import Desk
 from edge_sale.errors import NoBids
 from edge_sale.events import Began, Judged, Led, Placed, Recalled, SatOut, Skipped, Won
-from edge_sale.jury.panel import Jury
+from edge_sale.jury.panel import Jury, batches
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Bid, Lesson, Memory, Phase, Purpose, Scored, Task
 
@@ -81,12 +81,6 @@ def opening(
         bids |= {bid.agent: bid for bid in made}
         sat_out |= missing
     return [bids[agent.name] for agent in agents if agent.name in bids], sat_out
-
-
-def batches(agents: Sequence[Agent]) -> Iterator[list[Agent]]:
-    """Agents on the same weights, who bid in one batch; those with the cheapest agent first."""
-    for model in dict.fromkeys(agent.model for agent in sorted(agents, key=lambda agent: agent.price)):
-        yield [agent for agent in agents if agent.model == model]
 
 
 def collect(

@@ -24,8 +24,8 @@ from edge_sale.bench.records import Item, Recording
 from edge_sale.bench.report import Figure
 from edge_sale.errors import EdgeSaleError, ModelMissing
 from edge_sale.memory.recall import SIMILAR
-from edge_sale.scoring.reserve import TOP, shrunk, weigh
-from edge_sale.scoring.scorer import rank
+from edge_sale.scoring.reserve import shrunk, weigh
+from edge_sale.scoring.scorer import TOP, rank
 from edge_sale.scoring.weights import Weights
 from edge_sale.settings import load
 from edge_sale.types import Bid, Past, Scored, Strategy

@@ -177,11 +177,6 @@ class Batch:
         lib.llama_batch_free(self._batch)
 
 
-def offloads() -> bool:
-    """Whether this build of llama.cpp has a back end for a GPU."""
-    return bool(lib.llama_supports_gpu_offload())
-
-
 def can_rewind(model: Any) -> bool:
     """Whether a sequence can take back its last tokens; a recurrent state has no way back."""
     return not (lib.llama_model_is_recurrent(model) or lib.llama_model_is_hybrid(model))

@@ -14,10 +14,10 @@ import math
 from collections.abc import Callable, Sequence
 
 from edge_sale.prompts import render
+from edge_sale.scoring.scorer import TOP
 from edge_sale.types import Choice, Choose, Job, LogLik, LogProb, Task
 
 DIGITS = ("0", "1", "2", "3", "4", "5")
-TOP = 5.0
 HALF_GAIN = 0.5  # nats a token at which a plan has earned 5 * (1 - 1/e), about 3.2
 
 Method = Callable[[Task, Sequence[str]], Job[list[float]]]

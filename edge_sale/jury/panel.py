@@ -86,21 +86,12 @@ class Jury:
         standing = [self._appraise(bid) for bid in bids]
         most = min((one.asking for one in standing), default=0.0)
         open_ = [one.bid for one in standing if self.full or one.least <= most + SLACK]
-        for group in self._groups():
+        living = [juror for juror in self.jurors if juror.name not in self._failed]
+        for group in [living] if self.full else batches(living):
             names = {juror.name for juror in group}
             if lacking := [bid for bid in open_ if names - set(bid.scores)]:
                 return group, lacking
         return None
-
-    def _groups(self) -> Iterator[list[Agent]]:
-        """Jurors that still judge, those on the same weights together: one batch. The cheap ones first."""
-        living = [juror for juror in self.jurors if juror.name not in self._failed]
-        if self.full:
-            yield living
-            return
-        models = dict.fromkeys(juror.model for juror in sorted(living, key=lambda juror: juror.price))
-        for model in models:
-            yield [juror for juror in living if juror.model == model]
 
     def _ask(self, jurors: Sequence[Agent], bids: Sequence[Bid]) -> None:
         self.desk.emit(Began("judge", tuple(juror.name for juror in jurors)))
@@ -113,3 +104,9 @@ class Jury:
                 continue
             for bid, score in zip(bids, verdict, strict=True):
                 self._scores.setdefault((bid.agent, bid.phase), {})[name] = score
+
+
+def batches(agents: Sequence[Agent]) -> Iterator[list[Agent]]:
+    """Agents on the same weights, whom one batch serves; those with the cheapest agent first."""
+    for model in dict.fromkeys(agent.model for agent in sorted(agents, key=lambda agent: agent.price)):
+        yield [agent for agent in agents if agent.model == model]

@@ -29,11 +29,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from edge_sale.scoring.scorer import rank
+from edge_sale.scoring.scorer import TOP, rank
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Bid, Past, Scored, Strategy
 
-TOP = 5.0  # the highest score of a juror
 PRIOR_TASKS = 4.0
 PRIOR_SCORE = 3.5  # of 5: GPT-4 solved 69.5 % of the agent tasks in MINT, for which five small models were there too
 
