@@ -20,7 +20,7 @@ from edge_sale.memory.rows import Torn
 APPLICATION = 0x53414C45  # "SALE" in the file's header: tells our files from other people's
 BUSY_SECONDS = 30
 CHECKED_BYTES = 64_000_000  # a file up to here is looked through when opened: about 1 ms a megabyte
-ASIDE = "move it aside, with its -wal and -shm if there are any, and a new memory is started"
+ASIDE = "move it aside with: edge-sale memory aside (it is kept), and a new memory is started"
 
 
 def connect(path: Path, *, durable: bool = False) -> apsw.Connection:
@@ -39,6 +39,7 @@ def connect(path: Path, *, durable: bool = False) -> apsw.Connection:
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             db.set_busy_timeout(BUSY_SECONDS * 1000)
+            db.pragma("secure_delete", True)  # what is forgotten is overwritten
             _inspect(db, path)
             migrations.migrate(db)
             db.pragma("journal_mode", "wal")
