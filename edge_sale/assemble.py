@@ -178,6 +178,7 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
         desk=desk,
         weights=parts.weights,
         memory=memory,
+        record=settings.record,
         lessons=settings.lessons if settings.refine else 0,
         # what a live reserve bids is compared in any case, so it is not left out
         full=settings.full_auction or (parts.reserve is not None and parts.reserve.auctioned),

@@ -82,6 +82,7 @@ class Settings:
     max_tokens: int = 512
     work_seconds: float = 600.0
     remember: bool = True
+    record: bool = True  # False: memory is recalled from and not added to (--private)
     durable: bool = False
     memory_mb: int = 1024  # of recorded auctions; beyond it the oldest are forgotten; 0: no bound
     memory_days: float = 0.0  # how long auctions are remembered; 0: no bound

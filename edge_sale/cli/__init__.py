@@ -34,6 +34,7 @@ COMMANDS = {
     "doctor": "doctor",
     "history": "history",
     "show": "history",
+    "memory": "memory",
     "trace": "trace",
     "tune": "tune",
     "remote": "remote",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -46,9 +46,26 @@ def connect(path: Path, *, durable: bool = False) -> apsw.Connection:
             db.pragma("synchronous", "full" if durable else "normal")
             db.pragma("foreign_keys", True)
         except BaseException:
-            db.close()
+            shut(db)
             raise
         return db
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[apsw.Connection]:
+    """A connection for the time of a `with`; what goes wrong inside is a MemoryFault."""
+    db = connect(path)
+    try:
+        with faults(path):
+            yield db
+    finally:
+        shut(db)
+
+
+def shut(db: apsw.Connection) -> None:
+    """Give the file back. The last to do so moves the journal into it; where that fails, whoever opens next does."""
+    with suppress(apsw.Error):
+        db.close()
 
 
 def load_vectors(db: apsw.Connection) -> None:

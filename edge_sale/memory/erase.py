@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sale.errors import MemoryFault
 from edge_sale.memory import codes, rows, vectors
-from edge_sale.memory.database import connect, faults, load_vectors
+from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.history import find
 from edge_sale.memory.transactions import writing
 
@@ -49,7 +48,7 @@ def matching(path: Path, which: Which) -> list[tuple[int, str, str]]:
     """Number, id and task of the auctions meant, the oldest first. Raises UnknownName for an unknown id."""
     if not path.exists():
         return []
-    with closing(connect(path)) as db, faults(path):
+    with opened(path) as db:
         return _matching(db, which)
 
 
@@ -61,7 +60,7 @@ def forget(path: Path, which: Which) -> Forgotten:
     """
     if not path.exists():
         return Forgotten(0, _aside(path, which, ()))
-    with closing(connect(path)) as db, faults(path):
+    with opened(path) as db:
         load_vectors(db)
         with writing(db):
             found = _matching(db, which)

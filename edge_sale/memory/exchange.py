@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ import numpy as np
 from edge_sale import __version__
 from edge_sale.errors import EdgeSaleError
 from edge_sale.memory import rows, vectors
-from edge_sale.memory.database import connect, faults, load_vectors
+from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.recall import likeness
 from edge_sale.memory.transactions import reading, writing
 
@@ -81,7 +80,7 @@ def export(path: Path, file: IO[str], tell: Callable[[int, int], None] = lambda 
         put({KIND: VERSION, "edge_sale": __version__, "embedder": None})
         put({"end": 0, "sha256": digest.hexdigest()})
         return 0
-    with closing(connect(path)) as db, faults(path):
+    with opened(path) as db:
         load_vectors(db)
         with reading(db):
             put({KIND: VERSION, "edge_sale": __version__, "embedder": _embedder(db)})
@@ -142,13 +141,13 @@ def import_(
     embedder (name, sha256, dimension) and what makes vectors of texts. Raises EdgeSaleError naming the line.
     """
     number, known, added = 1, 0, 0
-    with closing(connect(path)) as db, faults(path):
+    with opened(path) as db:
         load_vectors(db)
         try:
             with writing(db):
                 vectors.lay_out(db)
                 told = _lines(lines)
-                ours = _agreed(db, next(told, None), embed)
+                ours = _agreed(db, next(told), embed)
                 for number, value in enumerate(told, start=2):
                     if rows.select(db, "SELECT 1 FROM auctions WHERE id = ?", value["id"]):
                         known += 1
@@ -183,6 +182,8 @@ def _lines(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             continue
         digest.update(line)
         yield value
+    if not number:
+        raise Refused("empty, so not an export of an edge-sale memory", 1)
     if not ended:
         raise Refused("ends too soon: the file is cut off", number + 1)
 
@@ -211,10 +212,8 @@ class _Vectors:
 
 
 def _agreed(
-    db: apsw.Connection, head: dict[str, Any] | None, embed: Callable[[], tuple[dict[str, Any], Embed]]
+    db: apsw.Connection, head: dict[str, Any], embed: Callable[[], tuple[dict[str, Any], Embed]]
 ) -> _Vectors:
-    if head is None:
-        raise Refused("empty, so not an export of an edge-sale memory", 1)
     theirs = head.get("embedder")
     if theirs is None:
         return _Vectors(0, None)  # no auctions follow

@@ -7,12 +7,11 @@ never mixed: new ones wait in a table of their own, and all are put in place in 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_sale.memory import codes, rows, vectors
-from edge_sale.memory.database import connect, faults, load_vectors
+from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.erase import scrub
 from edge_sale.memory.transactions import writing
 from edge_sale.memory.units import unit
@@ -31,7 +30,7 @@ def reembed(
 
     Stopped half-way it goes on from there the next time. Raises MemoryFault.
     """
-    with closing(connect(path)) as db, faults(path):
+    with opened(path) as db:
         load_vectors(db)
         with writing(db):
             vectors.lay_out(db)

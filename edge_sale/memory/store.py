@@ -19,7 +19,7 @@ import apsw
 from edge_sale.errors import MemoryFault
 from edge_sale.memory import evidence, retention, rows, vectors
 from edge_sale.memory.codes import Codes
-from edge_sale.memory.database import ASIDE, connect, faults, load_vectors
+from edge_sale.memory.database import ASIDE, connect, faults, load_vectors, shut
 from edge_sale.memory.recall import SIMILAR, contrast
 from edge_sale.memory.retention import Bounds
 from edge_sale.memory.transactions import reading, writing
@@ -27,7 +27,7 @@ from edge_sale.memory.units import unit
 from edge_sale.types import Award, Embedder, Lesson, Outcome, Past, Task
 
 TAKEN_PART = "SELECT auction FROM bids WHERE agent = ? UNION SELECT auction FROM outcomes WHERE agent = ?"
-BITES = (128, 512, 4096)  # neighbours compared exactly at a time
+BITES = (256, 1024, 4096)  # neighbours compared exactly at a time
 REPEATS = 8  # of a task auctioned again and again, as many of the newest are looked at
 KEPT_VECTORS = 64
 NO_BOUNDS = Bounds(mb=0, days=0)
@@ -62,13 +62,13 @@ class AuctionMemory:
                 memory._claim()
                 retention.enforce(db, bounds)
         except BaseException:
-            db.close()
+            shut(db)
             raise
         return memory
 
     def close(self) -> None:
         """Give the file back; a second call does nothing."""
-        self._db.close()
+        shut(self._db)
 
     def __enter__(self) -> AuctionMemory:
         return self
