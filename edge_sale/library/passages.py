@@ -163,7 +163,7 @@ def code(name: str, text: str) -> Document:
     for number, line in enumerate(text.splitlines(), start=1):
         found = _DEFINITION.match(line)
         if found:
-            title = found["name"]
+            title = found["name"].rstrip(":")
         lines.append(Line(number, line, title, bool(found)))
     return Document(name, tuple(lines))
 

@@ -289,6 +289,12 @@ class Library:
         found = dict(_numbered(*row) for row in rows)
         return [(number, found[number]) for number in numbers if number in found]
 
+    def vectors(self, numbers: Sequence[int]) -> np.ndarray:
+        """The vectors of these passages, float32 of shape (passages, dimension); all of them must have one."""
+        with faults(self.file):
+            blobs = [one(self._db, "SELECT embedding FROM vectors WHERE rowid = ?", n)[0] for n in numbers]
+        return np.stack([np.frombuffer(blob, dtype=np.float32) for blob in blobs])
+
     # --- inside ---------------------------------------------------------------------------
 
     def _prepare(self, folder: Path | None) -> None:
