@@ -12,6 +12,7 @@ import click
 
 from edge_sale.cli.options import settings_with, task_text
 from edge_sale.errors import EdgeSaleError, MemoryFault
+from edge_sale.project import NAME, find, stricter
 
 if TYPE_CHECKING:
     from edge_sale.library.indexing import Report
@@ -29,17 +30,20 @@ docs_option = click.option(
 TOLD = 10  # files that could not be indexed, by name; of more the number
 
 
+# what `run` and `--docs` have in common, as settings; any other option that is given does not go with it
+SETTINGS = ("pool", "seed", "no_memory", "no_refine", "full_auction", "escalate", "thrift")
+
+
 def answer_from(
-    docs: Path, *, task: str | None, file: Path | None, agents: tuple[str, ...], domain: str | None,
-    check: str | None, as_json: bool, quiet: bool, verbose: bool, trace: Path | None, escalate: str | None,
-    **changes: Any,
+    docs: Path, *, task: str | None, file: Path | None, agents: tuple[str, ...], as_json: bool, quiet: bool,
+    verbose: bool, trace: Path | None, **others: Any,
 ) -> None:  # fmt: skip
     """Brings the index up to date, holds the auction over the question, and has the winner answer it."""
     if as_json and quiet:
         raise click.UsageError("--json and --quiet exclude each other")
-    if check is not None or domain is not None:
-        raise click.UsageError("--docs answers in words; it goes without --check and --domain")
-    settings = settings_with(escalate=escalate, **changes)
+    if odd := [name for name, value in others.items() if value and name not in SETTINGS]:
+        raise click.UsageError(f"--docs answers in words; it goes without --{odd[0].replace('_', '-')}")
+    settings = settings_with(**{name: others[name] for name in SETTINGS})
 
     from edge_sale import assemble
     from edge_sale.cli.consent import asker
@@ -51,9 +55,12 @@ def answer_from(
     wanted = assemble.new_task(task_text(task, file), domain="text")
     folder = shelf.whole(docs)
     notes = []
-    if settings.remotes and escalate not in ("ask", "auto"):  # what config.toml allows is meant for tasks
+    asked_to = others["escalate"] in ("ask", "auto")
+    if settings.remotes and not asked_to:  # what config.toml allows is meant for tasks
         settings = replace(settings, remotes={}, policy="never")
         notes.append("documents stay on this machine: remotes are left out (--escalate ask lets one be consulted)")
+    elif asked_to:
+        settings = held_back(settings, folder)
     parts = assemble.plan(settings, agents)
     # the index needs the embedder also where the memory is off
     needed = assemble.plan(replace(settings, remember=True), agents)
@@ -76,6 +83,15 @@ def answer_from(
             hear.end(sale)
     if sale.outcome and sale.outcome.status == "failed":
         raise click.exceptions.Exit(1)
+
+
+def held_back(settings: Settings, folder: Path) -> Settings:
+    """The settings under what projects in, around and below the documents' folder say of what may leave."""
+    for place in [folder, *(file.parent for file in folder.rglob(NAME))]:
+        project = find(place)
+        private, policy = settings.private or project.private, stricter(settings.policy, project.escalate)
+        settings = replace(settings, private=private, policy=policy)
+    return settings
 
 
 @contextmanager

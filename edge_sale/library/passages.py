@@ -51,8 +51,10 @@ class Passage:
 
     @property
     def whole(self) -> str:
-        """What is embedded: a passage says more under its title."""
-        return f"{self.title}\n{self.text}"
+        """What is embedded: a passage says more under its title, which is said once."""
+        first, _, rest = self.text.partition("\n")
+        heading = first.lstrip("#").strip()
+        return f"{self.title}\n{rest if heading and self.title.endswith(heading) else self.text}"
 
     @property
     def digest(self) -> bytes:

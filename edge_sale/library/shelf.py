@@ -55,12 +55,12 @@ def remove(shelf: Path, folder: Path) -> bool:
 
 
 @contextmanager
-def alone(file: Path) -> Iterator[None]:
-    """Holds an index for one writer; a second one is told, rather than doing the same work again."""
+def alone(file: Path, seconds: float = 5) -> Iterator[None]:
+    """Holds an index for one writer; a second one is told after some seconds, rather than doing the same again."""
     from filelock import FileLock, Timeout
 
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(f"{file}.lock", mode=0o600, timeout=0)
+    lock = FileLock(f"{file}.lock", mode=0o600, timeout=seconds)
     try:
         with lock:
             yield

@@ -31,7 +31,7 @@ APPLICATION = 0x53414C49  # "SALI"
 VERSION = 1
 BUSY_SECONDS = 30
 NEAREST = 50  # hits of each kind that are fused
-NAMESAKES = 20
+NAMESAKES = 20  # passages of one name, beyond which it tells nothing
 
 _SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -254,7 +254,6 @@ class Library:
         by_name: dict[str, list[int]] = {}
         for name, passage in rows:
             by_name.setdefault(name, []).append(passage)
-        # a name that many passages bear, such as "usage", tells nothing
         found = list(dict.fromkeys(n for these in by_name.values() if len(these) <= NAMESAKES for n in these))
         if vector is None:
             return found[:NEAREST]

@@ -11,7 +11,7 @@ from edge_sale.agents.reading import READ, Reader
 from edge_sale.errors import PromptTooLong
 from edge_sale.library.passages import Passage
 from edge_sale.types import Generate, Generation, Outcome, Task
-from tests.scripted import Scripted
+from tests.scripted import Scripted, plan
 
 PASSAGES = [
     Passage(
@@ -130,7 +130,7 @@ INJECTIONS = [
 @pytest.mark.parametrize("injection", INJECTIONS)
 def test_what_a_document_says_stays_text_in_the_users_turn(injection: str):
     """It opens no turn, and reaches neither a bid nor a juror: those are asked about the question alone."""
-    agent = Scripted("quick", 0.02)
+    agent = Scripted("quick", 0.02, [plan()], [{"plan": 1.0}])
     found: list[str] = []
 
     def find(question: str, k: int) -> list[Passage]:
@@ -138,8 +138,7 @@ def test_what_a_document_says_stays_text_in_the_users_turn(injection: str):
         return [Passage("evil.md", 1, 1, "Evil", injection)]
 
     reader = Reader(agent, find)
-    reader.bid(Task("t", "who?"))
-    reader.judge(Task("t", "who?"), ["plan"])
+    assert list(reader.bid(Task("t", "who?"))) == list(reader.judge(Task("t", "who?"), ["plan"])) == []
     assert (found, [kind for kind, _ in agent.heard]) == ([], ["bid", "judge"])
     _, asked, _ = work(reader, [[drawn("nobody")]])
     roles = [message.role for message in asked[0][0].prompt.messages]

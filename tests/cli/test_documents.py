@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,21 @@ def test_nothing_indexed_yet(home: Path):
     done = edge(home, "index", "--list")
     assert (done.returncode, done.stdout) == (0, "") and "nothing indexed yet" in done.stderr
     assert only_document(edge(home, "index", "--list", "--json").stdout) == []
+
+
+def test_a_private_project_holds_its_documents_back(tmp_path: Path):
+    """What a folder, one above or one inside it says of what may leave counts for its documents."""
+    from edge_sale.cli.documents import held_back
+    from edge_sale.settings import load
+
+    settings = replace(load({"EDGE_SALE_HOME": str(tmp_path / "home")}), policy="auto")
+    folder = write(tmp_path / "docs", {"a/b/c.md": "x"})
+    assert (held_back(settings, folder).closed, held_back(settings, folder).policy) == ("", "auto")
+    for place in (tmp_path, folder, folder / "a/b"):
+        (place / ".edge-sale.toml").write_text('private = true\nescalate = "never"')
+        held = held_back(settings, folder)
+        assert (held.closed, held.policy) == (f"{place / '.edge-sale.toml'} says private = true", "never")
+        (place / ".edge-sale.toml").unlink()
 
 
 # --- with the starter's weights -----------------------------------------------------------

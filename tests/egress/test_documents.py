@@ -18,7 +18,8 @@ from tests.library.kit import indexed, write
 from tests.scripted import Heard
 
 SECRET = "AKIAIOSFODNN7EXAMPLE"
-DOCS = {"clara.md": f"# Clara\nClara lives in Lyon.\nHer key is {SECRET}, and ours {KEY}.\n", "tea.md": "# Tea\nLeaves."}
+CLARA = f"# Clara\nClara lives in Lyon.\nHer key is {SECRET}, and ours {KEY}.\n"
+DOCS = {"clara.md": CLARA, "tea.md": "# Tea\nLeaves."}
 TASK = Task("t1", "Where does Clara live?")
 
 
