@@ -203,11 +203,10 @@ def grow(library: Library, size: int) -> None:
     dice, noise = random.Random(2), np.random.default_rng(2)  # noqa: S311 - a fixed draw
     for start in range(have, size, 1000):
         count = min(1000, size - start)
-        made = [
-            Passage(f"made/{start}.txt", i + 1, i + 1, f"{dice.choice(titles)} {start + i}",
-                    " ".join(dice.choices(words, k=dice.choice(lengths))))
-            for i in range(count)
-        ]  # fmt: skip
+        made = []
+        for i in range(1, count + 1):
+            title, text = f"{dice.choice(titles)} {start + i}", " ".join(dice.choices(words, k=dice.choice(lengths)))
+            made.append(Passage(f"made/{start}.txt", i, i, title, text, names=(title,)))
         library.put(f"made/{start}.txt", Seen(0, 0), 0, b"", made)
         like = vectors[noise.integers(len(vectors), size=count)] + noise.normal(0, 0.03, (count, vectors.shape[1]))
         numbers = [number for number, _ in library.waiting(count)]

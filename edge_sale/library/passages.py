@@ -78,7 +78,7 @@ def cut(path: str, document: Document) -> Iterator[Passage]:
         if held:
             full = size + len(line.text) > LONGEST or (blank and size >= ENOUGH)
             gap = line.number - held[-1].number
-            apart = gap > 0 and size >= ENOUGH if document.paged else gap > GAP
+            apart = gap > (0 if document.paged else GAP)  # no passage is of two pages: its page can be cited
             if full or apart or line.begins:
                 yield _passage(path, document, held, names)
                 held, size, names = [], 0, ()

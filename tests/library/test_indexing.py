@@ -176,7 +176,7 @@ def test_no_file_stops_the_others(tmp_path: Path):
     assert told["scan.pdf"] == "a PDF without text (a scan?)"
     assert [why for why in told.values() if "\n" in why] == []
     assert paths(library) == ["empty.txt", "good.md", "latin.txt", "utf16.txt", "zz.pdf"]
-    assert library.search("which pear is green", 1)[0].place == "zz.pdf, pages 1-2"
+    assert library.search("which plum is blue", 1)[0].place == "zz.pdf, page 2"
     assert library.search("pomegranate", 1)[0].path == "utf16.txt"
     assert library.search("café", 1)[0].path == "latin.txt"
     assert dict(update(library, Wanted()).left_out) == told  # told again, not read again and not forgotten
