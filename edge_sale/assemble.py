@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from edge_sale import __version__
 from edge_sale.agents.answers import code_in, domain_of
 from edge_sale.agents.local import LocalAgent
+from edge_sale.agents.reading import Reader
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.catalog import fit, gguf, probe, store
 from edge_sale.catalog.cards import AgentCard, ModelCard, PoolCard, load, shipped_dir
@@ -26,7 +27,7 @@ from edge_sale.engines.desk import Desk
 from edge_sale.engines.machine import Tuning, cores
 from edge_sale.errors import ConfigError, EdgeSaleError, ModelMissing, TaskError, UnknownName
 from edge_sale.escalation import Reserve
-from edge_sale.events import Asked, Noted, Spent
+from edge_sale.events import Asked, Noted, Searched, Spent
 from edge_sale.market import Market
 from edge_sale.prompts import fingerprint
 from edge_sale.remotes import Remote, key_of, remotes, reserve
@@ -35,6 +36,8 @@ from edge_sale.settings import Settings, forced_offline, own_secrets
 from edge_sale.types import Agent, Embedder, Engine, Entry, Past, Task
 
 if TYPE_CHECKING:
+    from edge_sale.library.passages import Passage
+    from edge_sale.library.store import Library
     from edge_sale.memory.store import AuctionMemory
 
 
@@ -199,6 +202,27 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
         reserve=standby,
         errand=errand,
     )
+
+
+def over_documents(sold: Market, library: Library) -> Market:
+    """The same market, whose agents answer from a library's passages. Bids and jurors do not see these."""
+
+    def find(question: str, k: int) -> list[Passage]:
+        found = library.search(question, k)
+        sold.desk.emit(Searched(question, tuple(passage.place for passage in found)))
+        return found
+
+    def reader(agent: Agent) -> Reader:
+        if isinstance(agent, LocalAgent):
+            return Reader(agent, find, agent.samples, agent.temperature, agent.seed_for("work"))
+        return Reader(agent, find, examples=False)
+
+    readers = {name: reader(agent) for name, agent in sold.desk.agents.items()}
+    sold.agents = [readers[agent.name] for agent in sold.agents]
+    sold.desk.agents = readers
+    if sold.reserve:
+        sold.reserve = replace(sold.reserve, agent=readers[sold.reserve.agent.name])
+    return sold
 
 
 def _standby(

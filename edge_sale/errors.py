@@ -9,6 +9,7 @@
     ├── BadModelFile             truncated, wrong magic, wrong sha256, not a GGUF
     ├── PullFailed               no source gave a whole, verified file
     ├── MemoryFault              the auction memory's file, or a vector it refuses
+    ├── LibraryFault             an index of documents: missing, damaged, without room
     ├── SandboxMissing           code would have to run bare
     ├── EgressFault              the egress log cannot be kept, so nothing may leave
     ├── ExtraMissing             a package that an optional part needs
@@ -82,6 +83,10 @@ class PullFailed(EdgeSaleError):
 
 class MemoryFault(EdgeSaleError):
     """The auction memory's file, or something it refuses to store."""
+
+
+class LibraryFault(EdgeSaleError):
+    """An index of documents: missing, damaged, or without room on the disk."""
 
 
 class SandboxMissing(EdgeSaleError):

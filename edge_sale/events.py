@@ -115,6 +115,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """The documents were searched, and this was found to read: places such as notes.md:3-9, best first."""
+
+    question: str
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Wrote:
     """A piece of the answer, as it is generated."""
 
@@ -152,7 +160,7 @@ class Recorded:
 
 Event = (
     Opened | Began | Placed | SatOut | Skipped | Judged | Led | Recalled | Won
-    | Weighed | Asked | Wrote | Noted | Spent | Finished | Recorded
+    | Weighed | Asked | Searched | Wrote | Noted | Spent | Finished | Recorded
 )  # fmt: skip
 Listener = Callable[[Event], None]
 
@@ -163,20 +171,21 @@ def silent(event: Event) -> None:
 
 def to_json(event: Event) -> dict[str, Any]:
     """The event as plain JSON values under its name in lower case: {"event": "placed", …}."""
-    return {"event": type(event).__name__.lower(), **_plain(event)}
+    return {"event": type(event).__name__.lower(), **plain(event)}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A record as plain JSON values."""
     if isinstance(value, Scored):
         return {
-            "bid": _plain(value.bid), "cost": value.cost, "value": value.value,
+            "bid": plain(value.bid), "cost": value.cost, "value": value.value,
             "unheard": value.unheard, "asking": value.asking,
         }  # fmt: skip
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 

@@ -59,6 +59,7 @@ class Settings:
     crash_dir: Path
     tuned_file: Path
     prefix_dir: Path
+    library_dir: Path  # indexes of documents
     pool: str = "starter"
     weights: str = ""  # a weights file's name; empty: the pool's own
     seed: int | None = None  # None: drawn anew for each run, and recorded
@@ -254,6 +255,7 @@ def _paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "crash_dir": data / "crashes",
         "tuned_file": data / "tuned.json",
         "prefix_dir": cache / "prefixes",
+        "library_dir": data / "library",
     }
 
 

@@ -248,6 +248,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Citation:
+    """Where an answer from documents has something from. Lines (of a PDF pages) from 1, both ends included."""
+
+    mark: int  # the [n] that stands for it in the answer
+    path: str  # relative to the folder of the documents
+    first: int
+    last: int
+    place: str  # notes.md:3-9, or report.pdf, page 2
+    text: str  # the lines themselves
+    by: Literal["agent", "match"]  # cited by the agent, or found to say what the answer says
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How the winner's work ended. A failed run is an outcome, not an exception."""
 
@@ -258,6 +271,7 @@ class Outcome:
     notes: tuple[str, ...] = ()  # what the user should know, such as code that does not parse
     steps: int = 1
     verdict: bool | None = None  # the user's own word afterwards: good or bad
+    citations: tuple[Citation, ...] = ()  # of an answer from documents: all of what was read
 
     @property
     def right(self) -> bool | None:

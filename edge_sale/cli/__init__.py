@@ -28,6 +28,7 @@ from edge_sale.errors import EdgeSaleError
 COMMANDS = {
     "run": "run",
     "bid": "run",
+    "index": "index",
     "pull": "pull",
     "models": "models",
     "pools": "models",

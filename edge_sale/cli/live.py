@@ -82,6 +82,9 @@ class Live:
             case ev.Weighed():
                 self.stop()
                 self._say(event.reason, style="bold" if event.lost else "dim")
+            case ev.Searched(_, places):
+                self.stop()
+                self._say(f"reads {', '.join(places) or 'nothing: no passage speaks of this'}", style="dim")
             case ev.Asked():
                 self.stop()  # the question needs the terminal
             case ev.Wrote() if self.hold:

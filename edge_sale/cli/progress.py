@@ -41,3 +41,26 @@ def bars() -> Iterator[Callable[[str], Progress]]:
             return hear
 
         yield of
+
+
+@contextmanager
+def counted(name: str, *, show: bool = True) -> Iterator[Progress]:
+    """A bar a stage for work that is counted in pieces, with the time that is left; nothing without a terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    with Bars(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=console, transient=True, disable=not (show and console.is_terminal),
+    ) as shown:  # fmt: skip
+        bar: dict[str, TaskID] = {}
+
+        def hear(stage: str, done: int, total: int) -> None:
+            if stage not in bar:
+                bar[stage] = shown.add_task(escape(f"{name}: {stage}"), total=total or None)
+            shown.update(bar[stage], completed=done, total=total or None)
+
+        yield hear

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_sale.cli.documents import answer_from, docs_option
 from edge_sale.cli.options import settings_with, task_options, task_text
 from edge_sale.errors import MemoryFault
 
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 @click.option("--check", metavar="PYTHON",
               help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'.")
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where a check runs.")
-def run(**options: Any) -> None:
+@docs_option
+def run(docs: Path | None, **options: Any) -> None:
     """Hold an auction for TASK; the winner does it.
 
     TASK is an argument, a file (-f) or a pipe. The answer goes to stdout, everything else to stderr.
@@ -29,7 +31,11 @@ def run(**options: Any) -> None:
     edge-sale run "Write a Python function that reverses the words of a sentence."
     edge-sale run -f task.txt --json | jq .answer
     edge-sale run "Write is_even(n) in Python." --check "assert is_even(4) and not is_even(3)"
+    edge-sale run --docs ~/notes "when was the budget granted?"
     """
+    if docs is not None:
+        answer_from(docs, **options)
+        return
     _sell(execute=True, **options)
 
 
@@ -68,7 +74,7 @@ def _sell(
 
         run_python("", mode=settings.sandbox)  # no sandbox: raises before the auction, not after it
     parts = assemble.plan(settings, agents)
-    _offer(parts, ask=not as_json)
+    offer(parts, ask=not as_json)
     with listeners(as_json=as_json, quiet=quiet, verbose=verbose, trace=trace) as hear:
         hear.loading(parts.pool.title)
         for note in parts.notes:
@@ -82,7 +88,7 @@ def _sell(
         raise click.exceptions.Exit(1)
 
 
-def _offer(parts: Plan, *, ask: bool) -> None:
+def offer(parts: Plan, *, ask: bool) -> None:
     """On a terminal, offers to pull what is missing; elsewhere the market says how to."""
     if not parts.missing or not ask or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return

@@ -174,6 +174,7 @@ def as_document(sale: Sale) -> dict[str, Any]:
         "status": outcome.status if outcome else None,
         "verified": outcome.verified if outcome else None,
         "done_by": outcome.agent if outcome else None,  # the winner, or the reserve where local bids lost
+        "citations": [ev.plain(citation) for citation in outcome.citations] if outcome else [],
         "notes": list(outcome.notes) if outcome else [],  # of the answer; a run may have more
         "recorded": sale.recorded,
         "bids": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from edge_sale.engines import native
 from edge_sale.engines.worker import worker
 from edge_sale.errors import EngineError
 
-SEQUENCES = 8  # texts a batch
+SEQUENCES = 8  # texts a batch, at most
+TOGETHER = 256  # tokens a batch, unless one text is longer: every token attends over all of its batch
 
 
 class LlamaEmbedder:
@@ -61,13 +62,13 @@ class LlamaEmbedder:
         self.dimension = int(lib.llama_model_n_embd(self._model))
         self._window = int(lib.llama_model_n_ctx_train(self._model))
         # an encoder must see a whole sequence in one micro-batch
-        self._batch = native.Batch(SEQUENCES * self._window)
+        self._batch = native.Batch(max(TOGETHER, self._window))
         self._context = native.new_context(
             self._model,
             sequences=SEQUENCES,
             cells=self._window,
             threads=threads,
-            batch=SEQUENCES * self._window,
+            batch=max(TOGETHER, self._window),
             embeddings=True,
         )
 
@@ -87,8 +88,7 @@ class LlamaEmbedder:
             for start in range(0, len(tokens) or 1, inside):
                 windows.append((place, [first, *tokens[start : start + inside], last]))
         sums = np.zeros((len(texts), self.dimension), dtype=np.float64)
-        for start in range(0, len(windows), SEQUENCES):
-            part = windows[start : start + SEQUENCES]
+        for part in packed(windows):
             for (place, tokens), vector in zip(part, self._encode([t for _, t in part]), strict=True):
                 sums[place] += len(tokens) * vector
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
@@ -109,3 +109,17 @@ class LlamaEmbedder:
             vector = np.ctypeslib.as_array(pointer, (self.dimension,)).astype(np.float64)
             vectors.append(vector / (np.linalg.norm(vector) or 1.0))
         return vectors
+
+
+def packed(windows: Sequence[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
+    """The windows in order, as many a batch as stay within TOGETHER tokens and SEQUENCES, and at least one."""
+    part: list[tuple[int, list[int]]] = []
+    size = 0
+    for window in windows:
+        if part and (len(part) == SEQUENCES or size + len(window[1]) > TOGETHER):
+            yield part
+            part, size = [], 0
+        part.append(window)
+        size += len(window[1])
+    if part:
+        yield part

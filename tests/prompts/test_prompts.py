@@ -10,6 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from edge_sale import prompts
+from edge_sale.library.passages import Passage
 from edge_sale.prompts import fingerprint, names, render
 from edge_sale.types import Lesson, Message
 
@@ -19,13 +20,15 @@ VALUES: dict[str, dict[str, Any]] = {
     "answer": WORK,
     "likert": {"task": "TASK", "plan": "PLAN"},
     "plan": {"domain": "text", "task": "TASK"},
+    "read": {"question": "QUESTION", "plan": "PLAN", "examples": True,
+             "passages": [(1, Passage("a.md", 1, 1, "TITLE", "TEXT"))]},
     "recover": {"plan": "PLAN"},
     "recover-nothing": {},
     "refine": {"domain": "python", "task": "TASK", "lessons": [LESSON]},
     "remote-answer": {"domain": "python", "task": "TASK", "plan": "PLAN"},
     "remote-plan": {"task": "TASK", "lessons": [LESSON]},
     "step": {**WORK, "step": "STEP"},
-}
+}  # fmt: skip
 
 
 def whole(prompt: Any) -> str:

@@ -1,0 +1,153 @@
+"""`edge-sale index`: the folders of documents that can be asked, brought up to date, listed, forgotten."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_sale.cli.options import offline_option
+from edge_sale.errors import EdgeSaleError, LibraryFault
+from edge_sale.settings import load
+
+if TYPE_CHECKING:
+    from edge_sale.library.indexing import Report
+    from edge_sale.library.store import Library, Size
+    from edge_sale.settings import Settings
+
+
+@click.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
+@click.option("--list", "list_", is_flag=True, help="The folders that are indexed.")
+@click.option("--remove", type=click.Path(path_type=Path), metavar="DIR", help="Forget DIR; its files stay.")
+@click.option("--all", "everything", is_flag=True, help="Hidden files too, and those that git ignores.")
+@click.option("--secrets", is_flag=True, help="Also files that look as if they held keys or passwords.")
+@click.option("--max-mb", type=click.FloatRange(min=0, min_open=True), default=32.0, show_default=True, metavar="N",
+              help="Leave out larger files.")
+@offline_option
+@click.option("-v", "--verbose", is_flag=True, help="Every file that was left out, with the reason.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def index(
+    folder: Path | None, list_: bool, remove: Path | None, everything: bool, secrets: bool, max_mb: float,
+    verbose: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Index the documents in DIR: text, Markdown, HTML, PDF and source code.
+
+    What has not changed is not read again, and a run that was stopped goes on where it was. The index
+    stays on this machine, apart from the files; nothing watches the folder. Left out are hidden files,
+    what git ignores, and files with keys or passwords by their name.
+
+    \b
+    edge-sale index ~/notes
+    edge-sale run --docs ~/notes "when was the budget granted?"
+    edge-sale index --list
+    """
+    if sum((folder is not None, list_, remove is not None)) != 1:
+        raise click.UsageError("name one folder, or --list, or --remove DIR: edge-sale index ~/notes")
+    settings = load()
+    if list_:
+        _list(settings, as_json=as_json)
+    elif remove is not None:
+        _remove(settings, remove, as_json=as_json)
+    else:
+        assert folder is not None
+        _index(settings, folder, everything=everything, secrets=secrets, most=int(max_mb * 1e6), verbose=verbose,
+               as_json=as_json)  # fmt: skip
+
+
+def _index(settings: Settings, folder: Path, *, verbose: bool, as_json: bool, **wanted: Any) -> None:
+    from edge_sale import assemble
+    from edge_sale.catalog.cards import load as cards
+    from edge_sale.catalog.pools import pool_agents
+    from edge_sale.cli.documents import TOLD, indexed, skipped_lines
+    from edge_sale.library import shelf
+    from edge_sale.library.walk import Wanted
+
+    whole = shelf.whole(folder)
+    catalogue = cards(settings.cards_dir)
+    embedder = assemble.embedder(catalogue.model(pool_agents(catalogue, settings).embedder), settings)
+    with indexed(settings, whole, embedder, show=not as_json, wanted=Wanted(**wanted)) as (library, report):
+        size = library.size()
+    if as_json:
+        click.echo(json.dumps(_document(whole, report, size), indent=2))
+        return
+    most = len(report.left_out) if verbose else TOLD
+    for line in skipped_lines(report, most):
+        click.echo(f"edge-sale: {line}", err=True)
+    for why, count in sorted(report.passed_over.items()):
+        if verbose or why != "made by programs":
+            click.echo(f"edge-sale: {count} passed over: {why}", err=True)
+    rate = f", {report.passages / report.seconds:.0f} passages/s" if report.passages >= 100 else ""
+    click.echo(
+        f"{whole}: {size.files} files, {size.passages} passages ({report.new} new, {report.changed} changed, "
+        f"{report.removed} removed) in {report.seconds:.1f} s{rate}"
+    )
+
+
+def _document(folder: Path, report: Report, size: Size) -> dict[str, Any]:
+    return {
+        "folder": str(folder),
+        "files": size.files,
+        "passages": size.passages,
+        "bytes": size.bytes,
+        "new": report.new,
+        "changed": report.changed,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "embedded": report.passages,
+        "seconds": round(report.seconds, 3),
+        "left_out": [{"path": path, "why": why} for path, why in report.left_out],
+        "passed_over": report.passed_over,
+    }
+
+
+def _list(settings: Settings, *, as_json: bool) -> None:
+    from edge_sale.library import shelf
+
+    found = []
+    for library in shelf.libraries(settings.library_dir):
+        if isinstance(library, LibraryFault):
+            click.echo(f"edge-sale: {library}", err=True)
+        else:
+            found.append(_row(library))
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    elif not found:
+        click.echo("edge-sale: nothing indexed yet; try: edge-sale index ~/notes", err=True)
+    else:
+        from edge_sale.cli.tables import print_table
+
+        print_table(
+            ["folder", "files", "passages", "MB", "when", ""],
+            [[row["folder"], row["files"], row["passages"], f"{row['bytes'] / 1e6:.1f}",
+              datetime.fromtimestamp(row["updated"]).strftime("%Y-%m-%d %H:%M") if row["updated"] else "not finished",
+              f"{row['waiting']} passages still to be embedded" if row["waiting"] else ""] for row in found],
+        )  # fmt: skip
+
+
+def _row(library: Library) -> dict[str, Any]:
+    size = library.size()
+    return {
+        "folder": str(library.folder),
+        "files": size.files,
+        "passages": size.passages,
+        "waiting": size.waiting,
+        "bytes": size.bytes,
+        "updated": float(library.about("updated") or 0) or None,
+        "embedder": library.about("embedder_name"),
+        "index": str(library.file),
+    }
+
+
+def _remove(settings: Settings, folder: Path, *, as_json: bool) -> None:
+    from edge_sale.library import shelf
+
+    if not shelf.remove(settings.library_dir, folder):
+        raise EdgeSaleError(f"{folder}: is not indexed (see: edge-sale index --list)")
+    if as_json:
+        click.echo(json.dumps({"removed": str(folder)}))
+    else:
+        click.echo(f"edge-sale: {folder}: index removed; its files are as they were", err=True)
