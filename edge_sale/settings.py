@@ -59,6 +59,9 @@ class Settings:
     crash_dir: Path
     tuned_file: Path
     prefix_dir: Path
+    undo_dir: Path  # changes that were applied to the user's files, before and after
+    sessions_dir: Path
+    work_dir: Path  # private copies, gone after each run
     pool: str = "starter"
     weights: str = ""  # a weights file's name; empty: the pool's own
     seed: int | None = None  # None: drawn anew for each run, and recorded
@@ -250,6 +253,9 @@ def _paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "crash_dir": data / "crashes",
         "tuned_file": data / "tuned.json",
         "prefix_dir": cache / "prefixes",
+        "undo_dir": data / "undo",
+        "sessions_dir": data / "sessions",
+        "work_dir": cache / "work",
     }
 
 

@@ -35,6 +35,8 @@ class Worker(Protocol):
     @property
     def max_tokens(self) -> int: ...
     @property
+    def work(self) -> str: ...
+    @property
     def passes(self) -> Callable[[Task, str], bool | None]: ...
 
     def seed_for(self, purpose: str) -> int: ...
@@ -134,7 +136,9 @@ def _draw(
 
 
 def _prompt(task: Task, plan: str, notes: str) -> Prompt:
-    prompt = render("answer", domain=task.domain, task=task.text, plan=plan, notes=notes)
+    prompt = render(
+        "answer", domain=task.domain, task=task.text, plan=plan, notes=notes, earlier=task.earlier
+    )
     # the fence is opened for the model, so that the code begins at once
     return replace(prompt, prefill=prompt.prefill + "\n") if prompt.prefill else prompt
 

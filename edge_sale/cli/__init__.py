@@ -32,6 +32,8 @@ COMMANDS = {
     "models": "models",
     "pools": "models",
     "doctor": "doctor",
+    "chat": "chat",
+    "undo": "undo",
     "history": "history",
     "show": "history",
     "trace": "trace",

@@ -132,7 +132,9 @@ def sandbox(settings: Settings) -> list[Check]:
         return [Check("sandbox", "poor", reason, f"{way_out} (only --check needs it)")]
     if found.startswith("none"):
         return [Check("sandbox", "poor", found, 'sandbox = "auto" in config.toml puts it back')]
-    return [Check("sandbox", "ok", found)]
+    from edge_sale.sandbox.command import command_level
+
+    return [Check("sandbox", "ok", f"{found}; commands of agents: {command_level(settings.sandbox)}")]
 
 
 def database(settings: Settings) -> list[Check]:

@@ -122,7 +122,9 @@ def limited(program: Sequence[str], limits: Mapping[str, int]) -> list[str]:
     return [*head, *program, *(f"{name}={value}" for name, value in limits.items())]
 
 
-def limits(seconds: float, memory_mb: int, wrapped: bool, file: int = FILE, processes: int = PROCESSES) -> dict[str, int]:
+def limits(
+    seconds: float, memory_mb: int, wrapped: bool, file: int = FILE, processes: int = PROCESSES
+) -> dict[str, int]:
     """Resource limits by their names in Python's `resource`."""
     found = {
         "RLIMIT_CPU": math.ceil(seconds) + 1,

@@ -51,7 +51,7 @@ ETC = (
     "/etc/services", "/etc/mime.types", "/etc/os-release", "/etc/profile", "/etc/bash.bashrc", "/etc/inputrc",
     "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/java", "/etc/fonts", "/etc/gitattributes", "/etc/timezone",
 )  # fmt: skip
-BESIDE_BIN = ("lib", "lib64", "libexec", "include")  # of a tool chain: its share/ may be the user's own
+BESIDE_BIN = ("lib", "lib64", "libexec", "include", "versions", "version")  # its share/ may be the user's own
 DEPENDENCIES = (".venv", "venv", "node_modules")  # too large to copy, and no work of the user's
 OWN = ("pipx", "share/pipx", "share/uv")  # where links of ~/.local/bin lead
 
@@ -145,6 +145,8 @@ def _chain(bin_: Path) -> Iterator[Path]:
     else:
         yield from (prefix / name for name in BESIDE_BIN)
         yield from (prefix / name for name in OWN if prefix.name == ".local")
+        if prefix.name == ".cargo":  # beside it lie rustup's own, and never ~/.cargo/credentials
+            yield from (prefix / "registry", prefix.parent / ".rustup")
     real = bin_.resolve()
     if real != bin_:
         yield real
@@ -167,6 +169,8 @@ def _wrapped(place: Place, path: str, folder: Path) -> list[str]:
     outside = [chain for chain in tool_chains(path, place.root) if chain not in inside]
     wrap = bubblewrap.wrapping()
     wrap += bubblewrap.environment({"PATH": path, "HOME": "/tmp", "TMPDIR": "/tmp", **ENVIRONMENT})  # noqa: S108
+    if rustup := [str(chain) for chain in outside if chain.name == ".rustup"]:
+        wrap += bubblewrap.environment({"RUSTUP_HOME": rustup[0]})
     for file in ETC:
         wrap += ["--ro-bind-try", file, file]
     for chain in outside:
@@ -186,10 +190,8 @@ def _wrapped(place: Place, path: str, folder: Path) -> list[str]:
 
 def without_passwords(config: str) -> str:
     """A git configuration without what logs in somewhere: headers, helpers, and names and passwords in addresses."""
-    kept = [
-        line for line in config.splitlines()
-        if not re.match(r"\s*(extraheader|helper|password|token|cookiefile|sslkey|sslcert|proxy)\b", line, re.IGNORECASE)
-    ]  # fmt: skip
+    private = r"\s*(extraheader|helper|password|token|cookiefile|sslkey|sslcert|proxy)\b"
+    kept = [line for line in config.splitlines() if not re.match(private, line, re.IGNORECASE)]
     return re.sub(r"://[^/@\s]+@", "://", "\n".join(kept) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""macOS: sandbox-exec with a profile of ours. What it covers is said in `command`; it has not been run on a Mac by us."""
+"""macOS: sandbox-exec with a profile of ours. What it covers is said in `command`; we have not run it on a Mac."""
 
 from __future__ import annotations
 
