@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from edge_sale import __version__
-from edge_sale.agents.answers import code_in, domain_of
+from edge_sale.agents.answers import domain_of
+from edge_sale.agents.checks import Checks
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.site import Site
@@ -167,10 +168,10 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody, site: Site | None
     encoder = checked(parts.embedder, settings) if parts.embedder else None
     seed = secrets.randbits(31) if settings.seed is None else settings.seed
     tunings = {card.name: tuning(card, settings) for card in parts.chat}
-    passes = checker(settings.sandbox)
+    checks = Checks(settings.sandbox)
 
     engines, contexts = _engines(parts.chat, files, settings, tunings)
-    agents: list[Agent] = [_agent(card, settings, seed, passes, site) for card in parts.pool.agents]
+    agents: list[Agent] = [_agent(card, settings, seed, checks, site) for card in parts.pool.agents]
     agents += [_remote_agent(remote, settings, site) for remote in parts.bidders]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     if site:
@@ -185,7 +186,7 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody, site: Site | None
         lessons=settings.lessons if settings.refine else 0,
         # what a live reserve bids is compared in any case, so it is not left out
         full=settings.full_auction or (parts.reserve is not None and parts.reserve.auctioned),
-        passes=passes,
+        passes=checks.passes,
         work_seconds=settings.work_seconds,
         run={
             "pool": parts.pool.name,
@@ -328,22 +329,8 @@ def _loader(
     return load
 
 
-def checker(sandbox: str) -> Callable[[Task, str], bool | None]:
-    """Whether an answer passes its task's check, run after the answer's code in the sandbox."""
-
-    def passes(task: Task, answer: str) -> bool | None:
-        if task.check is None or task.repo:  # in a folder the work runs it
-            return None
-        from edge_sale.sandbox.python import run_python
-
-        return run_python(f"{code_in(answer)}\n\n{task.check}\n", mode=sandbox).exit_code == 0
-
-    return passes
-
-
 def _agent(
-    card: AgentCard, settings: Settings, seed: int, passes: Callable[[Task, str], bool | None],
-    site: Site | None,
+    card: AgentCard, settings: Settings, seed: int, checks: Checks, site: Site | None
 ) -> LocalAgent:
     return LocalAgent(
         name=card.name,
@@ -356,7 +343,7 @@ def _agent(
         plan_tokens=settings.plan_tokens,
         max_tokens=card.max_tokens or settings.max_tokens,
         seed=seed,
-        passes=passes,
+        checks=checks,
         site=site,
     )
 

@@ -4,8 +4,8 @@ This is what makes a small model useful in a repository. The check is run first:
 task names, say which function is meant. Then waves of candidates, each cheaper to be wrong with than the last:
 
 1. the function written whole, `samples` times;
-2. single lines of it, written anew by a model that sees only what stands above them. The lines that surprise
-   it most in the file as it is, beside what it would have written, are tried first.
+2. single lines of it, written anew from their beginning or from a place within them by a model that sees
+   only what stands above. Small changes that it finds likely, in lines that it finds unlikely, come first.
 
 Candidates that do not parse, that change nothing or that were tried before never reach the check.
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from pathlib import PurePosixPath
 
 from edge_sale.agents import steps
@@ -28,12 +29,15 @@ from edge_sale.tools import editing
 from edge_sale.tools.code import Workspace
 from edge_sale.tools.editing import Unit
 from edge_sale.tools.paths import Refused
-from edge_sale.types import Generate, Generation, Job, LogLik, LogProb, Outcome, Prompt, Sampling, Task
+from edge_sale.types import Generate, Generation, Job, LogLik, Outcome, Prompt, Sampling, Task
 
 MOST = 32  # candidates that the check is run on
-LINE_SAMPLES = 4  # a line, beside the likeliest one
-LINE_TOKENS = 48
-LINES = 24  # of a function that are tried
+LINE_SAMPLES = 2  # of each place in a line, beside the likeliest one
+LINE_TOKENS = 32
+LINES = 12  # of a function that are tried
+CUTS = 5  # places within a line from which it is written anew
+CLOSE = 8.0  # nats that a line is worth which is just as it was, against one that has nothing of it
+TOKEN = re.compile(r"\w+|[^\w\s]+")
 WORD = re.compile(r"[A-Za-z_]\w{2,}")
 
 
@@ -70,16 +74,16 @@ def drafts(agent: Worker, task: Task, plan: str, show: Show, site: Site) -> Job[
         if target is not None:
             tried = 0
             seen = {target.text}
-            for candidates in (whole, lines, whole):
-                fresh = yield from candidates(agent, task, target, said, site, tried)
+            for candidates, most in ((whole, agent.samples), (lines, MOST)):
+                fresh = yield from candidates(agent, task, target, said, site)
                 for text, what in fresh:
-                    if tried >= MOST or text in seen:
+                    if tried >= most or text in seen:
                         continue
                     seen.add(text)
                     tried += 1
                     passed, told = attempt(target.path, text, at, site)
                     call = f'edit(path="{target.path}")'
-                    site.tell(Stepped(agent.name, tried, what, call, steps.tail(told, 200), passed))
+                    site.tell(Stepped(agent.name, tried, what, call, failure_of(told, 200), passed))
                     if passed:
                         why = f"candidate {tried} passes the check ({what})"
                         return steps.ended(agent, site, at, "passed", True, why, tried)
@@ -105,15 +109,14 @@ def attempt(path: str, text: str, at: Workspace, site: Site) -> tuple[bool, str]
 Candidates = list[tuple[str, str]]  # the file's text, and what was done to it
 
 
-def whole(agent: Worker, task: Task, target: Target, said: str, site: Site, tried: int) -> Job[Candidates]:
+def whole(agent: Worker, task: Task, target: Target, said: str, site: Site) -> Job[Candidates]:
     """The unit written whole: once greedily, the rest at two temperatures, half without sight of the failure."""
-    later = tried > 0
     count = max(agent.samples, 2)
-    sampling = Sampling(agent.max_tokens, agent.temperature, seed=agent.seed_for("edit") + tried, stop=("\n```",))
-    warm = replace(sampling, temperature=agent.temperature + (2 * WARMER if later else WARMER))
+    sampling = Sampling(agent.max_tokens, agent.temperature, seed=agent.seed_for("edit"), stop=("\n```",))
+    warm = replace(sampling, temperature=agent.temperature + WARMER)
     with_failure, without = (ask(task, target, site, text) for text in (failure_of(said), ""))
     asks = [
-        Generate(with_failure, replace(sampling, temperature=0.0)) if not later else Generate(with_failure, warm),
+        Generate(with_failure, replace(sampling, temperature=0.0)),
         Generate(without, sampling, count // 2),
         Generate(with_failure, warm, max(1, count - 1 - count // 2)),
     ]
@@ -125,36 +128,50 @@ def whole(agent: Worker, task: Task, target: Target, said: str, site: Site, trie
     return [(text, what) for draft in _drawn(replies) for text in _fit(target, draft)]
 
 
-def lines(agent: Worker, task: Task, target: Target, said: str, site: Site, tried: int) -> Job[Candidates]:
-    """Lines of the unit, drawn from what stands above them; those the model finds likelier than what is there first."""
+def lines(agent: Worker, task: Task, target: Target, said: str, site: Site) -> Job[Candidates]:
+    """Lines of the unit, drawn from what stands above them, whole or from a place within them on.
+
+    Bugs are small and unlikely: first come candidates close to what is there that the model finds likely, in
+    lines that it finds unlikely as they are.
+    """
     code = target.code.splitlines()
     body = [n for n, line in enumerate(code) if n and _worth(line)][:LINES]
     if PurePosixPath(target.path).suffix != ".py" or not body:
         return []
-    above = {n: beginning(target, code, n) for n in body}
-    one = Sampling(LINE_TOKENS, 0.0, seed=agent.seed_for("lines"), stop=("\n",))
-    asks: list[Generate | LogLik] = [LogLik(above[n], _bare(code[n])) for n in body]
-    asks += [Generate(above[n], one) for n in body]
-    asks += [Generate(above[n], replace(one, temperature=1.0), LINE_SAMPLES) for n in body]
+    places = [(n, cut) for n in body for cut in _cuts(code[n])]
+    sampling = Sampling(LINE_TOKENS, 1.0, seed=agent.seed_for("lines"), stop=("\n",))
+    asks: list[Generate | LogLik] = [LogLik(beginning(target, code, n, ""), code[n].strip()) for n in body]
+    asks += [
+        Generate(beginning(target, code, n, cut), replace(sampling, temperature=heat), count)
+        for n, cut in places for heat, count in ((0.0, 1), (1.0, LINE_SAMPLES))
+    ]  # fmt: skip
     try:
         replies = yield asks
     except PromptTooLong:
         return []
-    known: list[LogProb] = replies[: len(body)]
-    found: list[tuple[float, str, str]] = []
-    for place, n in enumerate(body):
-        drawn = [*replies[len(body) + place], *replies[2 * len(body) + place]]
-        surprise = -known[place].total
-        for draft in drawn:
-            line = draft.text.rstrip()
-            if not line.strip() or line.strip() == code[n].strip():
+    surprise = {n: -known.mean for n, known in zip(body, replies[: len(body)], strict=True)}
+    found: dict[str, tuple[float, str]] = {}
+    for (n, cut), greedy, warm in zip(places, replies[len(body) :: 2], replies[len(body) + 1 :: 2], strict=True):
+        was = code[n].strip()
+        for draft in (*greedy, *warm):
+            line = cut + draft.text.rstrip()
+            if not _worth(line) or line.strip() == was:
                 continue
-            gain = surprise + draft.logprob * draft.tokens  # how much likelier than what is there, in nats
-            indent = code[n][: len(code[n]) - len(code[n].lstrip())]
-            text = "\n".join([*code[:n], indent + line.strip(), *code[n + 1 :]])
-            found += [(gain, fitted, f"line {target.unit.first + n}: {line.strip()}") for fitted in _fit(target, text)]
-    found.sort(key=lambda one: -one[0])
-    return [(text, what) for _, text, what in found]
+            close = SequenceMatcher(None, was, line).ratio()
+            score = CLOSE * close + surprise[n] + draft.logprob * draft.tokens
+            text = "\n".join([*code[:n], _indent(code[n]) + line.lstrip(), *code[n + 1 :]])
+            for fitted in _fit(target, text):
+                if fitted not in found or found[fitted][0] < score:
+                    found[fitted] = score, f"line {target.unit.first + n}: {line.strip()}"
+    return [(text, what) for text, (_, what) in sorted(found.items(), key=lambda one: -one[1][0])]
+
+
+def _cuts(line: str) -> list[str]:
+    """Beginnings of a line after which it is written anew: nothing, and up to CUTS places between its words."""
+    bare = line.strip()
+    ends = [word.start() for word in TOKEN.finditer(bare)][1:]
+    step = max(1, -(-len(ends) // CUTS))
+    return ["", *(bare[:end].rstrip() for end in ends[::step])]
 
 
 def ask(task: Task, target: Target, site: Site, failure: str) -> Prompt:
@@ -167,12 +184,11 @@ def ask(task: Task, target: Target, site: Site, failure: str) -> Prompt:
     return replace(prompt, prefill=prompt.prefill + "\n")
 
 
-def beginning(target: Target, code: Sequence[str], n: int) -> Prompt:
-    """The prompt that ends where line `n` of the unit begins, its indentation written already."""
-    indent = code[n][: len(code[n]) - len(code[n].lstrip())]
+def beginning(target: Target, code: Sequence[str], n: int, cut: str) -> Prompt:
+    """The prompt that ends in line `n` of the unit, its indentation and its first words written already."""
     prompt = render("continue", function=target.unit.name or target.path)
     head = "\n".join(code[:n])
-    return replace(prompt, prefill=f"{prompt.prefill}\n{head}\n{indent}")
+    return replace(prompt, prefill=f"{prompt.prefill}\n{head}\n{_indent(code[n])}{cut}")
 
 
 def failure_of(said: str, most: int = 300) -> str:
@@ -202,8 +218,8 @@ def _worth(line: str) -> bool:
     return bool(bare) and not bare.startswith(("#", '"""', "'''", "@")) and bare not in ("else:", "try:", "finally:")
 
 
-def _bare(line: str) -> str:
-    return line.strip()
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _language(path: str) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_sale.agents import edits, steps, ways
+from edge_sale.agents.checks import Checks
 from edge_sale.agents.site import Site
 from edge_sale.jury.methods import METHODS
 from edge_sale.prompts import render
@@ -22,7 +23,7 @@ class LocalAgent:
     """Implements `types.Agent` over a model of this machine.
 
     `work` names an entry of `ways.WAYS`, `jury` one of `jury.methods.METHODS`.
-    `passes` runs a task's check over an answer: True or False, None where there is none.
+    `checks` runs a task's check over answers.
     """
 
     name: str
@@ -35,7 +36,7 @@ class LocalAgent:
     plan_tokens: int = 80
     max_tokens: int = 512
     seed: int = 0
-    passes: Callable[[Task, str], bool | None] = lambda task, answer: None
+    checks: Checks = field(default_factory=Checks)
     site: Site | None = None  # the folder that tasks with `repo` are about
 
     def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]:

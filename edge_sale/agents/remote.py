@@ -7,10 +7,11 @@ tasks and nothing of other agents' plans: it neither refines from memory nor jud
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from edge_sale.agents import steps, ways
+from edge_sale.agents.checks import Checks
 from edge_sale.agents.local import LESSON_CHARACTERS, PLAN_TEMPERATURE, tidy, within
 from edge_sale.agents.site import Site
 from edge_sale.errors import EngineError
@@ -29,7 +30,7 @@ class RemoteAgent:
     plan_tokens: int = 80
     max_tokens: int = 1024
     site: Site | None = None
-    passes: Callable[[Task, str], bool | None] = lambda task, answer: None
+    checks: Checks = field(default_factory=Checks)
 
     # how it works in a folder
     work: ClassVar[str] = "planner"
