@@ -29,13 +29,13 @@ from edge_sale.tools import editing
 from edge_sale.tools.code import Workspace
 from edge_sale.tools.editing import Unit
 from edge_sale.tools.paths import Refused
-from edge_sale.types import Generate, Generation, Job, LogLik, Outcome, Prompt, Sampling, Task
+from edge_sale.types import Generate, Generation, Job, LogLik, LogProb, Outcome, Prompt, Sampling, Task
 
 MOST = 32  # candidates that the check is run on
-LINE_SAMPLES = 2  # of each place in a line, beside the likeliest one
-LINE_TOKENS = 32
-LINES = 12  # of a function that are tried
-CUTS = 5  # places within a line from which it is written anew
+LINE_SAMPLES = 4  # of each place in a line
+LINE_TOKENS = 24
+LINES = 8  # of a function that are tried
+CUTS = 3  # places within a line from which it is written anew
 CLOSE = 8.0  # nats that a line is worth which is just as it was, against one that has nothing of it
 TOKEN = re.compile(r"\w+|[^\w\s]+")
 WORD = re.compile(r"[A-Za-z_]\w{2,}")
@@ -135,25 +135,24 @@ def lines(agent: Worker, task: Task, target: Target, said: str, site: Site) -> J
     lines that it finds unlikely as they are.
     """
     code = target.code.splitlines()
-    body = [n for n, line in enumerate(code) if n and _worth(line)][:LINES]
+    body = [n for n, line in enumerate(code) if n and _worth(line)]
     if PurePosixPath(target.path).suffix != ".py" or not body:
         return []
-    places = [(n, cut) for n in body for cut in _cuts(code[n])]
     sampling = Sampling(LINE_TOKENS, 1.0, seed=agent.seed_for("lines"), stop=("\n",))
-    asks: list[Generate | LogLik] = [LogLik(beginning(target, code, n, ""), code[n].strip()) for n in body]
-    asks += [
-        Generate(beginning(target, code, n, cut), replace(sampling, temperature=heat), count)
-        for n, cut in places for heat, count in ((0.0, 1), (1.0, LINE_SAMPLES))
-    ]  # fmt: skip
     try:
-        replies = yield asks
+        known: list[LogProb] = yield [LogLik(beginning(target, code, n, ""), code[n].strip()) for n in body]
+        surprise = {n: -one.mean for n, one in zip(body, known, strict=True)}
+        unlikely = sorted(sorted(body, key=lambda n: -surprise[n])[:LINES])
+        places = [(n, cut) for n in unlikely for cut in _cuts(code[n])]
+        replies: list[list[Generation]] = yield [
+            Generate(beginning(target, code, n, cut), sampling, LINE_SAMPLES) for n, cut in places
+        ]
     except PromptTooLong:
         return []
-    surprise = {n: -known.mean for n, known in zip(body, replies[: len(body)], strict=True)}
     found: dict[str, tuple[float, str]] = {}
-    for (n, cut), greedy, warm in zip(places, replies[len(body) :: 2], replies[len(body) + 1 :: 2], strict=True):
+    for (n, cut), drawn in zip(places, replies, strict=True):
         was = code[n].strip()
-        for draft in (*greedy, *warm):
+        for draft in drawn:
             line = cut + draft.text.rstrip()
             if not _worth(line) or line.strip() == was:
                 continue

@@ -18,17 +18,19 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from edge_sale.tools.schema import Tool, written
 
-LONGEST = 200_000  # characters of a reply that are looked at
+LONGEST = 60_000  # characters of a reply that are looked at
+STARTS = 20  # places where a call may begin
 _FENCE = re.compile(r"```[\w+.-]*[ \t]*\n(.*?)(?:\n?```|\Z)", re.DOTALL)
 _SHELL = re.compile(r"```(?:bash|sh|shell|console)[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _XML = re.compile(r"<function=([\w-]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
 _XML_ARGUMENT = re.compile(r"<parameter=([\w-]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|\Z)", re.DOTALL)
 _MISTRAL = re.compile(r"(?:\[TOOL_CALLS\]\s*)?([\w-]+)\s*(?:\[ARGS\]\s*)(?=\{)|\[TOOL_CALLS\]\s*([\w-]+)\s*(?=\{)")
-_GEMMA = re.compile(r"call:\s*([\w-]+)\s*\{(.*?)\}(?=\s*(?:<|\Z|\n))", re.DOTALL)
+_GEMMA = re.compile(r"call:\s*([\w-]+)\s*\{(.{0,4000}?)\}(?=\s*(?:<|\Z|\n))", re.DOTALL)
 _GEMMA_ARGUMENT = re.compile(
     r"(\w+)\s*:\s*(?:(?:<escape>|<\|\"\|>)(.*?)(?:<escape>|<\|\"\|>)|([^,{}]*))(?:,|\Z)", re.DOTALL
 )
@@ -75,7 +77,7 @@ Found = Iterator[tuple[int, int, Call]]  # where it begins, where it ends, and t
 
 def _python(reply: str, tools: Mapping[str, Tool]) -> Found:
     names = "|".join(map(re.escape, tools))
-    for start in re.finditer(rf"(?<![\w.:\"'<=/])({names})\(", reply):
+    for start in islice(re.finditer(rf"(?<![\w.:\"'<=/])({names})\(", reply), STARTS):
         for end in _closings(reply, start.end()):
             try:
                 node = ast.parse(reply[start.start() : end].strip(), mode="eval").body
@@ -156,7 +158,7 @@ def _xml(reply: str, tools: Mapping[str, Tool]) -> Found:
 
 
 def _gemma(reply: str, tools: Mapping[str, Tool]) -> Found:
-    for found in _GEMMA.finditer(reply):
+    for found in islice(_GEMMA.finditer(reply), STARTS):
         arguments = {name: quoted or bare.strip() for name, quoted, bare in _GEMMA_ARGUMENT.findall(found[2])}
         yield found.start(), found.end(), Call(found[1], arguments)
 

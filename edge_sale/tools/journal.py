@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Journal:
     def apply(self, root: Path, changes: Sequence[Change], task: str) -> Applied:
         """Writes the changes into `root`. Raises ChangedSince where a file is no longer what it was."""
         _unchanged(root, [(c.path, (c.before,)) for c in changes], "nothing was applied")
-        id_ = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        id_ = f"{datetime.now():%Y%m%d-%H%M%S-%f}{secrets.token_hex(1)}"  # in the order of time
         entry = Applied(id_, root, task, time.time(), "applying", tuple(changes))
         self._write(entry)
         _put(root, [(c.path, c.after, c.mode) for c in changes])
@@ -79,7 +80,7 @@ class Journal:
         """Every change there is, the oldest first. Raises EdgeSaleError naming a damaged one."""
         if not self.folder.is_dir():
             return []
-        return [self._read(place) for place in sorted(self.folder.iterdir()) if (place / "change.json").is_file()]
+        return [self._read(place) for place in self._places()]
 
     def _find(self, id_: str, root: Path | None, states: Sequence[str], what: str) -> Applied:
         known = [entry for entry in self.list() if root is None or entry.root == root]
@@ -136,8 +137,12 @@ class Journal:
                 f"{place}: is damaged ({type(error).__name__}: {error}); move it aside to undo others"
             ) from error
 
+    def _places(self) -> Sequence[Path]:
+        """Folders of whole entries, the oldest first; one that was being written when it was cut off is none."""
+        return sorted(p for p in self.folder.iterdir() if p.name[0] != "." and (p / "change.json").is_file())
+
     def _tidy(self) -> None:
-        for place in sorted(p for p in self.folder.iterdir() if (p / "change.json").is_file())[:-KEPT]:
+        for place in self._places()[:-KEPT]:
             shutil.rmtree(place, ignore_errors=True)
 
 

@@ -147,7 +147,12 @@ def write(folder: Path, name: str, data: bytes, mode: int | None = None) -> None
 
 def remove(folder: Path, name: str) -> None:
     """Takes a file away, and the folders that are empty without it. Raises Refused."""
-    holder = _open_folder(folder, name, make=False)
+    try:
+        holder = _open_folder(folder, name, make=False)
+    except Refused:
+        if os.path.lexists(folder / name):
+            raise
+        return  # the folder it would lie in is not there either
     try:
         os.unlink(name.rpartition("/")[2], dir_fd=holder)
     except FileNotFoundError:

@@ -139,7 +139,12 @@ def test_raw_sockets_are_refused(place, family):
 def test_files_outside_are_not_read(place, mode, expected, tmp_path):
     """A file of somebody's is not there, by its path or through /proc; bare it is."""
     path = tmp_path / "home/secret"
-    for way in (f"cat {path}", f"cat /proc/self/root{path}", f"cat {place.root}/../home/secret", f"ln -s {path} l; cat l"):
+    for way in (
+        f"cat {path}",
+        f"cat /proc/self/root{path}",
+        f"cat {place.root}/../home/secret",
+        f"ln -s {path} l; cat l",
+    ):
         assert ("s3cret" in run_command(way, place, mode=mode).stdout) is expected, way
 
 
@@ -247,11 +252,12 @@ LIMITS = {
     "children without end": (f"{PYTHON} -c 'import os\nwhile True:\n os.fork()'", ""),
     "10 GB of output": ("yes | head -c 10000000000", ""),
     "a file without end": ("head -c 2000000000 /dev/zero > big", ""),
-    "memory without end": (f"{PYTHON} -c \"x = bytearray(20 * 2**30)\"", ""),
+    "memory without end": (f'{PYTHON} -c "x = bytearray(20 * 2**30)"', ""),
     "memory in many processes": (
-        f"for i in 1 2 3 4 5 6; do {PYTHON} -c \"x = bytearray(b'1') * (300 * 2**20); import time; time.sleep(30)\" & done; wait", ""
+        f"for i in 1 2 3 4 5 6; do {PYTHON} -c \"x = bytearray(b'1') * (300 * 2**20); import time; time.sleep(30)\" & done; wait",
+        "",
     ),
-}  # fmt: skip
+}
 
 
 @wrapped
