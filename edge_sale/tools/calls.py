@@ -30,7 +30,8 @@ _SHELL = re.compile(r"```(?:bash|sh|shell|console)[ \t]*\n(.*?)(?:\n```|\Z)", re
 _XML = re.compile(r"<function=([\w-]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
 _XML_ARGUMENT = re.compile(r"<parameter=([\w-]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|\Z)", re.DOTALL)
 _MISTRAL = re.compile(r"(?:\[TOOL_CALLS\]\s*)?([\w-]+)\s*(?:\[ARGS\]\s*)(?=\{)|\[TOOL_CALLS\]\s*([\w-]+)\s*(?=\{)")
-_GEMMA = re.compile(r"call:\s*([\w-]+)\s*\{(.{0,4000}?)\}(?=\s*(?:<|\Z|\n))", re.DOTALL)
+_GEMMA = re.compile(r"call:\s*([\w-]+)\s*\{")
+_GEMMA_END = re.compile(r"(.{0,4000}?)\}(?=\s*(?:<|\Z|\n))", re.DOTALL)
 _GEMMA_ARGUMENT = re.compile(
     r"(\w+)\s*:\s*(?:(?:<escape>|<\|\"\|>)(.*?)(?:<escape>|<\|\"\|>)|([^,{}]*))(?:,|\Z)", re.DOTALL
 )
@@ -158,9 +159,10 @@ def _xml(reply: str, tools: Mapping[str, Tool]) -> Found:
 
 
 def _gemma(reply: str, tools: Mapping[str, Tool]) -> Found:
-    for found in islice(_GEMMA.finditer(reply), STARTS):
-        arguments = {name: quoted or bare.strip() for name, quoted, bare in _GEMMA_ARGUMENT.findall(found[2])}
-        yield found.start(), found.end(), Call(found[1], arguments)
+    for start in islice(_GEMMA.finditer(reply), STARTS):
+        if inner := _GEMMA_END.match(reply, start.end()):
+            arguments = {name: quoted or bare.strip() for name, quoted, bare in _GEMMA_ARGUMENT.findall(inner[1])}
+            yield start.start(), inner.end(), Call(start[1], arguments)
 
 
 def _shell(reply: str, tools: Mapping[str, Tool]) -> Found:

@@ -254,7 +254,8 @@ LIMITS = {
     "a file without end": ("head -c 2000000000 /dev/zero > big", ""),
     "memory without end": (f'{PYTHON} -c "x = bytearray(20 * 2**30)"', ""),
     "memory in many processes": (
-        f"for i in 1 2 3 4 5 6; do {PYTHON} -c \"x = bytearray(b'1') * (300 * 2**20); import time; time.sleep(30)\" & done; wait",
+        f"for i in 1 2 3 4 5 6; do {PYTHON} -c \"x = bytearray(b'1') * (300 * 2**20); import time; time.sleep(30)\" & "
+        "done; wait",
         "",
     ),
 }

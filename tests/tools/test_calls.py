@@ -12,12 +12,12 @@ WRITTEN = {
     "lfm": '<|tool_call_start|>[read(path="src/a.py", first=3)]<|tool_call_end|>',
     "llama pythonic": '[read(path="src/a.py", first=3)]',
     "gemma 3": '```tool_code\nread(path="src/a.py", first=3)\n```',
-    "hermes": '<think>hm</think><tool_call>\n{"name": "read", "arguments": {"path": "src/a.py", "first": 3}}\n</tool_call>',
+    "hermes": '<think></think><tool_call>\n{"name": "read", "arguments": {"path": "src/a.py", "first": 3}}</tool_call>',
     "qwen without an end": '<tool_call>\n{"name": "read", "arguments": {"path": "src/a.py", "first": 3}}',
     "llama json": '<|python_tag|>{"type": "function", "name": "read", "parameters": {"path": "src/a.py", "first": 3}}',
     "phi": '<|tool_call|>[{"name": "read", "arguments": {"path": "src/a.py", "first": 3}}]<|/tool_call|>',
     "granite": '<|tool_call|>[{"name": "read", "arguments": {"path": "src/a.py", "first": 3}}]',
-    "openai": '{"id": "1", "type": "function", "function": {"name": "read", "arguments": "{\\"path\\": \\"src/a.py\\", \\"first\\": 3}"}}',
+    "openai": '{"id": "1", "function": {"name": "read", "arguments": "{\\"path\\": \\"src/a.py\\", \\"first\\": 3}"}}',
     "fenced json": 'So:\n```json\n{"tool": "read", "args": {"path": "src/a.py", "first": 3}}\n```\nThen I go on.',
     "mistral": '[TOOL_CALLS][{"name": "read", "arguments": {"path": "src/a.py", "first": 3}}]',
     "mistral, newer": '[TOOL_CALLS]read[ARGS]{"path": "src/a.py", "first": 3}',
@@ -26,7 +26,8 @@ WRITTEN = {
     "other names": '{"name": "read", "arguments": {"file_path": "src/a.py", "start_line": 3}}',
 }
 TEXTUAL = {  # syntaxes in which every value is text; the tool makes numbers of them
-    "qwen xml": "<tool_call>\n<function=read>\n<parameter=path>\nsrc/a.py\n</parameter>\n<parameter=first>\n3\n</parameter>\n</function>\n</tool_call>",
+    "qwen xml": "<tool_call>\n<function=read>\n<parameter=path>\nsrc/a.py\n</parameter>\n<parameter=first>\n3\n"
+    "</parameter>\n</function>\n</tool_call>",
     "xml without ends": "<function=read><parameter=path>src/a.py<parameter=first>3",
     "gemma": "<start_function_call>call:read{path:<escape>src/a.py<escape>,first:3}<end_function_call>",
     "gemma 4": '<|tool_call>call:read{path:<|"|>src/a.py<|"|>,first:3}<tool_call|>',

@@ -135,7 +135,8 @@ def dying(real):
         return real(*a, **k)
     return call
 journal._durable, paths.write, paths.remove = map(dying, (journal._durable, paths.write, paths.remove))
-changes = [Change("a.py", b"x = 1\\n", b"x = 2\\n"), Change("deep/new.txt", None, b"new\\n"), Change("old.txt", b"old\\n", None)]
+changes = [Change("a.py", b"x = 1\\n", b"x = 2\\n"), Change("deep/new.txt", None, b"new\\n")]
+changes += [Change("old.txt", b"old\\n", None)]
 journal.Journal(Path(sys.argv[2])).apply(Path(sys.argv[1]), changes, "t")
 """
 
