@@ -51,9 +51,9 @@ class Live:
 
     def __call__(self, event: ev.Event) -> None:
         match event:
-            case ev.Opened(_, _, run):
+            case ev.Opened(task, _, run):
                 # where the reserve may have the last word, a pipe gets the answer when it is certain
-                self.hold = "reserve_of" in run and not self._terminal
+                self.hold = "reserve_of" in run and not self._terminal and not task.repo
             case ev.Began(stage, who):
                 self._start(f"{STAGES.get(stage, stage)}: {', '.join(who)}")
             case ev.Placed(bid):

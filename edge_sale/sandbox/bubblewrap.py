@@ -60,8 +60,8 @@ def wrapping() -> list[str]:
     wrap, reason = probe()
     if reason:
         raise SandboxMissing(
-            f"no sandbox for Python code: {reason}; install bubblewrap (apt-get install bubblewrap, "
-            "dnf install bubblewrap; Linux only), or run code bare, at your own risk, with --sandbox none"
+            f"no sandbox for code and commands: {reason}; install bubblewrap (apt-get install bubblewrap, "
+            "dnf install bubblewrap; Linux only), or run them bare, at your own risk, with --sandbox none"
         )
     return list(wrap)
 

@@ -54,10 +54,14 @@ class Journal:
         id_ = f"{datetime.now():%Y%m%d-%H%M%S-%f}{secrets.token_hex(1)}"  # in the order of time
         entry = Applied(id_, root, task, time.time(), "applying", tuple(changes))
         self._write(entry)
-        _put(root, [(c.path, c.after, c.mode) for c in changes])
-        self._mark(entry, "applied")
+        try:
+            _put(root, [(c.path, c.after, c.mode) for c in changes])
+        except (OSError, EdgeSaleError):  # a full disk, a folder that may not be written to: all of it goes back
+            _put(root, [(c.path, c.before, c.mode_before) for c in changes])
+            self._mark(entry, "undone")
+            raise
         self._tidy()
-        return entry
+        return self._mark(entry, "applied")
 
     def undo(self, id_: str = "", root: Path | None = None) -> Applied:
         """Takes the last change back, or the one named. Raises ChangedSince, EdgeSaleError."""

@@ -156,6 +156,22 @@ def test_killed_at_every_point_it_can_be_taken_back(root, journal, tmp_path):
     assert done.returncode == 0 and point >= 8
 
 
+def test_a_disk_that_fills_half_way_leaves_nothing_changed(root, journal, monkeypatch):
+    """The third file cannot be written: the first two go back to what they were, and the error is the disk's."""
+    before, real, count = tree(root), journals.paths.write, iter(range(9))
+
+    def full(folder, name, data, mode=None):
+        if name == "run.sh" and data == b"#!/bin/sh\ntrue\n" and next(count) == 0:
+            raise OSError(28, "No space left on device", name)
+        real(folder, name, data, mode)
+
+    monkeypatch.setattr(journals.paths, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        journal.apply(root, CHANGES, "t")
+    assert tree(root) == before
+    assert [entry.state for entry in journal.list()] == ["undone"]
+
+
 def test_a_damaged_entry_is_told_and_undoes_nothing(root, journal):
     """What was kept is not what was written: one clear line, and no file is touched."""
     entry = journal.apply(root, CHANGES, "t")
