@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from edge_sale import __version__
-from edge_sale.agents.answers import code_in, domain_of
+from edge_sale.agents.answers import domain_of
+from edge_sale.agents.checks import Checks
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.reading import Reader
 from edge_sale.agents.remote import RemoteAgent
+from edge_sale.agents.site import Site
 from edge_sale.catalog import fit, gguf, probe, store
 from edge_sale.catalog.cards import AgentCard, ModelCard, PoolCard, load, shipped_dir
 from edge_sale.catalog.free import free
@@ -155,10 +157,11 @@ def _forced() -> str:
     return "EDGE_SALE_OFFLINE is set" if forced_offline() else ""
 
 
-def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
+def market(parts: Plan, ask: Callable[[Letter], str] = nobody, site: Site | None = None) -> Market:
     """A market ready for tasks: files checked, fitted to the memory there is, memory open.
 
-    `ask` is the user's consent to what would leave. Models are loaded when the first ask comes for them.
+    `ask` is the user's consent to what would leave. `site` is the folder that tasks with `repo` are about.
+    Models are loaded when the first ask comes for them.
     Raises ModelMissing, BadModelFile or DoesNotFit before llama.cpp sees any file in this process.
     """
     settings = parts.settings
@@ -168,14 +171,16 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
     encoder = checked(parts.embedder, settings) if parts.embedder else None
     seed = secrets.randbits(31) if settings.seed is None else settings.seed
     tunings = {card.name: tuning(card, settings) for card in parts.chat}
-    passes = checker(settings.sandbox)
+    checks = Checks(settings.sandbox)
 
     engines, contexts = _engines(parts.chat, files, settings, tunings)
-    agents: list[Agent] = [_agent(card, settings, seed, passes) for card in parts.pool.agents]
-    agents += [_remote_agent(remote, settings) for remote in parts.bidders]
+    agents: list[Agent] = [_agent(card, settings, seed, checks, site) for card in parts.pool.agents]
+    agents += [_remote_agent(remote, settings, site) for remote in parts.bidders]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
+    if site:
+        site.tell = lambda event: desk.emit(event)
     memory = _memory(parts.embedder, encoder, settings, desk) if parts.embedder and encoder else None
-    standby, errand = _standby(parts, desk, memory, ask)
+    standby, errand = _standby(parts, desk, memory, ask, site)
     return Market(
         agents=agents,
         desk=desk,
@@ -185,7 +190,7 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
         lessons=settings.lessons if settings.refine else 0,
         # what a live reserve bids is compared in any case, so it is not left out
         full=settings.full_auction or (parts.reserve is not None and parts.reserve.auctioned),
-        passes=passes,
+        passes=checks.passes,
         work_seconds=settings.work_seconds,
         run={
             "pool": parts.pool.name,
@@ -226,7 +231,7 @@ def over_documents(sold: Market, library: Library) -> Market:
 
 
 def _standby(
-    parts: Plan, desk: Desk, memory: AuctionMemory | None, ask: Callable[[Letter], str]
+    parts: Plan, desk: Desk, memory: AuctionMemory | None, ask: Callable[[Letter], str], site: Site | None
 ) -> tuple[Reserve | None, Callable[[str, str], None]]:
     """The remotes' engines put on the desk, and the one that stands by as a reserve."""
     settings, standby = parts.settings, parts.reserve
@@ -242,7 +247,7 @@ def _standby(
 
     if standby is None:
         return None, errand
-    agent = desk.agents.get(standby.name) or _remote_agent(standby, settings)
+    agent = desk.agents.get(standby.name) or _remote_agent(standby, settings, site)
     desk.agents = {**desk.agents, standby.name: agent}
 
     def past(task: Task) -> Sequence[Past]:
@@ -275,9 +280,9 @@ def quietly(key: Callable[[], str]) -> str:
         return ""
 
 
-def _remote_agent(remote: Remote, settings: Settings) -> RemoteAgent:
+def _remote_agent(remote: Remote, settings: Settings, site: Site | None) -> RemoteAgent:
     return RemoteAgent(
-        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens
+        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens, site
     )
 
 
@@ -349,21 +354,8 @@ def _loader(
     return load
 
 
-def checker(sandbox: str) -> Callable[[Task, str], bool | None]:
-    """Whether an answer passes its task's check, run after the answer's code in the sandbox."""
-
-    def passes(task: Task, answer: str) -> bool | None:
-        if task.check is None:
-            return None
-        from edge_sale.sandbox.python import run_python
-
-        return run_python(f"{code_in(answer)}\n\n{task.check}\n", mode=sandbox).exit_code == 0
-
-    return passes
-
-
 def _agent(
-    card: AgentCard, settings: Settings, seed: int, passes: Callable[[Task, str], bool | None]
+    card: AgentCard, settings: Settings, seed: int, checks: Checks, site: Site | None
 ) -> LocalAgent:
     return LocalAgent(
         name=card.name,
@@ -376,7 +368,8 @@ def _agent(
         plan_tokens=settings.plan_tokens,
         max_tokens=card.max_tokens or settings.max_tokens,
         seed=seed,
-        passes=passes,
+        checks=checks,
+        site=site,
     )
 
 

@@ -131,6 +131,18 @@ class Wrote:
 
 
 @dataclass(frozen=True, slots=True)
+class Stepped:
+    """An agent did one thing: what it thought, its call, and what came back. `useful`: it brought something new."""
+
+    agent: str
+    number: int
+    thought: str
+    call: str
+    seen: str
+    useful: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Something the user should know."""
 
@@ -152,6 +164,15 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Changed:
+    """What became of an agent's changes to the user's files; `applied` is the id for undo, or empty."""
+
+    files: tuple[str, ...]
+    applied: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """The auction stands in memory under this id."""
 
@@ -160,7 +181,7 @@ class Recorded:
 
 Event = (
     Opened | Began | Placed | SatOut | Skipped | Judged | Led | Recalled | Won
-    | Weighed | Asked | Searched | Wrote | Noted | Spent | Finished | Recorded
+    | Weighed | Asked | Searched | Wrote | Stepped | Noted | Spent | Finished | Changed | Recorded
 )  # fmt: skip
 Listener = Callable[[Event], None]
 

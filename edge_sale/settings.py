@@ -60,6 +60,9 @@ class Settings:
     tuned_file: Path
     prefix_dir: Path
     library_dir: Path  # indexes of documents
+    undo_dir: Path  # changes that were applied to the user's files, before and after
+    sessions_dir: Path
+    work_dir: Path  # private copies, gone after each run
     pool: str = "starter"
     weights: str = ""  # a weights file's name; empty: the pool's own
     seed: int | None = None  # None: drawn anew for each run, and recorded
@@ -256,6 +259,9 @@ def _paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "tuned_file": data / "tuned.json",
         "prefix_dir": cache / "prefixes",
         "library_dir": data / "library",
+        "undo_dir": data / "undo",
+        "sessions_dir": data / "sessions",
+        "work_dir": cache / "work",
     }
 
 

@@ -147,6 +147,8 @@ class Task:
     domain: str = "text"  # or "python": what kind of answer, and which prompts
     files: tuple[str, ...] = ()
     check: str | None = None
+    repo: bool = False  # the work is changes to a folder, and the check a shell command there
+    earlier: tuple[tuple[str, str], ...] = ()  # turns of this session, oldest first: what was said, what was answered
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from edge_sale.agents import ways
+from edge_sale.agents import edits, steps, ways
+from edge_sale.agents.checks import Checks
+from edge_sale.agents.site import Site
 from edge_sale.jury.methods import METHODS
 from edge_sale.prompts import render
 from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Sampling, Strategy, Task
@@ -21,7 +23,7 @@ class LocalAgent:
     """Implements `types.Agent` over a model of this machine.
 
     `work` names an entry of `ways.WAYS`, `jury` one of `jury.methods.METHODS`.
-    `passes` runs a task's check over an answer: True or False, None where there is none.
+    `checks` runs a task's check over answers.
     """
 
     name: str
@@ -34,12 +36,13 @@ class LocalAgent:
     plan_tokens: int = 80
     max_tokens: int = 512
     seed: int = 0
-    passes: Callable[[Task, str], bool | None] = lambda task, answer: None
+    checks: Checks = field(default_factory=Checks)
+    site: Site | None = None  # the folder that tasks with `repo` are about
 
     def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]:
         """A plan for the task, refined from `lessons` where there are any."""
         known = within(lessons, LESSON_CHARACTERS)
-        values = {"task": task.text, "domain": task.domain}
+        values = {"task": task.text, "domain": task.domain, "files": task.files}
         prompt = render("refine", lessons=known, **values) if known else render("plan", **values)
         sampling = Sampling(
             max_tokens=self.plan_tokens,
@@ -64,6 +67,9 @@ class LocalAgent:
 
     def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
         """The work, along the plan that was bid; what is shown on the way goes to `show`."""
+        if task.repo and self.site is not None:
+            way = edits.drafts if self.work == "drafts" and self.site.check else steps.work
+            return (yield from way(self, task, plan, show, self.site))
         return (yield from ways.WAYS[self.work](self, task, plan, show))
 
     def seed_for(self, purpose: str) -> int:

@@ -7,10 +7,13 @@ tasks and nothing of other agents' plans: it neither refines from memory nor jud
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
-from edge_sale.agents import ways
+from edge_sale.agents import steps, ways
+from edge_sale.agents.checks import Checks
 from edge_sale.agents.local import LESSON_CHARACTERS, PLAN_TEMPERATURE, tidy, within
+from edge_sale.agents.site import Site
 from edge_sale.errors import EngineError
 from edge_sale.jury.methods import METHODS
 from edge_sale.prompts import render
@@ -26,10 +29,21 @@ class RemoteAgent:
     mine: bool
     plan_tokens: int = 80
     max_tokens: int = 1024
+    site: Site | None = None
+    checks: Checks = field(default_factory=Checks)
+
+    # how it works in a folder
+    work: ClassVar[str] = "planner"
+    samples: ClassVar[int] = 1
+    temperature: ClassVar[float] = 0.0
 
     @property
     def model(self) -> str:
         return self.name
+
+    def seed_for(self, purpose: str) -> int:
+        """Remotes draw as they like."""
+        return 0
 
     def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]:
         """A plan for the task."""
@@ -50,8 +64,10 @@ class RemoteAgent:
         return (yield from METHODS["likert"](task, plans))
 
     def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
-        """The answer, in one go."""
-        prompt = render("remote-answer", task=task.text, plan=plan, domain=task.domain)
+        """The answer, in one go; in a folder, step by step, and what it reads there goes to the remote."""
+        if task.repo and self.site is not None:
+            return (yield from steps.work(self, task, plan, show, self.site, strict=False))
+        prompt = render("remote-answer", task=task.text, plan=plan, domain=task.domain, earlier=task.earlier)
         replies: list[list[Generation]] = yield [Generate(prompt, Sampling(self.max_tokens), on_text=show)]
         drawn = replies[0][0]
         cut = (f"the answer was cut off at {drawn.tokens} tokens; max_tokens of remote {self.name!r} is the bound",)

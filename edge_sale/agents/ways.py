@@ -2,8 +2,8 @@
 
 quick    one answer in one go
 planner  works out each step of its plan, then answers from the notes
-drafts   n samples in one batch; keeps the first that passes the check where there is one and
-         draws again where none does, else, of those that parse, the one most agreed on
+drafts   n samples in one batch, and, where there is a check, three times as many in a second; keeps
+         the one that passes and agrees with most; without a check, of those that parse, the one most agreed on
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from dataclasses import replace
 from typing import Protocol
 
 from edge_sale.agents.answers import code_in, syntax_fault, trimmed, votes
+from edge_sale.agents.checks import Checks, assertions
+from edge_sale.errors import PromptTooLong
 from edge_sale.prompts import render
-from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
+from edge_sale.types import Generate, Generation, Job, Message, Outcome, Prompt, Sampling, Task
 
 STEP_TOKENS = 48
 STEPS = 4  # notes beyond these cost more than they tell
-WAVES = 4  # of drafts under a check: samples and a check are worth more than a larger model
-WARMER = 0.2  # temperature added with each wave: what failed so far should not be drawn again
+SECOND = 3  # times as many drafts in a second wave under a check: they are worth more than a larger model
+THOROUGH = 3  # assertions in a check that one draft alone is believed for
+WARMER = 0.2  # temperature added with each part of it: what failed so far should not be drawn again
 REPEAT_PENALTY = 1.05  # small models run in circles; code needs its repetitions
 
 
@@ -35,7 +38,9 @@ class Worker(Protocol):
     @property
     def max_tokens(self) -> int: ...
     @property
-    def passes(self) -> Callable[[Task, str], bool | None]: ...
+    def work(self) -> str: ...
+    @property
+    def checks(self) -> Checks: ...
 
     def seed_for(self, purpose: str) -> int: ...
 
@@ -66,26 +71,88 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
 
 
 def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
-    """The best of n drafts; with a check that none of them passes, of up to WAVES times as many."""
-    texts: list[str] = []
-    logprobs: list[float] = []
-    failed: set[str] = set()  # the same text twice is checked once: a check may take its whole time limit
-    for wave in range(WAVES if task.check is not None else 1):
-        fresh = yield from _draw(agent, task, plan, samples=agent.samples, wave=wave)
-        for draft in fresh:
-            text = answer(draft, task)
-            texts.append(text)
-            logprobs.append(draft.logprob)
-            if text in failed:
-                continue
-            if agent.passes(task, text):
-                show(text)
-                note = f"draft {len(texts)} of {(wave + 1) * agent.samples} passed the check"
-                return Outcome(agent.name, "passed", text, verified=True, notes=(note,))
-            failed.add(text)
-    best = texts[choose(texts, logprobs, task.domain)]
+    """The best of n drafts; under a check of up to 1 + SECOND times as many, and one round of repairs.
+
+    Of drafts that pass, those that behave alike on other inputs agree, and the most agreed on stays. A check
+    of one or two assertions is not enough for a single draft to be believed while more can be drawn.
+    """
+    drawn: list[Generation] = yield from _draw(agent, task, plan, samples=agent.samples)
+    texts = [answer(draft, task) for draft in drawn]
+    if task.check is None:
+        best = texts[choose(texts, [draft.logprob for draft in drawn], task.domain)]
+        show(best)
+        return Outcome(agent.name, "done", best)
+    checks, enough = agent.checks, 1 if assertions(task.check) >= THOROUGH else 2
+    passing = _passing(checks, task, texts, ())
+    for wave in ("more", "repair"):
+        if passing and (wave == "repair" or _agreeing(checks, task, passing)[1] >= enough):
+            break
+        fresh = yield from _more(agent, task, plan) if wave == "more" else _repairs(agent, task, plan, drawn, texts)
+        drawn = [*drawn, *fresh]
+        later = [answer(draft, task) for draft in fresh]
+        passing += _passing(checks, task, later, texts)
+        texts += later
+    for text in _agreeing(checks, task, passing)[0]:
+        if checks.passes(task, text):  # alone this time, as the user's own run would be
+            show(text)
+            note = f"draft {texts.index(text) + 1} of {len(texts)} passed the check"
+            return Outcome(agent.name, "passed", text, verified=True, notes=(note,))
+    best = texts[choose(texts, [draft.logprob for draft in drawn], task.domain)]
     show(best)
     return Outcome(agent.name, "done", best)
+
+
+def _passing(checks: Checks, task: Task, texts: Sequence[str], before: Sequence[str]) -> list[str]:
+    """Those of the texts that pass, as often as they were drawn; the same text is checked once."""
+    fresh = [text for text in dict.fromkeys(texts) if text not in before]
+    good = {text for text, passed in zip(fresh, checks.sieve(task, fresh), strict=True) if passed}
+    return [text for text in texts if text in good]
+
+
+def _agreeing(checks: Checks, task: Task, passing: Sequence[str]) -> tuple[list[str], int]:
+    """The texts by how many drafts behave as they do, earlier ones first among equals; and the largest number."""
+    if not passing:
+        return [], 0
+    distinct = list(dict.fromkeys(passing))
+    shapes = dict(zip(distinct, checks.behaviours(task, distinct), strict=True))
+    counts = {text: sum(shapes[other] == shapes[text] for other in passing) for text in distinct}
+    return sorted(distinct, key=lambda text: -counts[text]), max(counts.values())
+
+
+def _more(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
+    """The second wave, in one batch: SECOND times as many, each part warmer than the one before."""
+    prompt, sampling = _prompt(task, plan, ""), _sampling(agent, task)
+    asks = [
+        Generate(
+            prompt,
+            replace(sampling, temperature=agent.temperature + WARMER * part, seed=sampling.seed + part * agent.samples),
+            agent.samples,
+        )
+        for part in range(1, SECOND + 1)
+    ]
+    replies: list[list[Generation]] = yield asks
+    return [draft for reply in replies for draft in reply]
+
+
+def _repairs(
+    agent: Worker, task: Task, plan: str, drawn: Sequence[Generation], texts: Sequence[str]
+) -> Job[list[Generation]]:
+    """The most agreed on draft with what it gives instead, and as many tries to put it right."""
+    best = texts[choose(texts, [draft.logprob for draft in drawn], task.domain)]
+    failure = agent.checks.failure(task, best)
+    if not failure or task.domain != "python":
+        return []
+    prompt = _prompt(task, plan, "")
+    said = Message("assistant", f"{prompt.prefill}{best}\n```")
+    asked = Message("user", f"{failure}. Write it again, correctly.")
+    sampling = replace(_sampling(agent, task), seed=agent.seed_for("repair"), temperature=agent.temperature + WARMER)
+    try:
+        replies: list[list[Generation]] = yield [
+            Generate(replace(prompt, messages=(*prompt.messages, said, asked)), sampling, agent.samples)
+        ]
+    except PromptTooLong:
+        return []
+    return replies[0]
 
 
 def choose(answers: Sequence[str], logprobs: Sequence[float], domain: str) -> int:
@@ -113,19 +180,11 @@ def _draw(
     *,
     notes: str = "",
     samples: int = 1,
-    wave: int = 0,
     show: Show | None = None,
 ) -> Job[list[Generation]]:
-    """So many answers in one batch. Of several the first is the likeliest one; later waves are drawn warmer."""
-    prompt = _prompt(task, plan, notes)
-    sampling = Sampling(
-        max_tokens=agent.max_tokens,
-        temperature=agent.temperature + WARMER * wave,
-        repeat_penalty=1.0 if task.domain == "python" else REPEAT_PENALTY,
-        seed=agent.seed_for("work") + wave * samples,  # a later wave does not draw the earlier one again
-        stop=("```",) if task.domain == "python" else (),
-    )
-    if samples > 1 and wave == 0:
+    """So many answers in one batch. Of several the first is the likeliest one."""
+    prompt, sampling = _prompt(task, plan, notes), _sampling(agent, task)
+    if samples > 1:
         asks = [Generate(prompt, replace(sampling, temperature=0.0)), Generate(prompt, sampling, samples - 1)]
     else:
         asks = [Generate(prompt, sampling, samples, on_text=show)]
@@ -133,8 +192,20 @@ def _draw(
     return [draft for reply in replies for draft in reply]
 
 
+def _sampling(agent: Worker, task: Task) -> Sampling:
+    return Sampling(
+        max_tokens=agent.max_tokens,
+        temperature=agent.temperature,
+        repeat_penalty=1.0 if task.domain == "python" else REPEAT_PENALTY,
+        seed=agent.seed_for("work"),
+        stop=("```",) if task.domain == "python" else (),
+    )
+
+
 def _prompt(task: Task, plan: str, notes: str) -> Prompt:
-    prompt = render("answer", domain=task.domain, task=task.text, plan=plan, notes=notes)
+    prompt = render(
+        "answer", domain=task.domain, task=task.text, plan=plan, notes=notes, earlier=task.earlier
+    )
     # the fence is opened for the model, so that the code begins at once
     return replace(prompt, prefill=prompt.prefill + "\n") if prompt.prefill else prompt
 

@@ -14,31 +14,40 @@ from edge_sale.errors import EdgeSaleError, UnknownName
 # name -> module of edge_sale.bench with a function `measure(data, runs, tell) -> figures`
 BENCHES = {
     "docs": "work_docs", "engine": "engine", "first": "first", "models": "models", "reserve": "reserve",
-    "table": "scale",
+    "table": "scale", "work": "work",
 }  # fmt: skip
 
-Measure = Callable[[Path | None, int, Callable[[str], None]], Iterable[Figure]]
+Measure = Callable[..., Iterable[Figure]]
 
 
 @click.command()
 @click.argument("name")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of benchmark data, where one is needed.")
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Runs to take medians of.")
+@click.option("--limit", type=click.IntRange(min=1), help="work: the first so many tasks of each set.")
+@click.option("--part", type=click.Choice(["code", "docs"]), help="work: one half of it.")
+@click.option("--out", type=click.Path(path_type=Path), help="work: keep what was measured here, and go on from it.")
 @click.option("--json", "as_json_", is_flag=True, help="A JSON list of what, value, unit, goal and met.")
-def bench(name: str, data: Path | None, runs: int, as_json_: bool) -> None:
+def bench(
+    name: str, data: Path | None, runs: int, limit: int | None, part: str | None, out: Path | None, as_json_: bool
+) -> None:
     """Run the bench NAME and print a table of its figures with their goals.
 
     \b
     ./scripts/bench first     the main job as a user meets it
     ./scripts/bench engine    the engine beside llama-cpp-python's Llama
+    ./scripts/bench work --data ../shared/data --out work.jsonl     agents that do the work
     """
     if name not in BENCHES:
         raise UnknownName("bench", name, BENCHES)
+    more = {"limit": limit, "part": part or "", "out": out} if name == "work" else {}
+    if name != "work" and (limit or part or out):
+        raise click.UsageError(f"--limit, --part and --out are for the bench work, not for {name}")
     measure: Measure = import_module(f"edge_sale.bench.{BENCHES[name]}").measure
     figures: list[Figure] = []
     stopped = False
     try:
-        for figure in measure(data, runs, lambda line: click.echo(line, err=True)):
+        for figure in measure(data, runs, lambda line: click.echo(line, err=True), **more):
             figures.append(figure)
             click.echo(as_line(figure), err=True)
     except KeyboardInterrupt:  # what was measured stands

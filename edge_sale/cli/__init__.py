@@ -33,6 +33,8 @@ COMMANDS = {
     "models": "models",
     "pools": "models",
     "doctor": "doctor",
+    "chat": "chat",
+    "undo": "undo",
     "history": "history",
     "show": "history",
     "memory": "memory",

@@ -129,10 +129,12 @@ def sandbox(settings: Settings) -> list[Check]:
     found = level(settings.sandbox)
     if found.startswith("missing"):
         reason, _, way_out = found.removeprefix("missing: ").partition("; ")
-        return [Check("sandbox", "poor", reason, f"{way_out} (only --check needs it)")]
+        return [Check("sandbox", "poor", reason, f"{way_out} (checks and commands of agents need it)")]
     if found.startswith("none"):
         return [Check("sandbox", "poor", found, 'sandbox = "auto" in config.toml puts it back')]
-    return [Check("sandbox", "ok", found)]
+    from edge_sale.sandbox.command import command_level
+
+    return [Check("sandbox", "ok", f"{found}; commands of agents: {command_level(settings.sandbox)}")]
 
 
 def database(settings: Settings) -> list[Check]:

@@ -11,7 +11,7 @@ from rich.live import Live as RichLive
 from rich.spinner import Spinner
 
 from edge_sale import events as ev
-from edge_sale.cli.tables import AuctionTable, cost_line, plain, printable, stderr_console
+from edge_sale.cli.tables import AuctionTable, cost_line, plain, printable, shortened, stderr_console
 from edge_sale.market import Sale
 from edge_sale.types import Scored
 
@@ -51,9 +51,9 @@ class Live:
 
     def __call__(self, event: ev.Event) -> None:
         match event:
-            case ev.Opened(_, _, run):
+            case ev.Opened(task, _, run):
                 # where the reserve may have the last word, a pipe gets the answer when it is certain
-                self.hold = "reserve_of" in run and not self._terminal
+                self.hold = "reserve_of" in run and not self._terminal and not task.repo
             case ev.Began(stage, who):
                 self._start(f"{STAGES.get(stage, stage)}: {', '.join(who)}")
             case ev.Placed(bid):
@@ -96,6 +96,13 @@ class Live:
                 self.wrote, self.author = True, agent
                 sys.stdout.write(printable(text) if self._terminal else text)
                 sys.stdout.flush()
+            case ev.Stepped(agent, number, thought, call, seen, useful):
+                self.stop()
+                self._say(f"{number:>3}  {thought}  {call}", style="" if useful else "dim")
+                if said := " ".join(seen.split()):
+                    self._say(f"     {shortened(plain(said).plain, 100)}", style="dim")
+            case ev.Changed(_, _, note):
+                self.notes.append(note)
             case ev.Noted(text):
                 self.notes.append(text)
             case ev.Finished(outcome):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ import click
 
 from edge_sale.cli.documents import answer_from, docs_option
 from edge_sale.cli.options import settings_with, task_options, task_text
+from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo_options, told
 from edge_sale.errors import MemoryFault
 
 if TYPE_CHECKING:
@@ -19,8 +22,9 @@ if TYPE_CHECKING:
 @click.command()
 @task_options
 @click.option("--check", metavar="PYTHON",
-              help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'.")
-@click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where a check runs.")
+              help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'. With --repo a command.")
+@click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where checks and commands run.")
+@repo_options
 @docs_option
 def run(docs: Path | None, **options: Any) -> None:
     """Hold an auction for TASK; the winner does it.
@@ -32,6 +36,7 @@ def run(docs: Path | None, **options: Any) -> None:
     edge-sale run -f task.txt --json | jq .answer
     edge-sale run "Write is_even(n) in Python." --check "assert is_even(4) and not is_even(3)"
     edge-sale run --docs ~/notes "when was the budget granted?"
+    edge-sale run --repo . --check "pytest -q" "Fix the test that fails."
     """
     if docs is not None:
         answer_from(docs, **options)
@@ -47,13 +52,15 @@ def bid(**options: Any) -> None:
     \b
     edge-sale bid "Explain recursion to a child."
     """
-    _sell(execute=False, check=None, sandbox=None, **options)
+    _sell(execute=False, check=None, sandbox=None, repo=None, yes=False, dry_run=False, allow=(), **options)
 
 
 def _sell(
     *, execute: bool, task: str | None, file: Path | None, agents: tuple[str, ...], domain: str | None,
-    check: str | None, as_json: bool, quiet: bool, verbose: bool, trace: Path | None, **changes: Any,
+    check: str | None, as_json: bool, quiet: bool, verbose: bool, trace: Path | None, repo: Path | None,
+    yes: bool, dry_run: bool, allow: tuple[str, ...], **changes: Any,
 ) -> None:  # fmt: skip
+    refuse_without_repo(repo, yes=yes, dry_run=dry_run, allow=allow)
     if as_json and quiet:
         raise click.UsageError("--json and --quiet exclude each other")
     settings = settings_with(**changes)
@@ -64,25 +71,36 @@ def _sell(
     from edge_sale.cli.screen import listeners
     from edge_sale.events import Noted
 
-    if check is not None:
+    if repo is not None and domain is not None:
+        raise click.UsageError("--domain says what kind of answer is wanted; with --repo it is a patch")
+    if check is not None and repo is None:
         if fault := syntax_fault(check):
             raise click.UsageError(f"--check is not Python ({fault}), so no answer could pass it")
         domain = domain or "python"
-    wanted = assemble.new_task(task_text(task, file), domain=domain or "", check=check)
-    if check is not None:
+    wanted = assemble.new_task(task_text(task, file), domain="repo" if repo else domain or "", check=check)
+    if check is not None and repo is None:
         from edge_sale.sandbox.python import run_python
 
         run_python("", mode=settings.sandbox)  # no sandbox: raises before the auction, not after it
     parts = assemble.plan(settings, agents)
     offer(parts, ask=not as_json)
-    with listeners(as_json=as_json, quiet=quiet, verbose=verbose, trace=trace) as hear:
+    with ExitStack() as stack:
+        site = stack.enter_context(opened(repo, settings, check, allow)) if repo else None
+        hear = stack.enter_context(listeners(as_json=as_json, quiet=quiet, verbose=verbose, trace=trace))
         hear.loading(parts.pool.title)
+        if site:
+            wanted = replace(wanted, repo=True, files=told(wanted.text, site))
+            for line in site.left_out:
+                hear(Noted(line))
         for note in parts.notes:
             hear(Noted(note))
         try:
-            sale = assemble.market(parts, asker(settings.currency)).solve(wanted, hear, execute=execute)
+            sale = assemble.market(parts, asker(settings.currency), site).solve(wanted, hear, execute=execute)
         except MemoryFault as fault:
             raise MemoryFault(f"{fault}; to do without the memory: --no-memory") from fault
+        if site and sale.outcome:
+            show = not (as_json or quiet)
+            hear(conclude(wanted, sale.outcome, site, settings, yes=yes, dry_run=dry_run, show=show))
         hear.end(sale)
     if sale.outcome and sale.outcome.status == "failed":
         raise click.exceptions.Exit(1)

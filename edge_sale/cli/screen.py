@@ -77,13 +77,15 @@ class Quiet:
     def __call__(self, event: ev.Event) -> None:
         if isinstance(event, ev.Noted):
             click.echo(f"note: {event.text}", err=True)
+        if isinstance(event, ev.Changed):
+            click.echo(event.note, err=True)
 
     def loading(self, what: str) -> None:
         pass
 
     def end(self, sale: Sale) -> None:
         if sale.outcome:
-            click.echo(sale.outcome.answer)
+            click.echo(sale.outcome.answer, nl=not sale.outcome.answer.endswith("\n"))
 
 
 class Json:
@@ -91,16 +93,20 @@ class Json:
 
     def __init__(self) -> None:
         self._notes: list[str] = []
+        self._changed: dict[str, Any] = {}
 
     def __call__(self, event: ev.Event) -> None:
         if isinstance(event, ev.Noted):
             self._notes.append(event.text)
+        if isinstance(event, ev.Changed):
+            self._notes.append(event.note)
+            self._changed = {"files": list(event.files), "applied": event.applied or None}
 
     def loading(self, what: str) -> None:
         pass
 
     def end(self, sale: Sale) -> None:
-        document = {**as_document(sale), "notes": self._notes}
+        document = {**as_document(sale), **self._changed, "notes": self._notes}
         click.echo(json.dumps(document, indent=2))
 
 

@@ -8,12 +8,13 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 PAUSE = 0.05  # seconds between two looks at the children
+SLOW = 1.0  # and between two looks at what takes longer
 GRACE = 5.0  # seconds that the kernel may take to clear a killed namespace
 
 
@@ -29,12 +30,13 @@ class Seen:
 
 def watch(
     process: subprocess.Popen[bytes], *, seconds: float, output: int, processes: int, memory: int,
-    init: int | None = None,
+    init: int | None = None, also: Callable[[], str] = lambda: "",
 ) -> Seen:  # fmt: skip
     """Read both pipes until the child ends, and kill it with its group at the first limit it passes.
 
     `seconds` is wall time, `output` the bytes kept of each pipe, `processes` and `memory` (bytes, private
-    pages) count the child and all below it. `init` is a pidfd of the first process of the child's process
+    pages) count the child and all below it. `also` is asked once a second and says what else is too much,
+    or nothing. `init` is a pidfd of the first process of the child's process
     namespace, closed here. On return, also by an exception, the child's group and that namespace are dead.
     """
     assert process.stdout and process.stderr
@@ -46,12 +48,15 @@ def watch(
             for pipe in kept:
                 os.set_blocking(pipe.fileno(), False)
                 selector.register(pipe, selectors.EVENT_READ)
-            look = 0.0
+            look, slow = 0.0, time.monotonic() + SLOW
             while process.poll() is None:
                 now = time.monotonic()
                 if now >= look:
                     killed = _over(process.pid, processes, memory)
                     look = time.monotonic() + PAUSE
+                if now >= slow:
+                    killed = killed or also()
+                    slow = time.monotonic() + SLOW
                 if now >= deadline:
                     killed = f"still running after {seconds:g} s"
                 if killed:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from edge_sale.agents.local import LocalAgent, tidy, within
-from edge_sale.agents.ways import WAVES, WAYS, choose
+from edge_sale.agents.ways import SECOND, WAYS, choose
 from edge_sale.catalog.cards import WORKS
 from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Task
 
@@ -72,14 +72,6 @@ def test_planner_works_step_by_step() -> None:
     assert (outcome.answer, outcome.steps) == ("Done.", 3)
 
 
-def test_drafts_keep_the_first_that_passes() -> None:
-    """With a check, the first draft that passes is the answer and the outcome is verified."""
-    agent = replace(AGENT, work="drafts", passes=lambda task, answer: "x" in answer)
-    _, outcome, shown = work(agent, CODE, [drawn("y = 1"), drawn("x = 1"), drawn("x = 2")])
-    assert (outcome.answer, outcome.status, outcome.verified) == ("x = 1", "passed", True)
-    assert shown == "x = 1"
-
-
 def test_the_first_of_several_drafts_is_the_likeliest() -> None:
     """One draft is greedy, the others are sampled, all in one batch."""
     job = replace(AGENT, work="drafts").execute(CODE, "1. First.", lambda text: None)
@@ -98,27 +90,83 @@ def test_drafts_without_check_keep_the_most_agreed_on() -> None:
     assert outcome.verified is None
 
 
-def test_drafts_are_drawn_again_while_none_passes() -> None:
-    """With a check, further waves with further seeds follow until a draft passes."""
-    task = replace(CODE, check="assert x")
-    agent = replace(AGENT, work="drafts", passes=lambda task, answer: "x" in answer)
-    failing = [drawn("y = 1")] * 3
-    asks, outcome, _ = work(agent, task, failing, failing, [drawn("y = 2"), drawn("x = 1"), drawn("x = 2")])
-    assert (outcome.answer, outcome.verified) == ("x = 1", True)
-    assert outcome.notes == ("draft 8 of 9 passed the check",)
-    seeds = [ask.sampling.seed for ask in asks]
-    assert seeds == [seeds[0], seeds[0] + 3, seeds[0] + 6]
-    assert [ask.sampling.temperature for ask in asks[1:]] == pytest.approx([0.9, 1.1])
+@dataclass(frozen=True)
+class Told:
+    """Checks that go by what a text holds; what behaves alike is said by its second word."""
+
+    holds: str = "x"
+    fails: str = ""
+
+    def passes(self, task: Task, text: str) -> bool:
+        return self.holds in text
+
+    def sieve(self, task: Task, texts: Sequence[str]) -> list[bool]:
+        return [self.holds in text for text in texts]
+
+    def behaviours(self, task: Task, texts: Sequence[str]) -> list[str]:
+        return [text.split()[-1] for text in texts]
+
+    def failure(self, task: Task, text: str) -> str:
+        return self.fails
+
+
+CHECKED = replace(CODE, check="assert f(1) == 1")
+
+
+def test_drafts_that_pass_and_agree_end_the_drawing() -> None:
+    """Two drafts that pass and behave alike are enough: the first of them is the answer, and verified."""
+    agent = replace(AGENT, work="drafts", checks=Told())
+    _, outcome, shown = work(agent, CHECKED, [drawn("y = 1"), drawn("x = 1"), drawn("x  = 1")])
+    assert (outcome.answer, outcome.status, outcome.verified) == ("x = 1", "passed", True)
+    assert shown == "x = 1"
+
+
+def test_under_a_thorough_check_one_draft_is_enough() -> None:
+    """Three assertions are hard to pass by chance."""
+    agent = replace(AGENT, work="drafts", checks=Told())
+    task = replace(CODE, check="assert f(1) == 1\nassert f(2) == 2\nassert f(3) == 3")
+    _, outcome, _ = work(agent, task, [drawn("y = 1"), drawn("x = 1"), drawn("z = 2")])
+    assert (outcome.answer, outcome.notes) == ("x = 1", ("draft 2 of 3 passed the check",))
+
+
+def test_a_single_draft_that_passes_a_thin_check_is_held_against_more() -> None:
+    """One assertion lets wrong answers pass: of all that pass, those that most drafts agree with win."""
+    agent = replace(AGENT, work="drafts", checks=Told())
+    more = [drawn("x = 2"), drawn("y = 2"), drawn("x  = 2")] * SECOND
+    _, outcome, _ = work(agent, CHECKED, [drawn("y = 1"), drawn("x = 1"), drawn("z = 2")], more)
+    assert (outcome.answer, outcome.verified) == ("x = 2", True)
+    assert outcome.notes == ("draft 4 of 12 passed the check",)
+
+
+def test_the_second_wave_is_one_batch_and_warmer() -> None:
+    """SECOND times as many drafts in one batch, each part with seeds and a temperature of its own."""
+    job = replace(AGENT, work="drafts", checks=Told()).execute(CHECKED, "1. First.", lambda text: None)
+    first = next(job)
+    second = job.send([[drawn("y = 1")], [drawn("y = 2")] * 2])
+    asks = [ask for ask in [*first, *second] if isinstance(ask, Generate)]
+    assert [ask.samples for ask in asks[2:]] == [3] * SECOND
+    assert [ask.sampling.temperature for ask in asks[2:]] == pytest.approx([0.9, 1.1, 1.3])
+    seeds = {ask.sampling.seed + i for ask in asks for i in range(ask.samples)}
+    assert len(seeds) == 3 * (1 + SECOND) - 1  # the greedy one draws nothing
+
+
+def test_where_none_passes_the_best_is_repaired_once() -> None:
+    """The most agreed on draft goes back with what it gives instead, and a repair that passes is the answer."""
+    agent = replace(AGENT, work="drafts", checks=Told("q", "f(1) gives 2, but it must be 1"))
+    failing = [drawn(GOOD), drawn(GOOD), drawn("z = 3")]
+    asks, outcome, _ = work(agent, CHECKED, failing, failing * SECOND, [drawn("q = 1"), drawn("y = 1"), drawn("y = 2")])
+    assert (outcome.answer, outcome.status) == ("q = 1", "passed")
+    turns = [message.content for message in asks[-1].prompt.messages]
+    assert turns[-1] == "f(1) gives 2, but it must be 1. Write it again, correctly."
+    assert GOOD in turns[-2]
 
 
 def test_drafts_that_all_fail_the_check_leave_the_verdict_to_the_market() -> None:
     """Where no draft of any wave passes, the most agreed on is done, to be verified like any answer."""
-    task = replace(CODE, check="assert x")
-    agent = replace(AGENT, work="drafts", passes=lambda task, answer: False)
-    waves = [[drawn(GOOD), drawn(GOOD), drawn("z = 3")]] * WAVES
-    asks, outcome, _ = work(agent, task, *waves)
+    agent = replace(AGENT, work="drafts", checks=Told(holds="never"))
+    failing = [drawn(GOOD), drawn(GOOD), drawn("z = 3")]
+    _, outcome, _ = work(agent, CHECKED, failing, failing * SECOND)
     assert (outcome.answer, outcome.status, outcome.verified) == (GOOD, "done", None)
-    assert len(asks) == WAVES
 
 
 def test_of_equal_votes_the_likeliest_draft_wins() -> None:

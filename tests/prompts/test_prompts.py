@@ -16,16 +16,22 @@ from edge_sale.types import Lesson, Message
 
 LESSON = Lesson("a1", "Count vowels.", "1. Count them.", "1. Guess.", "quick", "planner", 0.9)
 WORK = {"domain": "python", "task": "TASK", "plan": "PLAN", "notes": "NOTES"}
+TURNS = [("SAID", "ANSWERED")]
 VALUES: dict[str, dict[str, Any]] = {
-    "answer": WORK,
+    "act": {"tools": "TOOLS", "task": "TASK", "plan": "PLAN", "files": ["FILE"], "guide": "GUIDE", "check": "CHECK",
+            "earlier": TURNS, "steps": [{"said": "STEP", "seen": "SEEN"}]},
+    "answer": {**WORK, "earlier": TURNS},
+    "continue": {"function": "NAME"},
+    "fix": {"path": "PATH", "language": "python", "code": "CODE", "guide": "GUIDE", "failure": "FAILURE",
+            "task": "TASK", "unit": "UNIT"},
     "likert": {"task": "TASK", "plan": "PLAN"},
-    "plan": {"domain": "text", "task": "TASK"},
+    "plan": {"domain": "text", "task": "TASK", "files": ["FILE"]},
     "read": {"question": "QUESTION", "plan": "PLAN", "examples": True,
              "passages": [(1, Passage("a.md", 1, 1, "TITLE", "TEXT"))]},
     "recover": {"plan": "PLAN"},
     "recover-nothing": {},
-    "refine": {"domain": "python", "task": "TASK", "lessons": [LESSON]},
-    "remote-answer": {"domain": "python", "task": "TASK", "plan": "PLAN"},
+    "refine": {"domain": "python", "task": "TASK", "files": [], "lessons": [LESSON]},
+    "remote-answer": {"domain": "python", "task": "TASK", "plan": "PLAN", "earlier": TURNS},
     "remote-plan": {"task": "TASK", "lessons": [LESSON]},
     "step": {**WORK, "step": "STEP"},
 }  # fmt: skip
@@ -94,9 +100,22 @@ def test_a_prefill_is_what_the_answer_continues():
 
 def test_lessons_stand_as_turns_before_the_task():
     """The refine prompt shows what lost and what won, then asks for the new task."""
-    text = whole(render("refine", domain="text", task="TASK", lessons=[LESSON, LESSON]))
+    text = whole(render("refine", domain="text", task="TASK", files=[], lessons=[LESSON, LESSON]))
     assert text.count("1. Guess.") == text.count("1. Count them.") == 2
     assert text.index("1. Count them.") < text.index("TASK")
+
+
+def test_earlier_turns_stand_before_the_task():
+    """In a session the model reads what was said and answered before, as turns of its own."""
+    messages = render("answer", **{**WORK, "earlier": TURNS}).messages
+    assert [m.content for m in messages].index("SAID") + 1 == [m.content for m in messages].index("ANSWERED")
+    assert [m.content for m in messages].index("SAID") < [m.content for m in messages].index("TASK")
+
+
+def test_files_are_named_in_a_plan_where_there_are_any():
+    """Whoever plans work in a folder is told of its files; a task without a folder reads as it always did."""
+    said = [render("plan", domain="text", task="TASK", files=files).messages[-1].content for files in (["a.py"], [])]
+    assert said == ["Plan, in short steps: TASK (Files: a.py)", "Plan, in short steps: TASK"]
 
 
 def test_an_unknown_prompt_is_an_error():

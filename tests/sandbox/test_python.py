@@ -264,7 +264,7 @@ def test_many_files_cannot_fill_memory():
 def test_without_bubblewrap_nothing_runs_bare(monkeypatch, tmp_path):
     """No bubblewrap, no run: the message says how to get it and how to go without."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox.python._probe.cache_clear()
+    sandbox.bubblewrap.probe.cache_clear()
     try:
         for mode in ("auto", "bwrap"):
             with pytest.raises(SandboxMissing, match=r"install bubblewrap .*--sandbox none"):
@@ -272,7 +272,7 @@ def test_without_bubblewrap_nothing_runs_bare(monkeypatch, tmp_path):
         assert sandbox.level().startswith("missing: no sandbox")
         assert sandbox.run_python("print(1)", mode="none").stdout == "1\n"
     finally:
-        sandbox.python._probe.cache_clear()
+        sandbox.bubblewrap.probe.cache_clear()
 
 
 def test_a_bubblewrap_that_does_not_work_is_told_with_its_reason(monkeypatch, tmp_path):
@@ -281,12 +281,12 @@ def test_a_bubblewrap_that_does_not_work_is_told_with_its_reason(monkeypatch, tm
     fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox.python._probe.cache_clear()
+    sandbox.bubblewrap.probe.cache_clear()
     try:
         with pytest.raises(SandboxMissing, match="No permissions to create new namespace"):
             sandbox.run_python("print(1)")
     finally:
-        sandbox.python._probe.cache_clear()
+        sandbox.bubblewrap.probe.cache_clear()
 
 
 def test_an_unknown_mode_is_refused():

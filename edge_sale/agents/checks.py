@@ -1,0 +1,168 @@
+"""What a task's check says of answers: which pass, how they behave beyond it, and what goes wrong.
+
+A check of one assertion lets wrong answers pass. Answers that pass are therefore run on inputs like the
+check's own, and those that behave alike count as agreeing (Chen et al., "CodeT", 2022, with inputs made
+from the check instead of by a model).
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edge_sale.agents.answers import code_in, syntax_fault
+from edge_sale.sandbox.batch import which_pass
+from edge_sale.sandbox.python import run_python
+from edge_sale.types import Task
+
+PROBES = 10  # inputs that answers are compared on
+SECONDS = 4.0  # for all of them together
+LONG = 300  # characters of a value
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Checks of Python answers, in the sandbox of this mode. Without a check nothing passes and nothing fails."""
+
+    mode: str = "auto"
+
+    def passes(self, task: Task, answer: str) -> bool | None:
+        """Whether the check, run after the answer's code, ends well; None where there is none to run."""
+        if task.check is None or task.repo:  # in a folder the work runs it
+            return None
+        return run_python(program(task, answer), mode=self.mode).exit_code == 0
+
+    def sieve(self, task: Task, answers: Sequence[str]) -> list[bool]:
+        """Which answers pass, found in one sandbox; whoever is told so should be asked `passes` too."""
+        parse = [bool(answer.strip()) and syntax_fault(code_in(answer)) is None for answer in answers]
+        sound = [answer for answer, good in zip(answers, parse, strict=True) if good]
+        verdicts = iter(which_pass([program(task, answer) for answer in sound], mode=self.mode))
+        found = []
+        for answer, good in zip(answers, parse, strict=True):
+            verdict = next(verdicts) if good else False
+            found.append(bool(self.passes(task, answer)) if verdict is None else verdict)
+        return found
+
+    def behaviours(self, task: Task, answers: Sequence[str]) -> list[str]:
+        """For each answer what it does on inputs like the check's; equal texts, equal behaviour."""
+        asked = probes(task.check or "")
+        if not asked:
+            return [""] * len(answers)
+        return [self._values(answer, asked) for answer in answers]
+
+    def failure(self, task: Task, answer: str) -> str:
+        """What the answer gives where the check expects something else, in words; empty where that is not known."""
+        for call, wanted in expectations(task.check or ""):
+            mark = secrets.token_hex(8)
+            code = f"{code_in(answer)}\n\nprint({mark!r} + repr({call})[:{LONG}])\n"
+            ran = run_python(code, seconds=SECONDS, mode=self.mode)
+            if mark not in ran.stdout:
+                last = (ran.stderr.strip().splitlines() or ["nothing"])[-1][:LONG]
+                return f"{call} fails: {last}"
+            if (given := ran.stdout.rpartition(mark)[2].strip()) != wanted:
+                return f"{call} gives {given}, but it must be {wanted}"
+        return ""
+
+    def _values(self, answer: str, asked: Sequence[str]) -> str:
+        mark = secrets.token_hex(8)
+        code = PROGRAM.format(code=code_in(answer), asked=list(asked), mark=mark)
+        ran = run_python(code, seconds=SECONDS, mode=self.mode)
+        return ran.stdout.rpartition(mark)[2].strip() if mark in ran.stdout else "?"
+
+
+PROGRAM = """
+import signal
+
+def _late(*_):
+    raise TimeoutError
+
+signal.signal(signal.SIGALRM, _late)
+_space = {{}}
+exec(compile({code!r}, "answer.py", "exec"), _space)
+_found = []
+for _call in {asked!r}:
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        _found.append(repr(eval(_call, _space))[:300])
+    except BaseException as _error:
+        _found.append(type(_error).__name__)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+print("\\n" + {mark!r} + repr(_found), flush=True)
+"""
+
+
+def program(task: Task, answer: str) -> str:
+    """The answer's code with the check behind it."""
+    return f"{code_in(answer)}\n\n{task.check}\n"
+
+
+def assertions(check: str) -> int:
+    """How many assertions a check makes."""
+    return sum(isinstance(node, ast.Assert) for node in ast.walk(_parsed(check)))
+
+
+def expectations(check: str) -> Iterator[tuple[str, str]]:
+    """The calls of a check with what each should give, where that is written as `f(…) == literal`."""
+    for node in ast.walk(_parsed(check)):
+        if (
+            isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and len(node.test.ops) == 1
+            and isinstance(node.test.ops[0], ast.Eq) and isinstance(node.test.left, ast.Call)
+        ):  # fmt: skip
+            try:
+                yield ast.unparse(node.test.left), repr(ast.literal_eval(node.test.comparators[0]))
+            except (ValueError, TypeError, SyntaxError):
+                continue
+
+
+def probes(check: str, most: int = PROBES) -> list[str]:
+    """Calls like the check's own with other arguments: literals a little smaller, larger, shorter, turned round."""
+    found: dict[str, None] = {}
+    for call in _calls(check):
+        try:
+            values = [ast.literal_eval(argument) for argument in call.args]
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            continue
+        for place, value in enumerate(values):
+            for other in _others(value):
+                changed = copy.deepcopy(call)
+                changed.args[place] = ast.parse(repr(other), mode="eval").body
+                found[ast.unparse(changed)] = None
+    spread = list(found)
+    return spread[:: max(1, len(spread) // most)][:most]
+
+
+def _calls(check: str) -> Iterator[ast.Call]:
+    """Calls of plain names that builtins do not have: what the answer defines."""
+    known = set(dir(__builtins__)) if not isinstance(__builtins__, Mapping) else set(__builtins__)
+    for node in ast.walk(_parsed(check)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known and node.args:
+            yield node
+
+
+def _others(value: Any) -> Iterator[Any]:
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, int):
+        yield from (value + 1, value - 1, value * 2, 0)
+    elif isinstance(value, float):
+        yield from (value + 0.5, -value)
+    elif isinstance(value, str):
+        yield from (value[:-1], value[::-1], value + value[:1], value.swapcase())
+    elif isinstance(value, list | tuple):
+        kind, items = type(value), list(value)
+        yield from (kind(items[:-1]), kind(items[::-1]), kind(items + items[:1]))
+        if items and isinstance(items[0], int) and not isinstance(items[0], bool):
+            yield kind([items[0] + 1, *items[1:]])
+
+
+def _parsed(check: str) -> ast.Module:
+    try:
+        return ast.parse(check)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])
+

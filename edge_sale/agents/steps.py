@@ -1,0 +1,164 @@
+"""An agent at work in a folder: a short thought, one action, and what came of it, until it is done.
+
+The thought is free, the call comes under a grammar, and a file's new text below it is free again, between
+fences. The check's exit status judges, where there is one; the agent's own word never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edge_sale.agents.site import Site
+from edge_sale.agents.ways import Show, Worker
+from edge_sale.errors import PromptTooLong, SandboxMissing
+from edge_sale.events import Stepped
+from edge_sale.prompts import render
+from edge_sale.tools.calls import Call, parse
+from edge_sale.tools.code import REPAIRS, TOOLS, Workspace
+from edge_sale.tools.patch import as_patch, summary
+from edge_sale.tools.paths import Refused
+from edge_sale.tools.schema import bound, described, grammar
+from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
+
+STEPS = {"quick": 8, "planner": 16, "drafts": 16}
+THOUGHT = 48  # tokens
+CALL = 160
+KEPT = 6  # steps that a prompt shows whole; of earlier ones the call alone
+SAME = 3  # equal calls in a row: stop
+WARMER = 0.3  # temperature added after a step that brought nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thought, one call (None: none could be read), and what came of it."""
+
+    thought: str
+    call: Call | None
+    seen: str
+    useful: bool
+
+
+def work(agent: Worker, task: Task, plan: str, show: Show, site: Site, strict: bool = True) -> Job[Outcome]:
+    """The loop. With `strict` the call comes under a grammar; else it is read from what a model writes freely."""
+    at = site.begin()
+    try:
+        steps: list[Step] = []
+        status, why, passed = "failed", f"no end after {STEPS[agent.work]} steps", None
+        while len(steps) < STEPS[agent.work]:
+            thought, call = yield from decide(agent, task, plan, site, at, steps, strict)
+            before = [step.call.key if step.call else "" for step in steps[1 - SAME :]]
+            if call and before == [call.key] * (SAME - 1):
+                why = f"stopped: the same call {SAME} times, {call}"
+                break
+            if call and call.name == "finish":
+                why = str(call.arguments.get("answer", ""))
+                passed, said = site.passes(at) if site.check else (None, "")
+                if passed is not False:
+                    status = "passed" if passed else "done"
+                    break
+                seen, useful = f"not finished, the check fails:\n{tail(said)}", False
+            else:
+                seen, useful = act(at, call, steps)
+                if useful and call and call.name == "edit" and site.check:
+                    passed, said = site.passes(at)
+                    if passed:
+                        status, why = "passed", f"the check passes after step {len(steps) + 1}"
+                    seen += "" if passed else f"; the check fails:\n{tail(said)}"
+            steps.append(Step(thought, call, seen, useful))
+            site.tell(Stepped(agent.name, len(steps), thought, str(call or ""), seen, useful))
+            if status == "passed":
+                break
+            if hopeless := [name for name, count in at.faults.items() if count > 2 * REPAIRS]:
+                why = f"stopped: {hopeless[0]} was written {2 * REPAIRS + 1} times so that it does not parse"
+                break
+        return ended(agent, site, at, status, passed, why, len(steps))
+    finally:
+        at.copy.close()
+
+
+def ended(
+    agent: Worker, site: Site, at: Workspace, status: str, passed: bool | None, why: str, steps: int
+) -> Outcome:
+    """The outcome of work in a folder: its answer is the patch."""
+    changes = site.changes[agent.name] = at.copy.changes()
+    if status == "done" and not changes:
+        why = f"{why} (no file was changed)".strip()
+    notes = (*filter(None, [why]), *summary(changes))
+    return Outcome(agent.name, status, as_patch(changes), passed, notes, max(steps, 1))  # type: ignore[arg-type]
+
+
+def act(at: Workspace, call: Call | None, steps: Sequence[Step] = ()) -> tuple[str, bool]:
+    """What a call brings back, and whether that is anything new."""
+    if call is None:
+        return 'no call was found; write one, such as list(path=".")', False
+    tool = TOOLS[call.name]
+    try:
+        seen = tool.run(at, **bound(tool, call.arguments, call.body))
+    except (Refused, SandboxMissing) as why:
+        return f"refused: {why}", False
+    known = any(step.call and step.call.key == call.key and step.seen == seen for step in steps)
+    return seen, not known
+
+
+def decide(
+    agent: Worker, task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step], strict: bool
+) -> Job[tuple[str, Call | None]]:
+    """The next thought and call."""
+    idle = next((n for n, step in enumerate(reversed(steps)) if step.useful), len(steps))
+    warm = min(agent.temperature + WARMER * idle, 1.0)
+    sampling = Sampling(THOUGHT, warm, seed=agent.seed_for("work") + len(steps), stop=("\n",))
+    for kept in (KEPT, 2, 0):  # where it does not fit, less of what was
+        prompt = chat(task, plan, site, at, steps, kept)
+        try:
+            if not strict:
+                drawn = yield from _one(prompt, replace(sampling, max_tokens=agent.max_tokens, stop=()))
+                call = parse(drawn.text, TOOLS)
+                return drawn.text.strip().partition("\n")[0][:200], call
+            drawn = yield from _one(prompt, sampling, THOUGHT + CALL + agent.max_tokens)
+            break
+        except PromptTooLong:
+            if not kept:
+                raise
+    thought = " ".join(drawn.text.split()) or "Next."
+    said = f"{thought}\n"
+    rules = grammar(list(TOOLS.values()), at.copy.files)
+    drawn = yield from _one(
+        replace(prompt, prefill=said), replace(sampling, max_tokens=CALL, stop=(), grammar=rules)
+    )
+    said += drawn.text
+    call = parse(drawn.text, TOOLS)
+    if call and TOOLS[call.name].body:
+        said += "\n```\n"
+        whole = replace(sampling, max_tokens=agent.max_tokens, stop=("\n```",))
+        drawn = yield from _one(replace(prompt, prefill=said), whole)
+        call = replace(call, body=drawn.text)
+    return thought, call
+
+
+def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step], kept: int) -> Prompt:
+    """The prompt of the next step: what never changes first, then the task, then the last steps."""
+    shown = [
+        {"said": said(step), "seen": step.seen if place >= len(steps) - kept else step.seen[:80]}
+        for place, step in enumerate(steps)
+    ]
+    prompt = render(
+        "act", tools=described(list(TOOLS.values())), task=task.text, plan=plan, files=task.files, steps=shown,
+        guide=site.guide, check=site.check or "", earlier=task.earlier,
+    )  # fmt: skip
+    return replace(prompt, fixed=1)  # the tools are the same for every task
+
+
+def said(step: Step) -> str:
+    body = f"\n```\n{step.call.body}\n```" if step.call and step.call.body is not None else ""
+    return f"{step.thought}\n{step.call or ''}{body}".strip()
+
+
+def tail(said: str, most: int = 500) -> str:
+    """The end of what a check printed: errors stand there."""
+    return said if len(said) <= most else "..." + said[-most:]
+
+
+def _one(prompt: Prompt, sampling: Sampling, reserve: int = 0) -> Job[Generation]:
+    replies: list[list[Generation]] = yield [Generate(prompt, sampling, reserve=reserve)]
+    return replies[0][0]

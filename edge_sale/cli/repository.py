@@ -1,0 +1,141 @@
+"""`--repo`: a folder opened for agents, and what they changed there shown, approved and taken over."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from edge_sale.agents.site import Site
+    from edge_sale.events import Changed
+    from edge_sale.settings import Settings
+    from edge_sale.types import Outcome, Task
+
+F = TypeVar("F", bound=Callable[..., Any])
+STALE = 24 * 3600  # seconds after which a private copy that a crash left behind is removed
+FILES = 12  # names of files that bidders are told
+
+
+def repo_options(command: F) -> F:
+    """What `run` and `chat` have in common."""
+    for option in reversed((
+        click.option("--repo", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+                     help="Work in this folder, on a private copy."),
+        click.option("-y", "--yes", is_flag=True, help="With --repo: apply the changes without asking."),
+        click.option("--dry-run", is_flag=True, help="With --repo: print the patch, apply nothing."),
+        click.option("--allow", multiple=True, metavar="FILE",
+                     help="With --repo: a file such as .env that may be read."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@contextmanager
+def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[str]) -> Iterator[Site]:
+    """The folder as agents find it; its private copies are gone afterwards. Raises TaskError, SandboxMissing."""
+    from edge_sale.agents.site import Site, guide
+    from edge_sale.sandbox.command import Place, run_command
+    from edge_sale.settings import variable
+    from edge_sale.tools.code import Workspace
+    from edge_sale.tools.copy import private_copy
+
+    path = variable("PATH") or ""
+    settings.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in settings.work_dir.iterdir():
+        if time.time() - left.stat().st_mtime > STALE:
+            shutil.rmtree(left, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(dir=settings.work_dir))
+
+    def begin() -> Workspace:
+        copy = private_copy(root, Path(tempfile.mkdtemp(dir=scratch)), allow)
+        return Workspace(copy, settings.sandbox, path=path)
+
+    try:
+        first = begin()  # whatever is wrong with the folder is said before the auction, not after it
+        try:
+            if check is not None:  # no sandbox: raises now
+                run_command("true", Place(first.copy.root, first.copy.folder, path), mode=settings.sandbox)
+            site = Site(begin, check, guide(first.copy.root), root=first.copy.root, left_out=first.copy.left_out,
+                        files=tuple(first.copy.files))  # fmt: skip
+        finally:
+            first.copy.close()
+        yield site
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def told(task_text: str, site: Site) -> tuple[str, ...]:
+    """Names of the files that bidders are told of: those that the task names first, then by depth."""
+    return tuple(sorted(site.files, key=lambda n: (Path(n).name not in task_text, n.count("/"), n))[:FILES])
+
+
+def conclude(
+    task: Task, outcome: Outcome, site: Site, settings: Settings, *, yes: bool, dry_run: bool, show: bool
+) -> Changed:
+    """Shows the changes, asks where there is somebody to ask, and takes them over or leaves them."""
+    from edge_sale.events import Changed
+    from edge_sale.tools.journal import ChangedSince, Journal
+
+    changes = site.changes.get(outcome.agent, ())
+    files = tuple(change.path for change in changes)
+    if show and outcome.answer:
+        printed(outcome.answer)
+
+    def left(why: str) -> Changed:
+        return Changed(files, "", why)
+
+    if not changes:
+        return left("no file was changed")
+    if dry_run:
+        return left("dry run: nothing was applied")
+    failed = outcome.status == "failed"
+    if yes and failed:
+        return left("nothing was applied: the work failed (--dry-run prints its patch)")
+    if not yes:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return left("nothing was applied: no terminal to ask on; --yes applies, --dry-run prints the patch")
+        warning = "The work FAILED. " if failed else ""
+        count = f"{len(files)} file{'s' * (len(files) != 1)}"
+        try:
+            agreed = click.confirm(f"{warning}Apply to {count} in {site.root}?", default=not failed, err=True)
+        except click.Abort as stop:
+            raise KeyboardInterrupt from stop
+        if not agreed:
+            return left("nothing was applied: you said no")
+    try:
+        applied = Journal(settings.undo_dir).apply(site.root, changes, task.text)
+    except ChangedSince as since:
+        raise ChangedSince(f"{since}; the patch: edge-sale run --dry-run, or the lines above") from None
+    return Changed(files, applied.id, "applied; take it back with: edge-sale undo")
+
+
+def printed(patch: str) -> None:
+    """A patch on stdout: as it is for programs, coloured and without control characters for people."""
+    from edge_sale.cli.tables import printable
+    from edge_sale.settings import colour_wanted
+
+    if not sys.stdout.isatty():
+        click.echo(patch, nl=False)
+        return
+    colours = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
+    for line in printable(patch).splitlines():
+        colour = colours.get(line[:1], "") if colour_wanted() else ""
+        click.secho(line, bold=True) if colour == "bold" else click.secho(line, fg=colour or None)
+
+
+def refuse_without_repo(repo: Path | None, **given: object) -> None:
+    """Options that mean nothing without --repo are a mistake that somebody should hear of."""
+    if repo is None and (unused := [name for name, value in given.items() if value]):
+        raise click.UsageError(f"--{unused[0].replace('_', '-')} needs --repo DIR")
+    if given.get("yes") and given.get("dry_run"):
+        raise click.UsageError("--yes and --dry-run exclude each other")
+
+

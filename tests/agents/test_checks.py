@@ -1,0 +1,56 @@
+"""What a check says of answers, in the real sandbox."""
+
+import pytest
+
+from edge_sale.agents.checks import Checks, assertions, expectations, probes
+from edge_sale.types import Task
+from tests.tools.kit import wrapped
+
+TASK = Task("t", "Square.", "python", check="assert f(3) == 9")
+RIGHT, ALSO, LUCKY = "def f(x):\n    return x * x", "def f(n): return n ** 2", "def f(x):\n    return 9"
+
+
+@wrapped
+def test_a_sieve_finds_what_passes_and_agrees_with_single_runs():
+    """Programs that fail, crash, loop, exit and do not parse are told apart in one sandbox."""
+    loops = "def f(x):\n    while True: pass"
+    answers = [RIGHT, "def f(x): return 1", loops, "import sys; sys.exit(3)", "def f(:", "", ALSO]
+    checks = Checks()
+    assert checks.sieve(TASK, answers) == [True, False, False, False, False, False, True]
+    assert [bool(checks.passes(TASK, answer)) for answer in (RIGHT, answers[1], ALSO)] == [True, False, True]
+
+
+@wrapped
+def test_a_program_that_kills_the_sieve_is_found_out():
+    """An answer that takes its neighbours down is judged alone, and so are they."""
+    bad = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
+    assert Checks().sieve(TASK, [RIGHT, bad, ALSO]) == [True, False, True]
+
+
+@wrapped
+def test_answers_that_behave_alike_have_equal_behaviour():
+    one, two, three = Checks().behaviours(TASK, [RIGHT, ALSO, LUCKY])
+    assert one == two != three
+
+
+@wrapped
+@pytest.mark.parametrize(
+    "answer, said",
+    [("def f(x): return 6", "f(3) gives 6, but it must be 9"), ("def f(x): return y", "NameError"), (RIGHT, "")],
+)
+def test_a_failure_is_said_in_words(answer, said):
+    assert said in Checks().failure(TASK, answer)
+    assert bool(said) == bool(Checks().failure(TASK, answer))
+
+
+def test_probes_are_calls_like_the_checks_own():
+    """Arguments a little other than the check's; builtins are not probed."""
+    made = probes("assert sorted(f([1, 2], 'ab')) == [1]")
+    assert "f([1], 'ab')" in made and "f([1, 2], 'ba')" in made and len(made) <= 10
+    assert probes("x = 1") == probes("not python (") == []
+
+
+def test_assertions_and_expectations_are_read_from_a_check():
+    check = "assert f(1) == 2\nassert g()\nassert f(2) == [3]"
+    assert assertions(check) == 3
+    assert list(expectations(check)) == [("f(1)", "2"), ("f(2)", "[3]")]

@@ -1,0 +1,164 @@
+"""The loop in a folder, with scripted replies over a real private copy and a real sandbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_sale.agents.local import LocalAgent
+from edge_sale.agents.remote import RemoteAgent
+from edge_sale.agents.site import Site
+from edge_sale.agents.steps import STEPS
+from edge_sale.errors import PromptTooLong
+from edge_sale.events import Stepped
+from edge_sale.types import Generation, Outcome, Task
+from tests.scripted import Heard
+from tests.tools.kit import repository, workspace, wrapped
+
+TASK = Task("t", "Make f return 2.", "repo", ("a.py",), None, repo=True)
+CHECK = "python3 -c 'from a import f; assert f() == 2'"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    root = repository(tmp_path / "p", a__py="def f():\n    return 1\n")
+    count = iter(range(100))
+    heard = Heard()
+    return Site(lambda: workspace(root, tmp_path / f"s{next(count)}"), None, "Rule one.", heard)
+
+
+def drawn(text: str) -> Generation:
+    return Generation(text, 9, 20, 1.0, -0.5, "stop", 0.1)
+
+
+def play(agent: Any, site: Site, *replies: str, task: Task = TASK) -> tuple[Outcome, list[Any]]:
+    """The outcome of the work, and every ask of it; the script must last."""
+    job = agent.execute(task, "1. Edit.", lambda text: None)
+    asks = list(next(job))
+    for reply in replies:
+        try:
+            asks += job.send([[drawn(reply)] * ask.samples for ask in asks[-1:]])
+        except StopIteration as end:
+            return end.value, asks
+    raise AssertionError("the work asked for more than the script has")
+
+
+def agent(site: Site, **more: Any) -> LocalAgent:
+    return LocalAgent("a", "m", 0.1, "quick", "recoverability", max_tokens=50, site=site, **more)
+
+
+def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(site: Site) -> None:
+    """The call is under a grammar, thought and text are free; the answer is the patch."""
+    outcome, asks = play(
+        agent(site), site, "I read.", 'read(path="a.py")', "I edit.", 'edit(path="a.py", first=2, last=2)', "return 2",
+        "Done.", 'finish(answer="f returns 2")',
+    )  # fmt: skip
+    assert [bool(ask.sampling.grammar) for ask in asks[:7]] == [False, True, False, True, False, False, True]
+    assert outcome.status == "done" and outcome.verified is None and outcome.steps == 2
+    assert outcome.answer.endswith("-    return 1\n+    return 2\n")
+    assert outcome.notes == ("f returns 2", "changed a.py (+1 −1)")
+    steps = site.tell.of(Stepped)  # type: ignore[attr-defined]
+    assert [(step.call, step.seen, step.useful) for step in steps] == [
+        ('read(path="a.py")', "1 def f():\n2     return 1", True),
+        ('edit(path="a.py", first=2, last=2)', "a.py written", True),
+    ]
+
+
+def test_prompts_begin_alike_and_stay_small(site: Site) -> None:
+    """What never changes stands first, byte for byte; prompt and tools are within about 1,500 tokens."""
+    _, asks = play(agent(site), site, "I read.", 'read(path="a.py")', "Done.", 'finish(answer="x")')
+    first, later = asks[0].prompt, asks[2].prompt
+    assert later.messages[: len(first.messages)] == first.messages
+    assert first.fixed == 1 and "read(path, first=1, last=0)" in first.messages[0].content
+    assert sum(len(message.content) for message in first.messages) < 1500 * 3.5
+    said = first.messages[-1].content
+    assert "Rule one." in said and "Make f return 2." in said and "1. Edit." in said and "Files: a.py" in said
+
+
+@wrapped
+def test_the_check_judges_after_every_edit(site: Site) -> None:
+    """A check that passes ends the work; one that fails is shown to the agent."""
+    site.check = CHECK
+    edit = 'edit(path="a.py", first=2, last=2)'
+    outcome, asks = play(agent(site), site, "Hm.", edit, "return 3", "Hm.", edit, "return 2")
+    assert (outcome.status, outcome.verified) == ("passed", True)
+    assert "the check fails" in asks[3].prompt.messages[-1].content
+    assert "AssertionError" in asks[3].prompt.messages[-1].content
+
+
+@wrapped
+def test_an_agents_own_word_is_not_believed(site: Site) -> None:
+    """It says it is done, the check says otherwise: it goes on, and in the end has failed."""
+    site.check = CHECK
+    outcome, _ = play(agent(site), site, *["Done.", 'finish(answer="done")'] * 2, "Hm.", 'list(path=".")',
+                      *["Done.", 'finish(answer="done")'] * (STEPS["quick"] - 3))  # fmt: skip
+    assert (outcome.status, outcome.verified) == ("failed", False)
+
+
+def test_the_same_call_three_times_ends_the_work(site: Site) -> None:
+    outcome, asks = play(agent(site), site, *["Hm.", 'read(path="a.py")'] * 3)
+    assert outcome.status == "failed" and outcome.notes[0] == 'stopped: the same call 3 times, read(path="a.py")'
+    assert len(asks) == 6
+
+
+def test_after_steps_that_bring_nothing_it_is_drawn_warmer(site: Site) -> None:
+    script = ["Hm.", 'read(path="b.py")', "Hm.", 'read(path="c.py")', "Done.", 'finish(answer="x")']
+    _, asks = play(agent(site), site, *script)
+    assert [ask.sampling.temperature for ask in asks[::2]] == pytest.approx([0.0, 0.3, 0.6])
+
+
+def test_text_that_never_parses_ends_the_work(site: Site) -> None:
+    """Two repairs, then smaller pieces, two repairs of those, and then it is given up."""
+    whole, line = 'edit(path="a.py")', 'edit(path="a.py", first=2, last={})'
+    script: list[str] = []
+    for number in range(3):
+        script += ["Hm.", whole, f"def f(:\n  return {number}"]
+    for number in range(2):
+        script += ["Hm.", line.format(2), f"return ({number}"]
+    outcome, _ = play(agent(site), site, *script)
+    assert outcome.status == "failed" and "so that it does not parse" in outcome.notes[0]
+    assert outcome.answer == ""
+
+
+def test_steps_end(site: Site) -> None:
+    """Without an end the work is over after its steps, and has failed."""
+    script = [part for n in range(STEPS["quick"]) for part in ("Hm.", f'read(path="{n}.py")')]
+    outcome, _ = play(agent(site), site, *script)
+    assert outcome.status == "failed" and outcome.notes == (f"no end after {STEPS['quick']} steps",)
+
+
+def test_where_the_prompt_does_not_fit_less_of_the_past_is_shown(site: Site) -> None:
+    """Earlier steps shrink to their calls, and the work goes on."""
+    job = agent(site).execute(TASK, "1. Edit.", lambda text: None)
+    next(job)
+    job.send([[drawn("Hm.")]])
+    before = job.send([[drawn('read(path="a.py")')]])[0]
+    after = job.throw(PromptTooLong("m", 9, 8))[0]
+    assert len(after.prompt.messages) == len(before.prompt.messages)  # type: ignore[union-attr]
+    job.close()
+
+
+def test_remotes_write_calls_in_their_own_syntax(site: Site) -> None:
+    """Without a grammar a reply is read by the one parser; a reply without a call is told so."""
+    remote = RemoteAgent("far", 1.0, mine=True, site=site)
+    outcome, asks = play(
+        remote, site, "I will look around.",
+        'I edit.\n<tool_call>{"name": "edit", "arguments": '
+        '{"path": "a.py", "content": "def f():\\n    return 2"}}</tool_call>',
+        '{"name": "finish", "arguments": {"answer": "done"}}',
+    )  # fmt: skip
+    assert outcome.status == "done" and "+    return 2" in outcome.answer
+    assert "no call was found" in asks[1].prompt.messages[-1].content
+    assert not any(ask.sampling.grammar for ask in asks)
+
+
+def test_every_agent_works_in_a_copy_of_its_own(site: Site, tmp_path: Path) -> None:
+    """What one agent wrote the next one does not see, and the user's folder is as it was."""
+    edit = ["Hm.", 'edit(path="a.py", first=2, last=2)', "return 2", "Done.", 'finish(answer="x")']
+    first, _ = play(agent(site), site, *edit)
+    second, _ = play(agent(site), site, *edit)
+    assert first.answer == second.answer != ""
+    assert (tmp_path / "p/a.py").read_text() == "def f():\n    return 1\n"
+    assert not (tmp_path / "s0/work").exists()

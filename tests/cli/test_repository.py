@@ -1,0 +1,179 @@
+"""`--repo`: what a user meets from the command to the undo."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_sale.agents.site import Site
+from edge_sale.cli import repository as cli
+from edge_sale.settings import load
+from edge_sale.tools.copy import Change
+from edge_sale.tools.journal import ChangedSince
+from edge_sale.types import Outcome, Task
+from tests.cli.kit import edge, new_home, only_document
+from tests.cli.test_terminal import on_terminal
+from tests.tools.kit import repository, tree, wrapped
+
+BUGGY = "def add(a, b):\n    return a - b\n"
+CHECK = "python3 -c 'from calc import add; assert add(2, 3) == 5; assert add(0, 4) == 4; assert add(7, 1) == 8'"
+TASK = "add in calc.py should return the sum of a and b."
+CONFIG = "threads = 1\n[auction]\nplan_tokens = 16\nbid_seconds = 300\n[work]\nmax_tokens = 64\n"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return repository(tmp_path / "project", calc__py=BUGGY, notes__md="mine\n")
+
+
+@pytest.mark.parametrize(
+    "args, code, said",
+    [
+        (["--yes"], 2, "--yes needs --repo DIR"),
+        (["--dry-run"], 2, "--dry-run needs --repo DIR"),
+        (["--allow", ".env"], 2, "--allow needs --repo DIR"),
+        (["--repo", "{root}", "--yes", "--dry-run"], 2, "--yes and --dry-run exclude each other"),
+        (["--repo", "{root}", "--domain", "python"], 2, "with --repo it is a patch"),
+        (["--repo", "{root}/nowhere"], 1, "no such folder; --repo takes the folder to work in"),
+        (["--repo", "{root}/calc.py"], 2, "is a file"),
+        (["--repo", "/"], 1, "holds your home folder"),
+        (["--repo", "{root}", "--allow", "no.env"], 1, "--allow no.env: there is no such file"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_loaded(args: list[str], code: int, said: str, root: Path) -> None:
+    """One clear line each, and the right exit code, with no models on the machine."""
+    args = [arg.replace("{root}", str(root)) for arg in args]
+    done = edge(new_home(root.parent / "home"), "run", "Do it.", *args, EDGE_SALE_MODELS=str(root.parent / "none"))
+    assert (done.returncode, said in done.stderr.replace("\n", " ")) == (code, True), done.stderr
+
+
+def test_a_check_without_a_sandbox_is_refused_before_the_auction(root: Path) -> None:
+    """No bubblewrap on PATH: the way out is named, with what going without means."""
+    bare = root.parent / "bin"
+    bare.mkdir()
+    (bare / "git").symlink_to("/usr/bin/git")
+    done = edge(new_home(root.parent / "home"), "run", "Do it.", "--repo", str(root), "--check", "true", PATH=str(bare))
+    assert done.returncode == 1 and "install bubblewrap" in done.stderr and "--sandbox none" in done.stderr
+
+
+# --- what becomes of changes, without a model ---------------------------------------------------
+
+CHANGES = (Change("calc.py", BUGGY.encode(), BUGGY.replace("-", "+").encode()), Change("new/x.py", None, b"x = 1\n"))
+
+
+def settle(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch, status: Any = "passed", **how: bool) -> Any:
+    monkeypatch.setenv("EDGE_SALE_HOME", str(home))
+    site = Site(lambda: None, root=root, changes={"a": CHANGES})  # type: ignore[arg-type, return-value]
+    options = {"yes": False, "dry_run": False, "show": False, **how}
+    return cli.conclude(Task("t", TASK, repo=True), Outcome("a", status, "patch"), site, load(), **options)
+
+
+@pytest.mark.parametrize(
+    "how, said",
+    [
+        ({}, "no terminal to ask on"),
+        ({"dry_run": True}, "dry run"),
+        ({"status": "failed", "yes": True}, "the work failed"),
+    ],
+)
+def test_nothing_is_applied_unless_it_was_agreed_to(
+    how: dict[str, Any], said: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a terminal and without --yes, in a dry run, and where the work failed."""
+    before = tree(root)
+    changed = settle(root, tmp_path / "home", monkeypatch, **how)
+    assert said in changed.note and changed.applied == "" and tree(root) == before
+
+
+def test_yes_applies_and_undo_takes_back(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`edge-sale undo` restores files and deletes new ones, --redo puts them back, --list names them."""
+    home = new_home(tmp_path / "home")
+    before = tree(root)
+    changed = settle(root, home, monkeypatch, yes=True)
+    after = tree(root)
+    assert changed.files == ("calc.py", "new/x.py") and after["new/x.py"] == b"x = 1\n"
+    listed = only_document(edge(home, "undo", "--list", "--json").stdout)
+    assert [(entry["id"], entry["state"], entry["files"]) for entry in listed] == [
+        (changed.applied, "applied", ["calc.py", "new/x.py"])
+    ]
+    done = edge(home, "undo")
+    assert done.returncode == 0 and "deleted new/x.py" in done.stderr and tree(root) == before
+    assert edge(home, "undo", "--redo").returncode == 0 and tree(root) == after
+    (root / "calc.py").write_text("the user's later work\n")
+    refused = edge(home, "undo", "--json")
+    assert refused.returncode == 1 and "calc.py has changed since, so nothing was undone" in refused.stderr
+    assert only_document(refused.stdout)["exit"] == 1
+    assert (root / "calc.py").read_text() == "the user's later work\n" and (root / "new/x.py").exists()
+
+
+def test_what_changed_while_the_agent_worked_is_not_overwritten(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "calc.py").write_text("the user's, meanwhile\n")
+    with pytest.raises(ChangedSince, match=r"calc\.py has changed since, so nothing was applied"):
+        settle(root, tmp_path / "home", monkeypatch, yes=True)
+    assert (root / "calc.py").read_text() == "the user's, meanwhile\n" and not (root / "new").exists()
+
+
+def test_there_is_nothing_to_undo_at_first(tmp_path: Path) -> None:
+    done = edge(new_home(tmp_path), "undo")
+    assert done.returncode == 1 and "there is nothing to undo" in done.stderr
+
+
+# --- with the starter model ----------------------------------------------------------------------
+
+
+@wrapped
+@pytest.mark.models
+def test_a_bug_is_repaired_under_a_check_applied_and_undone(root: Path, tmp_path: Path) -> None:
+    """The whole way with real weights: auction, drafts, check, patch, --yes, undo."""
+    home = new_home(tmp_path / "home", CONFIG)
+    (root / ".env").write_text("KEY=s3cret-value\n")
+    before = tree(root)
+    args = ["run", TASK, "--repo", str(root), "--check", CHECK, "--seed", "1", "--agent", "drafts", "--json"]
+    dry = only_document(edge(home, *args, "--dry-run", seconds=400).stdout)
+    assert dry["status"] == "passed" and dry["verified"] is True and dry["applied"] is None and tree(root) == before
+    patched = subprocess.run(["git", "apply", "--check", "-"], cwd=root, input=dry["answer"].encode())
+    assert patched.returncode == 0
+    done = edge(home, *args, "--yes", seconds=400)
+    document = only_document(done.stdout)
+    assert done.returncode == 0 and document["files"] == ["calc.py"] and document["applied"]
+    assert any(".env" in note for note in document["notes"]) and "s3cret-value" not in done.stdout + done.stderr
+    scope: dict[str, Any] = {}
+    exec((root / "calc.py").read_text(), scope)
+    assert scope["add"](20, 3) == 23
+    assert edge(home, "undo").returncode == 0 and tree(root) == before
+    assert list((home / "cache/work").iterdir()) == []  # no private copy is left behind
+
+
+@wrapped
+@pytest.mark.models
+def test_on_a_terminal_the_diff_is_shown_and_approved(root: Path, tmp_path: Path) -> None:
+    """The user sees the patch and is asked; yes applies it."""
+    home = new_home(tmp_path / "home", CONFIG)
+    code, shown = on_terminal(
+        home, "run", TASK, "--repo", str(root), "--check", CHECK, "--seed", "1", "--agent", "drafts",
+        typed=b"y\n", until="Apply to 1 file",
+    )  # fmt: skip
+    assert code == 0 and "-    return a - b" in shown and "take it back with: edge-sale undo" in shown
+    assert (root / "calc.py").read_text() != BUGGY
+
+
+@pytest.mark.models
+def test_a_session_is_kept_and_gone_on_with(tmp_path: Path) -> None:
+    """Turns by a pipe, a JSON document each; -c goes on, and the earlier turns are in the prompt."""
+    home = new_home(tmp_path / "home", CONFIG)
+    first = edge(home, "chat", "--json", "--agent", "quick", stdin=b"My name is Ada.\n/why\n/cost\n", seconds=400)
+    assert first.returncode == 0, first.stderr
+    document = json.loads(first.stdout)
+    assert document["status"] == "done" and "1 turns" in first.stderr
+    second = edge(home, "chat", "-c", "--json", "--agent", "quick", stdin=b"What is my name?\n", seconds=400)
+    assert json.loads(second.stdout)["session"] == document["session"]
+    turns = (home / "sessions" / f"{document['session']}.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("said") for line in turns] == [None, "My name is Ada.", "What is my name?"]
+    assert json.loads(second.stdout)["task"]["earlier"][0][0] == "My name is Ada."
+    assert (home / "sessions" / f"{document['session']}.jsonl").stat().st_mode & 0o077 == 0

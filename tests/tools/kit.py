@@ -1,0 +1,48 @@
+"""Repositories and workspaces for tests of tools: real files, real git, a real private copy."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edge_sale.sandbox.command import command_level
+from edge_sale.tools.code import Workspace
+from edge_sale.tools.copy import private_copy
+
+wrapped = pytest.mark.skipif(command_level().startswith("missing"), reason=f"sandbox {command_level()}")
+
+
+def repository(root: Path, *, git: bool = True, **files: str) -> Path:
+    """A folder with these files (`__` in a name is a dot, `___` a slash), all committed where there is git."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        file = root / name.replace("___", "/").replace("__", ".")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    if git:
+        run_git(root, "init", "-q")
+        run_git(root, "add", "-A")
+        run_git(root, "commit", "-q", "-m", "first", "--allow-empty")
+    return root
+
+
+def run_git(root: Path, *words: str) -> str:
+    who = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    done = subprocess.run(["git", "-C", str(root), *who, *words], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def workspace(root: Path, scratch: Path, *, mode: str = "auto", allow: tuple[str, ...] = ()) -> Workspace:
+    return Workspace(private_copy(root, scratch, allow), mode, seconds=10, path=os.environ["PATH"])
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    """Every plain file below a folder with its content, git's own left out."""
+    return {
+        str(file.relative_to(root)): file.read_bytes()
+        for file in sorted(root.rglob("*"))
+        if file.is_file() and not file.is_symlink() and ".git" not in file.relative_to(root).parts
+    }

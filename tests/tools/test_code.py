@@ -1,0 +1,111 @@
+"""The tools themselves: what each does for an agent, and how it refuses."""
+
+import json
+
+import pytest
+
+from edge_sale.agents.steps import act
+from edge_sale.tools import code
+from edge_sale.tools.calls import Call
+from tests.tools.kit import repository, workspace, wrapped
+
+
+@pytest.fixture
+def at(tmp_path):
+    files = {"a__py": "def f(x):\n    return x\n", "long__py": "x = 1\n" * 200, "sub___b__txt": "needle\nhay\n"}
+    root = repository(tmp_path / "p", **files)
+    return workspace(root, tmp_path / "s")
+
+
+def do(at, name, body=None, **arguments):
+    return act(at, Call(name, arguments, body))
+
+
+def test_list_names_files(at):
+    assert do(at, "list") == ("a.py\nlong.py\nsub/b.txt", True)
+    assert do(at, "list", path="sub") == ("sub/b.txt", True)
+    assert do(at, "list", path="nowhere") == ("refused: there are no files in nowhere", False)
+
+
+@pytest.mark.parametrize("ripgrep", [True, False])
+def test_search_finds_lines(at, ripgrep, monkeypatch):
+    """With ripgrep and without, a hit is path, line and text."""
+    if ripgrep and code.shutil.which("rg") is None:
+        pytest.skip("ripgrep is not installed here")
+    if not ripgrep:
+        monkeypatch.setattr(code.shutil, "which", lambda *a, **k: None)
+    assert do(at, "search", pattern="needle") == ("sub/b.txt:1:needle", True)
+    assert do(at, "search", pattern="needle", path="a.py") == ("no line matches 'needle'", True)
+    assert do(at, "search", pattern="")[1] is False
+
+
+def test_read_shows_numbered_lines_and_how_many_there_are(at):
+    assert do(at, "read", path="a.py") == ("1 def f(x):\n2     return x", True)
+    seen, _ = do(at, "read", path="long.py", first=199)
+    assert seen == "199 x = 1\n200 x = 1\n(200 lines in all)"
+    assert do(at, "read", path="a.py", first=9) == ("refused: a.py has 2 lines", False)
+    assert len(do(at, "read", path="long.py")[0].splitlines()) == code.LINES + 1
+
+
+def test_binary_and_large_files_are_refused(at):
+    (at.copy.folder / "x.bin").write_bytes(b"\xff\xfe\x00")
+    with (at.copy.folder / "big").open("wb") as file:
+        file.truncate(2**30)
+    assert "is not UTF-8 text" in do(at, "read", path="x.bin")[0]
+    assert "larger than" in do(at, "read", path="big")[0]
+
+
+def test_an_edit_that_does_not_parse_is_not_written(at):
+    """The first error comes back with its line, and the file stays as it was."""
+    seen, useful = do(at, "edit", "def f(x:\n    return x", path="a.py")
+    assert seen.startswith("refused: a.py was not written, it would not parse: line 1: ") and not useful
+    assert at.text("a.py") == "def f(x):\n    return x\n"
+
+
+def test_after_two_repairs_only_a_smaller_unit_is_taken(at):
+    """Three broken whole files: from then on lines are asked for; a good edit of lines clears the account."""
+    for number in range(3):
+        assert "would not parse" in do(at, "edit", f"def f(x:\n    return {number}", path="a.py")[0]
+    assert "edit a few lines of a.py at a time" in do(at, "edit", "def f(x):\n    return 2", path="a.py")[0]
+    assert do(at, "edit", "return 2", path="a.py", first=2, last=2) == ("a.py written", True)
+    assert do(at, "edit", "def f(x):\n    return 3", path="a.py") == ("a.py written", True)
+
+
+def test_an_edit_that_changes_nothing_is_refused(at):
+    assert "change something" in do(at, "edit", "def f(x):\n    return x\n", path="a.py")[0]
+
+
+@wrapped
+@pytest.mark.parametrize("name, bad, good", [("a.sh", "if true; then", "echo 1"), ("b.js", "function (", "let x = 1")])
+def test_other_languages_are_asked_of_their_compilers(at, name, bad, good):
+    """Shell and JavaScript are parsed in the sandbox, where their programs are here."""
+    if code.shutil.which(code.editing.CHECKERS[name[1:]].split()[0]) is None:
+        pytest.skip(f"no compiler for {name} here")
+    assert "would not parse" in do(at, "edit", bad, path=name)[0]
+    assert do(at, "edit", good, path=name) == (f"{name} written", True)
+    assert sorted(change.path for change in at.copy.changes()) == [name]
+
+
+@wrapped
+def test_run_shows_what_was_printed_and_the_exit_code(at):
+    assert do(at, "run", command="cat sub/b.txt; exit 2") == ("needle\nhay\n[exit code 2]", True)
+
+
+def test_run_without_a_sandbox_is_refused(at, monkeypatch, tmp_path):
+    """The model is told, and nothing was run."""
+    from edge_sale import sandbox
+
+    monkeypatch.setenv("PATH", str(tmp_path))
+    sandbox.bubblewrap.probe.cache_clear()
+    try:
+        seen, useful = do(at, "run", command=f"touch {tmp_path}/ran")
+    finally:
+        sandbox.bubblewrap.probe.cache_clear()
+    assert seen.startswith("refused: no sandbox") and not useful and not (tmp_path / "ran").exists()
+
+
+def test_what_comes_back_is_bounded(at):
+    at.put("wide.json", json.dumps(["x" * 5000] * 100))
+    for call in ({"name": "read", "path": "wide.json"}, {"name": "search", "pattern": "x"}):
+        name = call.pop("name")
+        assert len(do(at, name, **call)[0]) < 3 * code.SHOWN

@@ -1,0 +1,168 @@
+"""The private copy: what is in it, what is not, and what of it is taken over."""
+
+import os
+import subprocess
+
+import pytest
+
+from edge_sale.errors import TaskError
+from edge_sale.tools import copy as copies
+from edge_sale.tools.copy import Change, private_copy
+from edge_sale.tools.patch import as_patch, summary
+from tests.tools.kit import repository, run_git, tree
+
+
+@pytest.fixture
+def root(tmp_path):
+    return repository(tmp_path / "project", a__py="x = 1\n", sub___b__txt="one\ntwo\n", __gitignore="ignored\n*.log\n")
+
+
+def test_uncommitted_work_is_in_the_copy(root, tmp_path):
+    """Changed and new files are copied as they stand; what git ignores and what was deleted is not."""
+    (root / "a.py").write_text("x = 2\n")
+    (root / "new.py").write_text("y = 1\n")
+    (root / "ignored").write_text("secret of somebody")
+    (root / "sub/b.txt").unlink()
+    made = private_copy(root, tmp_path / "s")
+    assert made.files == [".gitignore", "a.py", "new.py"]
+    assert (made.folder / "a.py").read_text() == "x = 2\n" and made.changes() == []
+
+
+def test_gits_own_files_are_left_alone(root, tmp_path):
+    """A copy leaves nothing in `.git`: no worktree, no lock, no refreshed index."""
+    before = {file: file.stat().st_mtime_ns for file in (root / ".git").rglob("*")}
+    made = private_copy(root, tmp_path / "s")
+    (made.folder / "a.py").write_text("x = 3\n")
+    assert [change.path for change in made.changes()] == ["a.py"]
+    assert {file: file.stat().st_mtime_ns for file in (root / ".git").rglob("*")} == before
+
+
+def test_a_repository_of_a_stranger_runs_nothing(root, tmp_path):
+    """git's configuration can name programs to be run; none of them is."""
+    run_git(root, "config", "core.fsmonitor", f"touch {tmp_path}/ran; true")
+    private_copy(root, tmp_path / "s")
+    assert not (tmp_path / "ran").exists()
+    subprocess.run(["git", "-C", str(root), "status"], capture_output=True)
+    assert (tmp_path / "ran").exists()  # the control: git by itself does
+
+
+def test_secrets_are_left_out_and_said(root, tmp_path):
+    """`.env` and keys are not in the copy, tracked or not, unless they are allowed by name."""
+    (root / ".env").write_text("KEY=1")
+    (root / "server.pem").write_text("-----")
+    run_git(root, "add", ".env")
+    made = private_copy(root, tmp_path / "s")
+    assert ".env" not in made.files and "server.pem" not in made.files
+    assert made.left_out == ("left out as secrets (--allow FILE lets them be read): .env, server.pem",)
+    assert ".env" in private_copy(root, tmp_path / "s2", [".env"]).files
+    assert made.changes() == []  # what was never there is not deleted
+
+
+def test_an_allowed_file_that_is_not_there_is_told(root, tmp_path):
+    with pytest.raises(TaskError, match=r"--allow nothing\.env: there is no such file"):
+        private_copy(root, tmp_path / "s", ["nothing.env"])
+
+
+def test_links_and_odd_files_are_left_out_and_said(root, tmp_path):
+    """Links that lead outside, pipes, and hard links from elsewhere are named; a link inside is a link."""
+    (root / "out").symlink_to("/etc/passwd")
+    (root / "in").symlink_to("a.py")
+    os.link(root / "sub/b.txt", tmp_path / "elsewhere")
+    (tmp_path / "key").write_text("k")
+    os.link(tmp_path / "key", root / "hard")
+    made = private_copy(root, tmp_path / "s")
+    assert (made.folder / "in").is_symlink() and (made.folder / "in").read_text() == "x = 1\n"
+    assert not (made.folder / "out").exists() and not (made.folder / "hard").exists()
+    assert sorted(line.split(":")[1].strip() for line in made.left_out) == ["hard", "out"]
+    assert "sub/b.txt" in made.files  # git keeps it: it is the repository's own
+
+
+def test_without_git_all_but_caches_is_copied(tmp_path):
+    root = repository(tmp_path / "plain", git=False, a__py="x", __pycache_____a__pyc="x", node_modules___m__js="x")
+    (root / ".venv").mkdir()
+    (root / ".venv/pyvenv.cfg").write_text("home = /usr/bin")
+    assert private_copy(root, tmp_path / "s").files == ["a.py"]
+
+
+@pytest.mark.parametrize("name", ["/", "home", "missing", "file"])
+def test_folders_that_are_no_project_are_refused(name, tmp_path, monkeypatch):
+    """The root, a home folder, nothing and a file are each refused in a line."""
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setattr(copies.Path, "home", lambda: tmp_path / "home")
+    (tmp_path / "home").mkdir()
+    where = copies.Path("/") if name == "/" else tmp_path / name
+    with pytest.raises(TaskError, match=r"holds your home folder|no such folder|is not a folder"):
+        private_copy(where, tmp_path / "s")
+
+
+def test_a_folder_that_is_too_large_is_refused(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(copies, "BYTES", 5)
+    with pytest.raises(TaskError, match="give a folder below it with --repo"):
+        private_copy(root, tmp_path / "s")
+
+
+def test_changes_are_what_was_written_made_and_taken_away(root, tmp_path):
+    """A changed, a new, a deleted and a newly executable file; what git ignores, links and pipes are none."""
+    made = private_copy(root, tmp_path / "s")
+    (made.folder / "a.py").write_text("x = 2\n")
+    (made.folder / "sub/b.txt").unlink()
+    (made.folder / "new/deep").mkdir(parents=True)
+    (made.folder / "new/deep/c.txt").write_text("c")
+    (made.folder / "run.log").write_text("ignored")
+    (made.folder / "link").symlink_to("/etc/passwd")
+    os.mkfifo(made.folder / "pipe")
+    (made.folder / ".gitignore").chmod(0o755)
+    assert [(c.path, c.before, c.after) for c in made.changes()] == [
+        (".gitignore", b"ignored\n*.log\n", b"ignored\n*.log\n"),
+        ("a.py", b"x = 1\n", b"x = 2\n"),
+        ("new/deep/c.txt", None, b"c"),
+        ("sub/b.txt", b"one\ntwo\n", None),
+    ]
+
+
+def test_a_change_with_its_time_set_back_is_seen(root, tmp_path):
+    """Same size, same modification time: the time of the last change of any kind still tells."""
+    made = private_copy(root, tmp_path / "s")
+    file = made.folder / "a.py"
+    about = file.stat()
+    with file.open("r+") as stream:
+        stream.write("x = 7\n")
+    os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert [change.path for change in made.changes()] == ["a.py"]
+
+
+def test_restore_puts_everything_back(root, tmp_path):
+    """After any damage the copy is what it was, and has no changes."""
+    made = private_copy(root, tmp_path / "s")
+    before = tree(made.folder)
+    (made.folder / "a.py").unlink()
+    (made.folder / "a.py").mkdir()
+    (made.folder / "a.py/inside").write_text("x")
+    (made.folder / "sub/b.txt").write_text("other")
+    (made.folder / "more").write_text("x")
+    (made.folder / "link").symlink_to("/")
+    made.restore()
+    assert tree(made.folder) == before and made.changes() == [] and not (made.folder / "link").is_symlink()
+
+
+def test_the_patch_is_one_that_git_applies(root, tmp_path):
+    """Applied by git to the folder, the patch gives just what stands in the copy."""
+    made = private_copy(root, tmp_path / "s")
+    (made.folder / "a.py").write_text("x = 2\nno end of line")
+    (made.folder / "sub/b.txt").unlink()
+    (made.folder / "ü new.txt").write_text("one\n\ntwo\n")
+    (made.folder / "run.sh").write_text("#!/bin/sh\n")
+    (made.folder / "run.sh").chmod(0o755)
+    (made.folder / "crlf.txt").write_bytes(b"a\r\nb\x0cc\r\n")
+    changes = made.changes()
+    done = subprocess.run(
+        ["git", "apply", "--whitespace=nowarn", "-"], cwd=root, input=as_patch(changes).encode(), capture_output=True
+    )
+    assert done.stderr == b"" and done.returncode == 0
+    assert tree(root) == tree(made.folder)
+    assert os.access(root / "run.sh", os.X_OK)
+    assert summary(changes)[0] == "changed a.py (+2 −1)"
+
+
+def test_a_binary_file_is_named_and_not_shown():
+    assert as_patch([Change("x.png", None, b"\x00\x01")]).splitlines()[-1] == "Binary files a/x.png and b/x.png differ"
