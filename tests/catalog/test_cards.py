@@ -17,7 +17,8 @@ GOOD = card_text("tiny", {"tiny.gguf": b"abc"}, HUB)
 
 
 def config(tmp_path: Path, text: str) -> settings.Settings:
-    (tmp_path / "config.toml").write_text(f'pool = "starter"\n{text}')
+    text = text if text.lstrip().startswith("pool =") else f'pool = "starter"\n{text}'
+    (tmp_path / "config.toml").write_text(text)
     return settings.load({"EDGE_SALE_HOME": str(tmp_path)})
 
 
