@@ -23,8 +23,9 @@ ROUTERS = ("k-NN", "WTP", "CARROT", "TO-Router", "WTP, same budget", "CARROT, sa
 
 def contenders(view: View, weights: Weights) -> list[Contender]:
     """All that can be replayed from the grid; what remembers is sold live (`sales.py`)."""
+    parts = ("price", "length", "entropy", "jury")
     ablations = [
-        *((f"without {part}", partial(under, weights, without=part)) for part in ("price", "length", "entropy", "jury")),
+        *((f"without {part}", partial(under, weights, without=part)) for part in parts),
         *((f"{who}-only jury", partial(under, weights, jurors=who)) for who in ("self", "peer")),
     ]
     return [
@@ -56,7 +57,11 @@ def under(weights: Weights, train: View, without: str = "", jurors: str = "all")
     here = replace(weights, signals=signals)
     if without == "jury":
         here = replace(here, juror=0.0, jurors={})
-    return lambda view, itself=False: _sealed(view, here, "" if without == "jury" else jurors)
+
+    def seal(view: View, itself: bool = False) -> Sealed:
+        return _sealed(view, here, "" if without == "jury" else jurors)
+
+    return seal
 
 
 def _sealed(view: View, weights: Weights, jurors: str) -> Sealed:

@@ -7,6 +7,7 @@ grid and is remembered; refined plans depend on what memory holds, so they are w
 from __future__ import annotations
 
 import shutil
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
@@ -39,13 +40,14 @@ def market(settings: Settings, cache: Cache, agents: Sequence[str] = ()) -> Mark
     parts = assemble.plan(settings, agents)
     parts = replace(parts, weights=replace(parts.weights, floor=None))
     made = assemble.market(parts)
+    engines = made.desk.engines
     remembered = {
         card.name: Remembered(
-            card.name, assemble.identity(card, settings), cache, partial(made.desk.engines.__getitem__, card.name)
+            card.name, assemble.identity(card, settings), cache, partial(engines.__getitem__, card.name)
         )
         for card in parts.chat
     }
-    made.desk.engines = cast("dict[str, Engine]", remembered)
+    made.desk.engines = ChainMap(cast("dict[str, Engine]", remembered), cast("dict[str, Engine]", engines))
     return made
 
 
