@@ -48,7 +48,7 @@ class RemoteAgent:
         """A score from 0 to 5 for each plan; other agents' plans stay away from somebody else's model."""
         if not self.mine:
             raise EngineError("a remote is not shown the other agents' plans")
-        return (yield from METHODS["likert"](task, plans))
+        return (yield from METHODS["likert"](task, plans, self.prompts))
 
     def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
         """The answer, in one go; of a model with prompts of its own after a plan, where there is none."""

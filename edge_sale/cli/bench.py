@@ -35,7 +35,7 @@ def bench() -> None:
 @click.option("--data", type=FOLDER, required=True, help="The set's folder, or your own JSON-lines file.")
 @click.option("--out", type=FILE, required=True, help="Write runs here; where it exists, go on with it.")
 @click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent; repeatable.")
-@click.option("-p", "--pool", metavar="NAME", help="The pool to measure.")
+@click.option("-p", "--pool", metavar="NAME", help="The pool to measure; else the configured one, or the starter.")
 @click.option("-n", "--limit", type=click.IntRange(1), metavar="N", help="Only the first N tasks.")
 @click.option("--orders", type=click.IntRange(0, 100), default=5, show_default=True,
               help="Task orders, each with a memory of its own.")
@@ -58,12 +58,13 @@ def run(name: str, data: Path, out: Path, agents: tuple[str, ...], pool: str | N
 
     from edge_sale.bench import live
     from edge_sale.bench.sets import SETS
+    from edge_sale.catalog.cards import DEFAULT_POOL
     from edge_sale.errors import UnknownName
 
     if name not in SETS:
         raise UnknownName("set", name, SETS)
     settings = replace(load(), seed=seed)
-    settings = replace(settings, pool=pool or settings.pool, sandbox=sandbox or settings.sandbox)
+    settings = replace(settings, pool=pool or settings.pool or DEFAULT_POOL, sandbox=sandbox or settings.sandbox)
     with _bar() as told:
         made = live.run(
             name, data, out, settings, agents=agents, orders=orders, limit=limit, visible=visible_check, told=told
@@ -83,7 +84,7 @@ def run(name: str, data: Path, out: Path, agents: tuple[str, ...], pool: str | N
 @click.option("--jury", type=click.Choice(["recoverability", "likert", "none"]), default="recoverability",
               show_default=True, help="How this pool's models score plans.")
 @click.option("--cache", type=FOLDER, help="Keep vectors and scores here; default: beside OUT.")
-@click.option("-p", "--pool", metavar="NAME", help="Whose models judge and embed.")
+@click.option("-p", "--pool", metavar="NAME", help="Whose models judge; else the configured, or the starter.")
 def replay(kind: str, data: Path, test_data: Path | None, out: Path, agents: tuple[str, ...], orders: int,
            budget: float, jury: str, cache: Path | None, pool: str | None) -> None:  # fmt: skip
     """Hold auctions over recorded outcomes.
@@ -99,8 +100,10 @@ def replay(kind: str, data: Path, test_data: Path | None, out: Path, agents: tup
     from dataclasses import replace
 
     from edge_sale.bench import replaying
+    from edge_sale.catalog.cards import DEFAULT_POOL
 
-    settings = replace(load(), pool=pool) if pool else load()
+    settings = load()
+    settings = replace(settings, pool=pool or settings.pool or DEFAULT_POOL)
     folder = cache or out.with_name(out.stem + ".cache")
     with _bar() as told:
         count = replaying.write(

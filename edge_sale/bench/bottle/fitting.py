@@ -7,8 +7,8 @@ cost weighs is then chosen on the same tasks: the most with which pass@1 stays w
 to sum to 1, as in the paper's normalisation; the regression's constant changes no order and is left out.
 
 Floor. A ridge logistic regression of "is of the trade" on familiarity and certainty, over the bids of all agents, on
-half of the tasks; `least` is where the sum of both error rates is least there. A task is refused when no agent's bid reaches it.
-The error rates in the file are those of the other half; hand-written prompts were not fitted to at all.
+half of the tasks; `least` is where the sum of both error rates is least there. A task is refused when no agent's bid
+reaches it. The error rates in the file are those of the other half; hand-written prompts were not fitted to at all.
 """
 
 from __future__ import annotations

@@ -37,9 +37,12 @@ def figures(runs: Runs, table: Sequence[Row]) -> Iterator[Figure]:
         yield Figure(f"{name}, auction, of all tokens", 100 * one.overhead, "%")
     reached = [name for name in rows.ROUTERS if name in row and _reaches(row[name], sale, senior)]
     yield Figure("routers with SALE's pass@1 at 48 % or less of the senior", len(reached), "", 0)
+    for name, found in runs.about.get("recall", {}).items():
+        yield Figure(f"{name}: nearest other task has the same structure", 100 * found["first"], "%")
+        yield Figure(f"{name}: one of the 8 nearest has it", 100 * found["any"], "%")
     for name in (rows.SALE, rows.FORGETFUL):
         first, last = growth(runs.columns[name], runs)
-        grows = ("least" if name == rows.SALE else None)
+        grows = name == rows.SALE
         yield Figure(f"{name}, small agents win of the first {PART} tasks", 100 * first, "%")
         what = f"{name}, more of tasks {SPAN - PART + 1} to {SPAN}"
         yield Figure(what, 100 * (last - first), "points", 0 if grows else None, "least")

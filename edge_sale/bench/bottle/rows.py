@@ -30,11 +30,15 @@ def contenders(view: View, weights: Weights) -> list[Contender]:
     ]
     return [
         *(known.single(agent) for agent in view.agents),
-        *(one for name in BASELINES for one in known.BASELINES if one.name == name),
+        *(_here(one) for name in BASELINES for one in known.BASELINES if one.name == name),
         _auction(PUBLISHED, replay.published, "sale", "weights by the paper's min-max program on the training tasks"),
         _auction(FORGETFUL, partial(under, weights), "sale", f"weights {weights.name} v{weights.version}"),
         *(_auction(f"SALE without memory, {what}", seal, "ablation", "") for what, seal in ablations),
     ]
+
+
+def _here(one: Contender) -> Contender:
+    return replace(one, departs=one.departs.replace("MiniLM vectors", "the pool's own vectors"))
 
 
 def _auction(name: str, seal: object, group: str, departs: str) -> Contender:

@@ -15,7 +15,7 @@ from typing import Any
 
 from edge_sale import __version__, assemble
 from edge_sale.bench import evaluate, judges, rundata
-from edge_sale.bench.bottle import away, grid, rows, sales, tasks
+from edge_sale.bench.bottle import away, grid, likeness, rows, sales, tasks
 from edge_sale.bench.bottle.tasks import Job
 from edge_sale.bench.cache import Cache
 from edge_sale.bench.contenders import Contender
@@ -62,6 +62,7 @@ def run(out: Path, settings: Settings, wanted: Wanted, told: Told) -> int:
         live.append(_contender(away.NAME, "sale", SOURCE, f"{away.LARGEST} is a reserve behind a server on loopback"))
     replayed = [_contender(c.name, c.group, c.source, c.departs) for c in here]
     head = [_about(test.of, settings, parts, wanted, train), *replayed, *live]
+    head[0]["recall"] = likeness.measured(sold, settings, folder)
     lines = [rundata.to_line(item, test.of.trial(item, agent)) for item in test.of.items for agent in test.agents]
     lines += list(_replayed(train, test, here, wanted.orders, told))
     done = 0
