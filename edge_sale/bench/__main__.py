@@ -12,7 +12,9 @@ from edge_sale.bench.report import Figure, as_json, as_line, as_table, machine
 from edge_sale.errors import EdgeSaleError, UnknownName
 
 # name -> module of edge_sale.bench with a function `measure(data, runs, tell) -> figures`
-BENCHES = {"engine": "engine", "first": "first", "models": "models", "reserve": "reserve", "table": "scale"}
+BENCHES = {
+    "engine": "engine", "first": "first", "home": "home", "models": "models", "reserve": "reserve", "table": "scale",
+}  # fmt: skip
 
 Measure = Callable[[Path | None, int, Callable[[str], None]], Iterable[Figure]]
 
