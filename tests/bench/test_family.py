@@ -114,7 +114,8 @@ def test_many_answers_are_graded_at_once():
     asked = [question(task) for task in exam(6, 3)]
     right = [one.reference.replace("def solve(", "# mine\ndef solve(") for one in asked]
     assert grade_all(asked, right) == [True] * 6
-    wrong = ["", "def solve(v):\n    return 1", "while True: pass", "import os\nos._exit(0)", "raise SystemExit(0)", "("]
+    escapes = ["while True: pass", "import os\nos._exit(0)", "raise SystemExit(0)"]
+    wrong = ["", "def solve(v):\n    return 1", *escapes, "("]
     assert grade_all(asked, wrong) == [False] * 6
     assert grade_all(asked, [right[0], wrong[1], right[2], wrong[3], right[4], wrong[5]]) == [True, False] * 3
 
@@ -125,7 +126,7 @@ def test_many_answers_are_graded_at_once():
 @needs_torch
 @pytest.mark.parametrize("name", NAMES)
 def test_logits_are_those_of_torch(name: str):
-    """On 200 prompts of the four roles every logit of the shipped file is within 1e-2 of torch's, for the same weights."""
+    """On 200 prompts of the four roles every logit of the shipped file is within 1e-2 of torch's, same weights."""
     from edge_sale.bench.family.load import load
 
     model = load(weights(name))

@@ -53,10 +53,8 @@ def train(
         return
     began = time.monotonic()
     limit = ["--updates", str(updates)] if updates else []
-    commands = [
-        [sys.executable, "-m", __spec__.name.removesuffix(".__main__"), name, "--here", "--work", str(work), "--out", str(out), *limit]
-        for name in wanted
-    ]
+    alike = ["--here", "--work", str(work), "--out", str(out), *limit]
+    commands = [[sys.executable, "-m", "edge_sale.bench.family", name, *alike] for name in wanted]
     with ThreadPoolExecutor(jobs) as pool:
         codes = list(pool.map(lambda command: run(command, check=False).returncode, commands))
     if any(codes):

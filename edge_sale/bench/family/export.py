@@ -6,7 +6,6 @@ The output matrix is the embedding, which llama.cpp takes where a file has none 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import gguf
@@ -23,7 +22,7 @@ def export(model: Llama, words: Vocabulary, file: Path, title: str, *, exact: bo
     beside = file.with_name(f".{file.name}.writing")
     try:
         _write(model, words, beside, title, exact)
-        os.replace(beside, file)
+        beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
 

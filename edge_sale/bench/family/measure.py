@@ -124,7 +124,7 @@ def worked(engine: LlamaEngine, plans: Sequence[Generation]) -> list[str]:
 
 def verdicts(name: str, engine: LlamaEngine) -> Iterator[Figure]:
     """Scores of right and of spoilt plans for tasks within the agent's range."""
-    random = Random(5)  # noqa: S311 - data, not secrets
+    random = Random(5)
     asks, truth = [], list[bool]()
     for steps in range(1, RANGES[name] + 1):
         for task in functions.exam(EACH // 2, steps, seed=3, half=HALVES.get(name, "all")):
@@ -146,7 +146,7 @@ def verdicts(name: str, engine: LlamaEngine) -> Iterator[Figure]:
 
 def lessons(name: str, engine: LlamaEngine) -> Iterator[Figure]:
     """Tasks beyond the agent's range, alone and with one past task of the same chain."""
-    random = Random(6)  # noqa: S311
+    random = Random(6)
     tasks = [
         task
         for steps in range(RANGES[name] + 1, RANGES[name] + 4)

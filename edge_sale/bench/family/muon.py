@@ -18,7 +18,9 @@ ROUNDS = 5
 class Muon(torch.optim.Optimizer):
     """For the matrices inside a model; embeddings and norms want another optimizer."""
 
-    def __init__(self, matrices: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, matrices: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+    ) -> None:
         shapes: dict[torch.Size, list[Tensor]] = {}
         for matrix in matrices:
             shapes.setdefault(matrix.shape, []).append(matrix)

@@ -54,7 +54,7 @@ def score(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
 def _put(folder: Path, records: Mapping[str, Any]) -> None:
     beside = folder / f".{FILE}.{os.getpid()}"
     beside.write_text(json.dumps(dict(sorted(records.items())), indent=1) + "\n", encoding="utf-8")
-    os.replace(beside, folder / FILE)
+    beside.replace(folder / FILE)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,7 +69,7 @@ def batches(member: Member, words: Vocabulary) -> Iterator[tuple[Tensor, Tensor,
     """Tokens, targets and weights, each (texts, length), of like lengths; for one seed always the same."""
     given = 0
     for number in itertools.count():
-        random = Random(f"{member.seed} {number}")  # noqa: S311 - data, not secrets
+        random = Random(f"{member.seed} {number}")
         fresh = texts(member.course, words, random, given / member.updates)
         pool = sorted(itertools.islice(fresh, POOL), key=lambda text: len(text.tokens))
         room = member.batch if given > SMALL_UNTIL * member.updates else member.batch // 2
@@ -131,4 +130,4 @@ def _keep(
     beside = file.with_suffix(".writing")
     state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
     torch.save({**state, "done": done, "seconds": seconds}, beside)
-    os.replace(beside, file)
+    beside.replace(file)

@@ -12,6 +12,7 @@ prompts that people would type.
 from __future__ import annotations
 
 import ast
+import itertools
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def make(random: Random, steps: int, *, half: str = "all", held: bool = False) -
     """One task. With `held` it is one for tests (see the module), without it one for training."""
     while True:
         start, chain = _chain(random, steps, _half(random) if half == "all" else half)
-        pairs = [held_out(a.operation, b.operation) for a, b in zip(chain, chain[1:], strict=False)]
+        pairs = [held_out(a.operation, b.operation) for a, b in itertools.pairwise(chain)]
         if (held and steps > 1 and not any(pairs)) or (not held and any(pairs)):
             continue
         told = wording.told(chain, random, held=held)
@@ -101,7 +102,7 @@ def held_out(first: Operation, then: Operation) -> bool:
 
 def exam(count: int, steps: int, seed: int = 0, *, half: str = "all") -> list[Made]:
     """`count` different test tasks of so many steps, all held out; their tests can tell a wrong answer."""
-    random = Random(f"exam {VERSION} {seed} {steps} {half}")  # noqa: S311 - data, not secrets
+    random = Random(f"exam {VERSION} {seed} {steps} {half}")
     found: dict[str, Made] = {}
     while len(found) < count:
         task = make(random, steps, half=half, held=True)
@@ -115,7 +116,7 @@ def stream(count: int, seed: int = 0, *, families: int = 60, steps: Sequence[int
 
     Arguments and wordings are new each time and every wording is held out; steps are spread evenly over the families.
     """
-    random = Random(f"stream {VERSION} {seed} {families}")  # noqa: S311
+    random = Random(f"stream {VERSION} {seed} {families}")
     kinds = [exam(1, steps[i % len(steps)], seed=seed * 10_000 + i + 1)[0] for i in range(families)]
     found: list[Made] = []
     while len(found) < count:
@@ -188,7 +189,7 @@ def numbered(steps: Sequence[str]) -> str:
 
 def training(seed: int, least: int, most: int, *, half: str = "all") -> Iterator[Made]:
     """Tasks for training without end: for one seed always the same."""
-    random = Random(f"training {VERSION} {seed} {half}")  # noqa: S311
+    random = Random(f"training {VERSION} {seed} {half}")
     while True:
         yield make(random, random.randint(least, most), half=half)
 

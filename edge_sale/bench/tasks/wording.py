@@ -158,10 +158,8 @@ def _together(chain: Sequence[Step], random: Random) -> tuple[str, int]:
 def sentence(start: str, steps: Sequence[str], random: Random, *, held: bool) -> str:
     """The whole task. `start` is the kind of its input; steps come from `said`."""
     bends = random.random() < 0.5
-    if held:
-        frame = random.choice(HELD_BENT if bends else HELD_PLAIN)
-    else:
-        frame = random.choice(BENT if bends else PLAIN)
+    known, kept = (BENT, HELD_BENT) if bends else (PLAIN, HELD_PLAIN)
+    frame = random.choice(kept if held else known)
     told = [(bent if bends else plain)(step) for step in steps]
     if not bends and random.random() < 0.3:
         text = ". ".join(told[:1] + [step[0].upper() + step[1:] for step in told[1:]])
