@@ -19,9 +19,9 @@ from typing import Any
 
 from edge_sale import assemble
 from edge_sale.bench.bottle import sales
-from edge_sale.bench.bottle.marks import grades
 from edge_sale.bench.bottle.tasks import Job
 from edge_sale.bench.cache import Cache
+from edge_sale.bench.tasks.grading import grade_all
 from edge_sale.catalog import store
 from edge_sale.errors import EdgeSaleError, ExtraMissing
 from edge_sale.settings import Settings, bare_environment
@@ -96,6 +96,6 @@ def sell(jobs: Sequence[Job], settings: Settings, folder: Path, told: Told) -> l
             found.append(sales.solve(market, job))
             told("tasks with the senior behind a server", number, len(jobs))
     answers = [sale.outcome.answer if sale and sale.outcome else "" for sale in found]
-    right = grades([(job.question, text) for job, text in zip(jobs, answers, strict=True)], settings.sandbox)
+    right = grade_all([job.question for job in jobs], answers, settings.sandbox)
     lines = [sales.line(job, sale, ok, NAME, 0) for job, sale, ok in zip(jobs, found, right, strict=True)]
     return [{**line, "tried": [LARGEST if who == REMOTE else who for who in line["tried"]]} for line in lines]

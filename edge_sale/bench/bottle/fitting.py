@@ -29,6 +29,7 @@ from edge_sale.bench import rundata, sets
 from edge_sale.bench.bottle import grid, sales, tasks
 from edge_sale.bench.cache import Cache
 from edge_sale.bench.grade import Question
+from edge_sale.bench.tasks import written
 from edge_sale.bench.view import View
 from edge_sale.catalog.cards import BUNDLED_POOL, shipped_dir
 from edge_sale.market import Market
@@ -132,8 +133,6 @@ def cost_rate(cost: Floats, worth: Floats, success: Floats) -> tuple[float, list
 
 def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
     """The floor, and its error rates on what it was not fitted to, source by source."""
-    from edge_sale.bench.tasks import written
-
     names = [agent.name for agent in market.agents]
     inside = {"trade": [job.question for job in tasks.exam(EACH, SEED + 1)]}
     outside = {name: sets.load(name, data / place)[:EACH] for name, place in OUTSIDE.items()}

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from edge_sale.bench.bottle.marks import grades
 from edge_sale.bench.grade import Question
 from edge_sale.bench.records import Recording, Trial, recording
+from edge_sale.bench.tasks.grading import grade_all
 from edge_sale.engines.desk import Desk
 from edge_sale.errors import EdgeSaleError
 from edge_sale.events import Event, Spent
@@ -41,7 +41,7 @@ def everyone(
             signals[trial.task, trial.agent] = more
             answers.append((question, trial.opening))
         told(len(part))
-    right = grades(answers, sandbox)
+    right = grade_all([asked for asked, _ in answers], [answer for _, answer in answers], sandbox)
     done = [_graded(trial, ok) for trial, ok in zip(trials, right, strict=True)]
     prices = {agent.name: agent.price for agent in market.agents}
     return recording(name, [question.item for question in questions], prices, done), signals
