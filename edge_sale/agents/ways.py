@@ -15,7 +15,7 @@ from typing import Protocol
 from edge_sale.agents.answers import code_in, syntax_fault, trimmed, votes
 from edge_sale.agents.checks import Checks, assertions
 from edge_sale.errors import PromptTooLong
-from edge_sale.prompts import render
+from edge_sale.prompts import prompt_in, render
 from edge_sale.types import Generate, Generation, Job, Message, Outcome, Prompt, Sampling, Task
 
 STEP_TOKENS = 48
@@ -40,6 +40,8 @@ class Worker(Protocol):
     @property
     def work(self) -> str: ...
     @property
+    def prompts(self) -> str: ...
+    @property
     def checks(self) -> Checks: ...
 
     def seed_for(self, purpose: str) -> int: ...
@@ -61,8 +63,9 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     steps = plan.splitlines()[:STEPS]
     for step in steps:
         prompt = render(
-            "step", domain=task.domain, task=task.text, plan=plan, notes="\n".join(notes), step=step
-        )
+            prompt_in(agent.prompts, "step"),
+            domain=task.domain, task=task.text, plan=plan, notes="\n".join(notes), step=step,
+        )  # fmt: skip
         sampling = Sampling(STEP_TOKENS, agent.temperature, seed=agent.seed_for("step"), stop=("\n", "```"))
         replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
         notes.append(" ".join(replies[0][0].text.split()))
@@ -183,7 +186,7 @@ def _draw(
     show: Show | None = None,
 ) -> Job[list[Generation]]:
     """So many answers in one batch. Of several the first is the likeliest one."""
-    prompt, sampling = _prompt(task, plan, notes), _sampling(agent, task)
+    prompt, sampling = _prompt(agent, task, plan, notes), _sampling(agent, task)
     if samples > 1:
         asks = [Generate(prompt, replace(sampling, temperature=0.0)), Generate(prompt, sampling, samples - 1)]
     else:
@@ -202,10 +205,9 @@ def _sampling(agent: Worker, task: Task) -> Sampling:
     )
 
 
-def _prompt(task: Task, plan: str, notes: str) -> Prompt:
-    prompt = render(
-        "answer", domain=task.domain, task=task.text, plan=plan, notes=notes, earlier=task.earlier
-    )
+def _prompt(agent: Worker, task: Task, plan: str, notes: str) -> Prompt:
+    name = prompt_in(agent.prompts, "answer")
+    prompt = render(name, domain=task.domain, task=task.text, plan=plan, notes=notes, earlier=task.earlier)
     # the fence is opened for the model, so that the code begins at once
     return replace(prompt, prefill=prompt.prefill + "\n") if prompt.prefill else prompt
 

@@ -13,8 +13,8 @@ from edge_sale.errors import EdgeSaleError, UnknownName
 
 # name -> module of edge_sale.bench with a function `measure(data, runs, tell) -> figures`
 BENCHES = {
-    "docs": "work_docs", "engine": "engine", "first": "first", "models": "models", "reserve": "reserve",
-    "table": "scale", "work": "work",
+    "bundled": "family.measure", "docs": "work_docs", "engine": "engine", "first": "first", "home": "home",
+    "models": "models", "reserve": "reserve", "table": "scale", "work": "work",
 }  # fmt: skip
 
 Measure = Callable[..., Iterable[Figure]]
@@ -37,6 +37,7 @@ def bench(
     ./scripts/bench first     the main job as a user meets it
     ./scripts/bench engine    the engine beside llama-cpp-python's Llama
     ./scripts/bench work --data ../shared/data --out work.jsonl     agents that do the work
+    ./scripts/bench bundled   the bundled models in their four roles (--data: a folder of other weights)
     """
     if name not in BENCHES:
         raise UnknownName("bench", name, BENCHES)
