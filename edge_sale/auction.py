@@ -72,7 +72,7 @@ def opening(
     for batch in [agents] if jury.full else batches(agents):
         asked = []
         for agent in batch:
-            if why := jury.hopeless(agent.price, list(bids.values())):
+            if why := jury.hopeless(agent, list(bids.values())):
                 sat_out[agent.name] = f"not asked: {why}"
                 desk.emit(Skipped("bid", (agent.name,), agent.name, why))
             else:

@@ -162,7 +162,7 @@ def test_a_plan_that_has_lost_is_not_read_by_the_dear_juror():
     lost = award.ranked[1]
     assert (lost.asking, lost.least) == (0.0, pytest.approx(-0.5))
     assert heard.of(Skipped) == [
-        Skipped("judge", ("dear",), "dear", "even with full marks it would ask -0.500, cheap asks -3.100")
+        Skipped("judge", ("dear",), "dear", "even if all spoke for it, it would ask -0.500, cheap asks -3.100")
     ]
 
 

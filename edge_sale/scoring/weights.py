@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from edge_sale.errors import ConfigError
 from edge_sale.scoring.signals import SIGNALS
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """What counts for one agent's bids beyond what counts for everybody's. `constant` is added to V."""
+
+    constant: float = 0.0
+    signals: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Weights:
-    """w_c, w_h and w_j of the paper by name; a juror without an entry of its own has `juror`."""
+    """w_c, w_h and w_j of the paper by name; a juror without an entry of its own has `juror`.
+
+    Fitted weights may be negative, may differ from agent to agent (`agents`), and know what a signal usually
+    is (`usual`), for bids that do not carry it. `odds`: V is the log odds that the work succeeds.
+    """
 
     name: str
     version: int
@@ -21,33 +36,101 @@ class Weights:
     signals: Mapping[str, float]
     juror: float
     jurors: Mapping[str, float] = field(default_factory=dict)
+    agents: Mapping[str, Own] = field(default_factory=dict)
+    usual: Mapping[str, float] = field(default_factory=dict)
+    odds: bool = False
 
     def of_juror(self, name: str) -> float:
         return self.jurors.get(name, self.juror)
 
+    def of(self, agent: str) -> Own:
+        """All signals' weights and the constant for this agent's bids; one that is not known has the shared ones."""
+        return self._own.get(agent) or self._shared
+
+    @cached_property
+    def _shared(self) -> Own:
+        return Own(0.0, self.signals)
+
+    @cached_property
+    def _own(self) -> dict[str, Own]:
+        def sums(own: Own) -> dict[str, float]:
+            names = [*self.signals, *(name for name in own.signals if name not in self.signals)]
+            return {name: self.signals.get(name, 0.0) + own.signals.get(name, 0.0) for name in names}
+
+        return {name: Own(own.constant, sums(own)) for name, own in self.agents.items()}
+
+    @cached_property
+    def read(self) -> frozenset[str]:
+        """The signals that count for anybody."""
+        own = [one.signals for one in self.agents.values()]
+        return frozenset(name for table in (self.signals, *own) for name, weight in table.items() if weight)
+
+    @property
+    def carried(self) -> frozenset[str]:
+        """What bids must carry for these weights (see `agents.carry`)."""
+        return frozenset(SIGNALS[name].carried for name in self.read) - {""}
+
 
 def read(file: Path) -> Weights:
-    """The weights in `file`. Raises ConfigError naming the file and what is wrong with it."""
+    """The weights in a file made by hand. Raises ConfigError naming the file and what is wrong with it."""
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read as weights: {error}") from error
-    known = {"name", "version", "provenance", "signals", "jury"}
-    if wrong := sorted(set(data) ^ known):
+    if wrong := sorted(set(data) ^ {"name", "version", "provenance", "signals", "jury"}):
         raise ConfigError(f"{file}: missing or unknown key: {', '.join(wrong)}")
-    signals, jury = data["signals"], dict(data["jury"])
-    for name, weight in [*signals.items(), *jury.items()]:
+    for name, weight in [*data["signals"].items(), *data["jury"].items()]:
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
             raise ConfigError(f"{file}: the weight of {name!r} should be from 0 to 1, is {weight!r}")
-    if unknown := sorted(set(signals) - set(SIGNALS)):
-        raise ConfigError(
-            f"{file}: unknown signal {', '.join(map(repr, unknown))}; known: {', '.join(SIGNALS)}"
+    return from_table(data, str(file))
+
+
+def from_table(data: Mapping[str, Any], where: str) -> Weights:
+    """Weights as `to_table` writes them. Raises ConfigError naming `where`."""
+    try:
+        jury = _numbers(data["jury"], where)
+        weights = Weights(
+            name=str(data["name"]),
+            version=int(data["version"]),
+            provenance=str(data["provenance"]),
+            signals=_signals(data["signals"], where),
+            juror=jury.pop("juror", 0.0),
+            jurors=jury,
+            agents={
+                name: Own(_numbers({"constant": own["constant"]}, where)["constant"], _signals(own["signals"], where))
+                for name, own in data.get("agents", {}).items()
+            },
+            usual={
+                name: min(max(x, SIGNALS[name].span(0.0)[0]), SIGNALS[name].span(0.0)[1])
+                for name, x in _signals(data.get("usual", {}), where).items()
+            },
+            odds=bool(data.get("odds", False)),
         )
-    return Weights(
-        name=data["name"],
-        version=data["version"],
-        provenance=data["provenance"],
-        signals=signals,
-        juror=jury.pop("juror", 0.0),
-        jurors=jury,
-    )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{where}: not whole weights ({type(error).__name__}: {error})") from error
+    return weights
+
+
+def to_table(weights: Weights) -> dict[str, Any]:
+    """The weights as plain values."""
+    return {
+        "name": weights.name, "version": weights.version, "provenance": weights.provenance,
+        "signals": dict(weights.signals), "jury": {"juror": weights.juror, **weights.jurors},
+        "agents": {
+            name: {"constant": own.constant, "signals": dict(own.signals)} for name, own in weights.agents.items()
+        },
+        "usual": dict(weights.usual), "odds": weights.odds,
+    }  # fmt: skip
+
+
+def _signals(table: Mapping[str, Any], where: str) -> dict[str, float]:
+    if unknown := sorted(set(table) - set(SIGNALS)):
+        raise ConfigError(f"{where}: unknown signal {', '.join(map(repr, unknown))}; known: {', '.join(SIGNALS)}")
+    return _numbers(table, where)
+
+
+def _numbers(table: Mapping[str, Any], where: str) -> dict[str, float]:
+    for name, value in table.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ConfigError(f"{where}: {name!r} should be a finite number, is {value!r}")
+    return {name: float(value) for name, value in table.items()}
