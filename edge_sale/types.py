@@ -264,6 +264,16 @@ class Outcome:
     verified: bool | None = None  # True or False where a check ran, None where there was none
     notes: tuple[str, ...] = ()  # what the user should know, such as code that does not parse
     steps: int = 1
+    verdict: bool | None = None  # the user's own word afterwards: good or bad
+
+    @property
+    def right(self) -> bool | None:
+        """Whether the work was right, as far as anybody knows: the user's word before the check's; None: unknown."""
+        if self.verdict is not None:
+            return self.verdict
+        if self.verified is False or self.status == "failed":
+            return False
+        return True if self.verified or self.status == "passed" else None
 
 
 # --- protocols ---------------------------------------------------------------

@@ -78,7 +78,7 @@ def _work(auction: Auction) -> float:
 
 def _verdict(auction: Auction) -> bool | None:
     assert auction.outcome is not None
-    return auction.outcome.verified
+    return auction.outcome.right
 
 
 def _means(done: Sequence[Auction]) -> dict[str, float]:

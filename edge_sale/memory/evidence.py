@@ -39,8 +39,8 @@ def _read(
         )  # fmt: skip
         tokens, entropy, scores = bid[0] if bid else (None, None, "{}")
         given = list(json.loads(scores).values())
-        verdict = rows.verdicts(db, number).get(agent)
-        passed = None if verdict is None else False if verdict.failed else True if verdict.passed else None
+        outcome = rows.standing(db, number).get(agent)
+        passed = outcome.right if outcome else None
         paid = rows.select(
             db,
             "SELECT sum((tokens_in + tokens_out) * price) / sum(tokens_in + tokens_out) FROM entries"

@@ -48,9 +48,14 @@ class Auction:
     id: str
     at: datetime
     award: Award
-    outcome: Outcome | None
+    outcomes: tuple[Outcome, ...]  # every try at the work, in order
     entries: tuple[Entry, ...]
     run: Mapping[str, Any]  # pool, seed, prompts, weights, models, …
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The one that stands: the last; None: the auction was held and nothing executed."""
+        return self.outcomes[-1] if self.outcomes else None
 
     def to_json(self) -> dict[str, Any]:
         """The auction as plain JSON values, bids by rising asking."""
@@ -68,6 +73,7 @@ class Auction:
                 for agent, lessons in award.lessons.items()
             },
             "outcome": None if self.outcome is None else dataclasses.asdict(self.outcome),
+            "earlier": [dataclasses.asdict(outcome) for outcome in self.outcomes[:-1]],
             "entries": [{**dataclasses.asdict(e), "dollars": e.dollars} for e in self.entries],
             "run": dict(self.run),
         }
@@ -112,12 +118,14 @@ class History:
         with self.view() as db:
             if db is None:
                 raise UnknownName("auction", name, (), "edge-sale run")
-            number = _find(db, name)
-            id_, at, run = rows.one(db, "SELECT id, at, run FROM auctions WHERE number = ?", number)
-            return Auction(
-                id_, _time(at), rows.award(db, number), rows.outcome(db, number),
-                rows.entries(db, number), json.loads(run),
-            )  # fmt: skip
+            return _auction(db, find(db, name))
+
+    def auctions(self) -> Iterator[Auction]:
+        """Every recorded auction, whole, the oldest first, one at a time: a consistent view while it lasts."""
+        with self.view() as db:
+            numbers = [] if db is None else rows.select(db, "SELECT number FROM auctions ORDER BY number")
+            for (number,) in numbers:
+                yield _auction(db, number)  # type: ignore[arg-type]  # without a file there are no numbers
 
     @contextmanager
     def view(self) -> Iterator[apsw.Connection | None]:
@@ -152,8 +160,15 @@ GROUP BY a.number ORDER BY a.number DESC
 """
 
 
-def _find(db: apsw.Connection, name: str) -> int:
-    """The number of the auction meant by `name`."""
+def _auction(db: apsw.Connection, number: int) -> Auction:
+    id_, at, run = rows.one(db, "SELECT id, at, run FROM auctions WHERE number = ?", number)
+    return Auction(
+        id_, _time(at), rows.award(db, number), rows.outcomes(db, number), rows.entries(db, number), json.loads(run)
+    )
+
+
+def find(db: apsw.Connection, name: str) -> int:
+    """The number of the auction meant by `name`: an id, the beginning of one, or "last"."""
     newest = rows.select(db, "SELECT number, id FROM auctions ORDER BY number DESC LIMIT 10")
     if name == "last" and newest:
         return int(newest[0][0])

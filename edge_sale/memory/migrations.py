@@ -109,7 +109,18 @@ def m1_first(db: apsw.Connection) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (m1_first,)
+def m2_words(db: apsw.Connection) -> None:
+    """The user's verdict on an outcome, and what bids and entries say that the first version left out."""
+    db.execute(
+        """
+        ALTER TABLE outcomes ADD COLUMN verdict INTEGER;  -- the user's own word: 1 good, 0 bad
+        ALTER TABLE bids ADD COLUMN unheard REAL NOT NULL DEFAULT 0;  -- what jurors not asked could have added
+        ALTER TABLE entries ADD COLUMN reused INTEGER NOT NULL DEFAULT 0;  -- of tokens_in, read before
+        """
+    )
+
+
+STEPS: tuple[Step, ...] = (m1_first, m2_words)
 LATEST = len(STEPS)
 
 

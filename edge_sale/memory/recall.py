@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edge_sale.types import Phase, Status
+from edge_sale.types import Outcome, Phase
 
 SIMILAR = 0.35  # cosine below which a past task has nothing to say (all-MiniLM-L6-v2: strangers < 0.1)
 
@@ -23,34 +23,18 @@ class Plan:
     won: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How an agent's work in a past auction ended, by the newest word on it."""
-
-    status: Status
-    verified: bool | None = None
-
-    @property
-    def failed(self) -> bool:
-        return self.verified is False or self.status == "failed"
-
-    @property
-    def passed(self) -> bool:
-        return not self.failed and (self.verified is True or self.status == "passed")
-
-
 def contrast(
-    agent: str, plans: Sequence[Plan], verdicts: Mapping[str, Verdict]
+    agent: str, plans: Sequence[Plan], outcomes: Mapping[str, Outcome]
 ) -> tuple[Plan, Plan] | None:
     """The plan to copy and the plan to avoid, one of them `agent`'s own; None: no lesson in it.
 
     `plans` are all of one auction by rising asking. The winner's plan is the one to
-    copy unless its work failed; then it is the best-ranked other plan whose work
-    passed, and without one there is no lesson: a plan that merely lost against a bad
+    copy unless its work was wrong; then it is the best-ranked other plan whose work
+    was right, and without one there is no lesson: a plan that merely lost against a bad
     one has not been shown to be good.
     """
     own = [plan for plan in plans if plan.agent == agent]
-    good = _to_copy(plans, verdicts)
+    good = _to_copy(plans, outcomes)
     if good is None or not own:
         return None
     if good.agent == agent:
@@ -66,11 +50,11 @@ def likeness(text: str) -> bytes:
     return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _to_copy(plans: Sequence[Plan], verdicts: Mapping[str, Verdict]) -> Plan | None:
+def _to_copy(plans: Sequence[Plan], outcomes: Mapping[str, Outcome]) -> Plan | None:
     winner = next((plan for plan in plans if plan.won), None)
     if winner is None:
         return None
-    verdict = verdicts.get(winner.agent)
-    if verdict is None or not verdict.failed:
+    right = {name: outcome.right for name, outcome in outcomes.items()}
+    if right.get(winner.agent) is not False:
         return winner
-    return next((p for p in plans if p.agent in verdicts and verdicts[p.agent].passed), None)
+    return next((plan for plan in plans if right.get(plan.agent)), None)

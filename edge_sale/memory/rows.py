@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory.recall import Plan, Verdict, likeness
+from edge_sale.memory.recall import Plan, likeness
 from edge_sale.types import Award, Bid, Entry, Lesson, Outcome, Scored, Strategy, Task
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def add_auction(db: apsw.Connection, award: Award, run: Mapping[str, Any], at: f
         bid, plan = scored.bid, scored.bid.strategy
         db.execute(
             "INSERT INTO bids (auction, rank, agent, phase, price, plan, tokens, entropy, signals, scores,"
-            " cost, value, led, won) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " cost, value, unheard, led, won) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (number, rank, bid.agent, bid.phase, _finite(bid.price), plan.text, plan.tokens,
              _finite(plan.entropy), _numbers(plan.signals), _numbers(bid.scores),
-             _finite(scored.cost), _finite(scored.value), rank == led, rank == won),
+             _finite(scored.cost), _finite(scored.value), _finite(scored.unheard), rank == led, rank == won),
         )  # fmt: skip
     return number
 
@@ -84,10 +84,10 @@ def add_lessons(db: apsw.Connection, number: int, award: Award) -> None:
 def add_outcome(db: apsw.Connection, number: int, outcome: Outcome, at: float, source: str = "run") -> None:
     """Add the newest word on how the work ended; earlier ones stay."""
     db.execute(
-        "INSERT INTO outcomes (auction, at, source, agent, status, answer, verified, notes, steps)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO outcomes (auction, at, source, agent, status, answer, verified, notes, steps, verdict)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (number, at, source, outcome.agent, outcome.status, outcome.answer,
-         outcome.verified, _json(outcome.notes), outcome.steps),
+         outcome.verified, _json(outcome.notes), outcome.steps, outcome.verdict),
     )  # fmt: skip
 
 
@@ -95,10 +95,11 @@ def add_entries(db: apsw.Connection, number: int, entries: list[Entry]) -> None:
     """Write the ledger's lines of this auction, in their order."""
     for line, e in enumerate(entries):
         db.execute(
-            "INSERT INTO entries (auction, line, who, purpose, tokens_in, tokens_out, seconds, price)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, line, e.who, e.purpose, e.tokens_in, e.tokens_out, _finite(e.seconds), _finite(e.price)),
-        )
+            "INSERT INTO entries (auction, line, who, purpose, tokens_in, tokens_out, seconds, price, reused)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (number, line, e.who, e.purpose, e.tokens_in, e.tokens_out, _finite(e.seconds), _finite(e.price),
+             e.reused),
+        )  # fmt: skip
 
 
 # --- reading -----------------------------------------------------------------
@@ -112,12 +113,23 @@ def plans(db: apsw.Connection, number: int) -> list[Plan]:
     return [Plan(rank, agent, phase, text, bool(won)) for rank, agent, phase, text, won in found]
 
 
-def verdicts(db: apsw.Connection, number: int) -> dict[str, Verdict]:
-    """The newest word on each agent's work in this auction."""
+def outcomes(db: apsw.Connection, number: int) -> tuple[Outcome, ...]:
+    """How the work went, try by try: the last one stands, and an agent's last is the word on that agent."""
     found = select(
-        db, "SELECT agent, status, verified FROM outcomes WHERE auction = ? ORDER BY number", number
+        db,
+        "SELECT agent, status, answer, verified, notes, steps, verdict FROM outcomes"
+        " WHERE auction = ? ORDER BY number",
+        number,
     )
-    return {agent: Verdict(status, _flag(verified)) for agent, status, verified in found}
+    return tuple(
+        Outcome(agent, status, answer, _flag(verified), tuple(json.loads(notes)), steps, _flag(verdict))
+        for agent, status, answer, verified, notes, steps, verdict in found
+    )
+
+
+def standing(db: apsw.Connection, number: int) -> dict[str, Outcome]:
+    """The newest word on each agent's work in this auction."""
+    return {outcome.agent: outcome for outcome in outcomes(db, number)}
 
 
 def award(db: apsw.Connection, number: int) -> Award:
@@ -127,14 +139,14 @@ def award(db: apsw.Connection, number: int) -> Award:
     )
     ranked: list[Scored] = []
     winner = provisional = None
-    for agent, phase, price, plan, tokens, entropy, signals, scores, cost, value, led, won in select(
+    for agent, phase, price, plan, tokens, entropy, signals, scores, cost, value, unheard, led, won in select(
         db,
-        "SELECT agent, phase, price, plan, tokens, entropy, signals, scores, cost, value, led, won"
+        "SELECT agent, phase, price, plan, tokens, entropy, signals, scores, cost, value, unheard, led, won"
         " FROM bids WHERE auction = ? ORDER BY rank",
         number,
     ):
         strategy = Strategy(plan, tokens, entropy, json.loads(signals))
-        ranked.append(Scored(Bid(agent, price, strategy, json.loads(scores), phase), cost, value))
+        ranked.append(Scored(Bid(agent, price, strategy, json.loads(scores), phase), cost, value, unheard))
         winner = ranked[-1] if won else winner
         provisional = ranked[-1] if led else provisional
     if winner is None or provisional is None:
@@ -145,25 +157,11 @@ def award(db: apsw.Connection, number: int) -> Award:
     )  # fmt: skip
 
 
-def outcome(db: apsw.Connection, number: int) -> Outcome | None:
-    """The newest word on how the work ended; None: the auction was held and nothing executed."""
-    found = select(
-        db,
-        "SELECT agent, status, answer, verified, notes, steps FROM outcomes"
-        " WHERE auction = ? ORDER BY number DESC LIMIT 1",
-        number,
-    )
-    if not found:
-        return None
-    [(agent, status, answer, verified, notes, steps)] = found
-    return Outcome(agent, status, answer, _flag(verified), tuple(json.loads(notes)), steps)
-
-
 def entries(db: apsw.Connection, number: int) -> tuple[Entry, ...]:
     """The ledger's lines of this auction."""
     found = select(
         db,
-        "SELECT who, purpose, tokens_in, tokens_out, seconds, price FROM entries"
+        "SELECT who, purpose, tokens_in, tokens_out, seconds, price, reused FROM entries"
         " WHERE auction = ? ORDER BY line",
         number,
     )

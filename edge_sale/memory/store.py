@@ -145,10 +145,10 @@ class AuctionMemory:
             " ORDER BY number DESC LIMIT ?",
             kind, task.id, agent, REPEATS,
         ):  # fmt: skip
-            verdicts = rows.verdicts(self._db, number)
-            if pair := contrast(agent, rows.plans(self._db, number), verdicts):
+            outcomes = rows.standing(self._db, number)
+            if pair := contrast(agent, rows.plans(self._db, number), outcomes):
                 good, bad = pair
-                status = verdicts[good.agent].status if good.agent in verdicts else None
+                status = outcomes[good.agent].status if good.agent in outcomes else None
                 return [Lesson(past, text, good.text, bad.text, good.agent, bad.agent, similarity, status)]
         return []
 

@@ -24,7 +24,7 @@ def auction(name: str, verified: bool | None, small=1.0, large=4.0) -> Auction:
     who, price = winner.agent, winner.price
     entries = (Entry(who, "bid", 9, 9, 1.0, price), Entry(who, "work", 0, 10**6, 1.0, price))
     award = Award(Task(name, "x"), ranked[0], ranked[0], ranked)
-    return Auction(name, datetime.now(UTC), award, Outcome(winner.agent, "done", "a", verified), entries, {})
+    return Auction(name, datetime.now(UTC), award, (Outcome(winner.agent, "done", "a", verified),), entries, {})
 
 
 def test_other_weights_are_worked_by_hand():
@@ -40,6 +40,6 @@ def test_other_weights_are_worked_by_hand():
 def test_what_was_not_checked_or_not_done_is_not_counted():
     """Auctions without work are left out; work without a verdict counts in dollars alone."""
     held = auction("1", None)
-    bare = Auction(held.id, held.at, held.award, None, (), {})
+    bare = Auction(held.id, held.at, held.award, (), (), {})
     (found, *_) = own.shadows([held, bare], [WEIGHTS])
     assert (found.auctions, found.checked, found.dollars) == (1, 0, 10.0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge_sale.memory.recall import Plan, Verdict, contrast, likeness
+from edge_sale.memory.recall import Plan, contrast, likeness
+from edge_sale.types import Outcome
 
 A = Plan(0, "a", "opening", "plan a", True)
 B = Plan(1, "b", "opening", "plan b", False)
@@ -22,22 +23,26 @@ CASES = {
     "the same plan twice shows nothing": ("b", [A, AS_A], {}, None),
     "won, and the next best plan is the same: the one after": ("a", [A, AS_A, C], {}, (A, C)),
     "nobody won": ("b", [B, C], {}, None),
-    "work done": ("b", [A, B], {"a": Verdict("done")}, (A, B)),
-    "work passed": ("b", [A, B], {"a": Verdict("passed", True)}, (A, B)),
-    "work cancelled: nothing is known against the plan": ("b", [A, B], {"a": Verdict("cancelled")}, (A, B)),
-    "winner failed: losers do not copy it": ("b", [A, B], {"a": Verdict("failed")}, None),
-    "winner failed its check: nor then": ("b", [A, B], {"a": Verdict("done", False)}, None),
-    "failed oneself: losing plans are not shown to be good": ("a", [A, B], {"a": Verdict("failed")}, None),
+    "work done": ("b", [A, B], {"a": Outcome("a", "done", "x")}, (A, B)),
+    "work passed": ("b", [A, B], {"a": Outcome("a", "passed", "x", True)}, (A, B)),
+    "work cancelled: nothing is known against the plan": ("b", [A, B], {"a": Outcome("a", "cancelled", "x")}, (A, B)),
+    "winner failed: losers do not copy it": ("b", [A, B], {"a": Outcome("a", "failed", "x")}, None),
+    "winner failed its check: nor then": ("b", [A, B], {"a": Outcome("a", "done", "x", False)}, None),
+    "failed oneself: losing plans are not shown to be good": ("a", [A, B], {"a": Outcome("a", "failed", "x")}, None),
     "failed oneself, another's work only ended": (
-        "a", [A, B], {"a": Verdict("failed"), "b": Verdict("done")}, None),
+        "a", [A, B], {"a": Outcome("a", "failed", "x"), "b": Outcome("b", "done", "x")}, None),
     "failed oneself, another passed": (
-        "a", [A, B, C], {"a": Verdict("failed"), "c": Verdict("passed")}, (C, A)),
+        "a", [A, B, C], {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "passed", "x")}, (C, A)),
     "the other one's pass is its own lesson too": (
-        "c", [A, B, C], {"a": Verdict("failed"), "c": Verdict("done", True)}, (C, A)),
+        "c", [A, B, C], {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "done", "x", True)}, (C, A)),
     "a third learns from the one who passed": (
-        "b", [A, B, C], {"a": Verdict("failed"), "c": Verdict("passed", True)}, (C, B)),
+        "b", [A, B, C], {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "passed", "x", True)}, (C, B)),
     "a pass that its check denies is none": (
-        "a", [A, B], {"a": Verdict("failed"), "b": Verdict("passed", False)}, None),
+        "a", [A, B], {"a": Outcome("a", "failed", "x"), "b": Outcome("b", "passed", "x", False)}, None),
+    "the user found the winner's answer bad": (
+        "b", [A, B], {"a": Outcome("a", "passed", "x", True, verdict=False)}, None),
+    "the user found an answer good that failed its check": (
+        "b", [A, B], {"a": Outcome("a", "failed", "x", False, verdict=True)}, (A, B)),
 }  # fmt: skip
 
 
@@ -51,7 +56,7 @@ def test_a_lesson_pairs_a_plan_to_copy_with_one_to_avoid(case):
 def test_a_refined_loser_whose_opening_won_avoids_the_plan_that_was_carried_out():
     """What failed is the plan that won, not the one written later."""
     opening, refined = Plan(0, "a", "opening", "first", True), Plan(1, "a", "refined", "second", False)
-    verdicts = {"a": Verdict("failed"), "c": Verdict("passed")}
+    verdicts = {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "passed", "x")}
     assert contrast("a", [opening, refined, C], verdicts) == (C, opening)
 
 

@@ -266,11 +266,11 @@ STRATEGY = st.builds(Strategy, TEXT, st.integers(0, 2000), NUMBER, TABLE)
 BIDS = st.builds(Bid, TEXT, NUMBER, STRATEGY, TABLE, st.sampled_from(["opening", "refined"]))
 OUTCOME = st.builds(
     Outcome, TEXT, st.sampled_from(["done", "passed", "failed", "cancelled"]), TEXT,
-    st.none() | st.booleans(), st.lists(TEXT, max_size=3).map(tuple), st.integers(0, 99),
+    st.none() | st.booleans(), st.lists(TEXT, max_size=3).map(tuple), st.integers(0, 99), st.none() | st.booleans(),
 )  # fmt: skip
 ENTRY = st.builds(
     Entry, TEXT, st.sampled_from(["bid", "judge", "work"]),
-    st.integers(0, 10**9), st.integers(0, 10**9), NUMBER, NUMBER,
+    st.integers(0, 10**9), st.integers(0, 10**9), NUMBER, NUMBER, st.integers(0, 10**9),
 )  # fmt: skip
 TASKS = st.builds(Task, st.just(""), TEXT.map("x".__add__), TEXT, st.lists(TEXT).map(tuple), st.none() | TEXT)
 RUNS = st.dictionaries(TEXT.filter("entries".__ne__), st.none() | st.integers() | TEXT | TABLE, max_size=4)
@@ -278,7 +278,7 @@ RUNS = st.dictionaries(TEXT.filter("entries".__ne__), st.none() | st.integers() 
 
 @st.composite
 def awards(draw):
-    ranked = draw(st.lists(st.builds(Scored, BIDS, NUMBER, NUMBER), min_size=1, max_size=5))
+    ranked = draw(st.lists(st.builds(Scored, BIDS, NUMBER, NUMBER, NUMBER), min_size=1, max_size=5))
     pick = st.sampled_from(ranked)
     sat_out = draw(st.dictionaries(TEXT, TEXT, max_size=2))
     return Award(draw(TASKS), draw(pick), draw(pick), tuple(ranked), sat_out)
