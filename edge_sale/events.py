@@ -170,7 +170,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Scored):
         return {
             "bid": _plain(value.bid), "cost": value.cost, "value": value.value,
-            "unheard": value.unheard, "asking": value.asking,
+            "unheard": value.unheard, "risk": value.risk, "asking": value.asking,
         }  # fmt: skip
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}

@@ -27,7 +27,7 @@ class Weights:
     """w_c, w_h and w_j of the paper by name; a juror without an entry of its own has `juror`.
 
     Fitted weights may be negative, may differ from agent to agent (`agents`), and know what a signal usually
-    is (`usual`), for bids that do not carry it. `odds`: V is the log odds that the work succeeds.
+    is (`usual`), for bids that do not carry it; `constant` is added to every V. `odds`: V is the log odds that the work succeeds.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Weights:
     agents: Mapping[str, Own] = field(default_factory=dict)
     usual: Mapping[str, float] = field(default_factory=dict)
     odds: bool = False
+    constant: float = 0.0
 
     def of_juror(self, name: str) -> float:
         return self.jurors.get(name, self.juror)
@@ -49,7 +50,7 @@ class Weights:
 
     @cached_property
     def _shared(self) -> Own:
-        return Own(0.0, self.signals)
+        return Own(self.constant, self.signals)
 
     @cached_property
     def _own(self) -> dict[str, Own]:
@@ -57,7 +58,7 @@ class Weights:
             names = [*self.signals, *(name for name in own.signals if name not in self.signals)]
             return {name: self.signals.get(name, 0.0) + own.signals.get(name, 0.0) for name in names}
 
-        return {name: Own(own.constant, sums(own)) for name, own in self.agents.items()}
+        return {name: Own(self.constant + own.constant, sums(own)) for name, own in self.agents.items()}
 
     @cached_property
     def read(self) -> frozenset[str]:
@@ -105,6 +106,7 @@ def from_table(data: Mapping[str, Any], where: str) -> Weights:
                 for name, x in _signals(data.get("usual", {}), where).items()
             },
             odds=bool(data.get("odds", False)),
+            constant=_numbers({"constant": data.get("constant", 0.0)}, where)["constant"],
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ConfigError(f"{where}: not whole weights ({type(error).__name__}: {error})") from error
@@ -119,7 +121,7 @@ def to_table(weights: Weights) -> dict[str, Any]:
         "agents": {
             name: {"constant": own.constant, "signals": dict(own.signals)} for name, own in weights.agents.items()
         },
-        "usual": dict(weights.usual), "odds": weights.odds,
+        "usual": dict(weights.usual), "odds": weights.odds, "constant": weights.constant,
     }  # fmt: skip
 
 
