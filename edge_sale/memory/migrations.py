@@ -120,7 +120,22 @@ def m2_words(db: apsw.Connection) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (m1_first, m2_words)
+def m3_codes(db: apsw.Connection) -> None:
+    """Sign bits of the vectors, for the search before the exact one; agents' work found by agent."""
+    db.execute(
+        """
+        CREATE TABLE codes (              -- see codes.py
+            block INTEGER PRIMARY KEY,    -- of auctions 64 * block to 64 * block + 63
+            taken INTEGER NOT NULL,       -- a bit for each of them that is there
+            bits BLOB NOT NULL
+        ) STRICT;
+        ALTER TABLE embedder ADD COLUMN edition INTEGER NOT NULL DEFAULT 0;  -- grows when vectors go or change
+        CREATE INDEX outcomes_by_agent ON outcomes (agent, auction);
+        """
+    )
+
+
+STEPS: tuple[Step, ...] = (m1_first, m2_words, m3_codes)
 LATEST = len(STEPS)
 
 

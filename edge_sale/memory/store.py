@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,15 @@ import apsw
 import numpy as np
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory import evidence, rows
+from edge_sale.memory import evidence, rows, vectors
+from edge_sale.memory.codes import Codes
 from edge_sale.memory.database import ASIDE, connect, faults, load_vectors
 from edge_sale.memory.recall import SIMILAR, contrast
 from edge_sale.memory.transactions import reading, writing
 from edge_sale.types import Award, Embedder, Lesson, Outcome, Past, Task
 
-NEAREST = "SELECT distance, rowid FROM vectors WHERE embedding MATCH ? AND k = ?"
-AMONG_ITS_OWN = " AND rowid IN (SELECT auction FROM bids WHERE agent = ?)"
-BITES = (32, 128, 512, 4096)  # neighbours asked for at a time; sqlite-vec gives no more than 4096
+TAKEN_PART = "SELECT auction FROM bids WHERE agent = ? UNION SELECT auction FROM outcomes WHERE agent = ?"
+BITES = (128, 512, 4096)  # neighbours compared exactly at a time
 REPEATS = 8  # of a task auctioned again and again, as many of the newest are looked at
 KEPT_VECTORS = 64
 
@@ -34,6 +36,8 @@ class AuctionMemory:
 
     def __init__(self, db: apsw.Connection, path: Path, embedder: Embedder) -> None:
         self._db, self.path, self._embedder = db, path, embedder
+        self._codes = Codes(embedder.dimension)
+        self._last: tuple[object, list[tuple[float, int]]] = (None, [])  # the last search over all tasks
         self._vectors: dict[str, bytes] = {}  # task text -> its vector: embedded once for recalls and record
 
     @classmethod
@@ -78,7 +82,7 @@ class AuctionMemory:
             with faults(self.path), writing(self._db):
                 self._check_embedder()
                 number = rows.add_auction(self._db, award, run, now)
-                self._db.execute("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", (number, vector))
+                vectors.add(self._db, number, vector)
                 rows.add_lessons(self._db, number, award)
                 for earlier in run.get("earlier", ()):
                     rows.add_outcome(self._db, number, earlier, now)
@@ -97,11 +101,11 @@ class AuctionMemory:
         vector = self._vector(task)
         lessons: list[Lesson] = []
         seen: set[bytes] = set()
-        with faults(self.path), reading(self._db):
-            self._check_embedder()
-            for kind, similarity in self._neighbours(vector, agent):
+        with faults(self.path), self._looking():
+            for similarity, number in self._neighbours(vector, agent, distinct=True):
                 if len(lessons) >= k:
                     break
+                (kind,) = rows.one(self._db, "SELECT likeness FROM auctions WHERE number = ?", number)
                 if kind not in seen:
                     seen.add(kind)
                     lessons += self._newest(kind, task, agent, similarity)
@@ -110,31 +114,58 @@ class AuctionMemory:
     def past(self, task: Task, agent: str, k: int = 32) -> list[Past]:
         """What `agent` did on at most `k` tasks like this one, the most similar first."""
         vector = self._vector(task)
-        with faults(self.path), reading(self._db):
-            self._check_embedder()
-            return evidence.past(self._db, vector, task, agent, k)
+        with faults(self.path), self._looking():
+            near = self._neighbours(vector, agent, distinct=False)
+            return list(islice(evidence.read(self._db, near, task, agent), k))
 
-    def _neighbours(self, vector: bytes, agent: str) -> Iterator[tuple[bytes, float]]:
-        """Likeness and cosine of past tasks, nearest first, fetched in growing bites.
+    def nearest(self, text: str, k: int = 8) -> list[tuple[float, str]]:
+        """Cosine and id of the `k` auctions whose tasks are most like `text`."""
+        vector = self._vector(Task("search", text))
+        with faults(self.path), self._looking():
+            found = vectors.cosines(self._db, vector, self._codes.nearest(vector, max(k, BITES[0])))[:k]
+            id_of = "SELECT id FROM auctions WHERE number = ?"
+            return [(similarity, rows.one(self._db, id_of, number)[0]) for similarity, number in found]
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        """One state of the memory, its codes with it, for the reads inside."""
+        with reading(self._db):
+            self._check_embedder()
+            self._codes.refresh(self._db)
+            yield
+
+    def _neighbours(self, vector: bytes, agent: str, *, distinct: bool) -> Iterator[tuple[float, int]]:
+        """Cosine and number of past tasks like this one, nearest first, in growing bites.
 
         The first bite is of all tasks, which is fastest and mostly enough; the others
-        are of those that `agent` bid for.
+        are of those that `agent` bid for or worked on.
         """
         seen: set[int] = set()
+        among: list[int] | None = None
         for bite in BITES:
-            if not seen:
-                found = rows.select(self._db, NEAREST, vector, bite)
-            else:
-                found = rows.select(self._db, NEAREST + AMONG_ITS_OWN, vector, bite, agent)
-            for distance, number in sorted(found):
-                if 1 - distance < SIMILAR:
+            if seen and among is None:
+                among = [number for (number,) in rows.select(self._db, TAKEN_PART, agent, agent)]
+            found = self._near(vector, bite, among, distinct)
+            for similarity, number in found:
+                if similarity < SIMILAR:
                     return
                 if number not in seen:
                     seen.add(number)
-                    (kind,) = rows.one(self._db, "SELECT likeness FROM auctions WHERE number = ?", number)
-                    yield kind, min(1.0, 1 - distance)  # rounding may pass 1
-            if len(found) < bite:
+                    yield similarity, number
+            if len(found) < bite and (among is not None or len(found) == len(self._codes)):
                 return
+
+    def _near(
+        self, vector: bytes, want: int, among: list[int] | None, distinct: bool
+    ) -> list[tuple[float, int]]:
+        """The exact search after the coarse one; that over all tasks is the same for every agent of an auction."""
+        if among is not None:
+            return vectors.cosines(self._db, vector, self._codes.nearest(vector, want, among, distinct))
+        asked = (vector, want, distinct, self._codes.state)
+        if self._last[0] != asked:
+            numbers = self._codes.nearest(vector, want, None, distinct)
+            self._last = asked, vectors.cosines(self._db, vector, numbers)
+        return self._last[1]
 
     def _newest(self, kind: bytes, task: Task, agent: str, similarity: float) -> list[Lesson]:
         """The newest lesson that `agent` has from auctions of this kind of task, if any."""
@@ -183,36 +214,23 @@ class AuctionMemory:
 
     def _claim(self) -> None:
         """Make sure that the stored vectors are this embedder's; a memory without any becomes so."""
+        if not vectors.laid_out(self._db):
+            with writing(self._db):
+                vectors.lay_out(self._db)
         try:
             self._check_embedder()
         except MemoryFault:
             with writing(self._db):
                 if not rows.select(self._db, "SELECT 1 FROM auctions LIMIT 1"):
-                    self._db.execute("DROP TABLE IF EXISTS vectors")
-                    self._db.execute(
-                        "CREATE VIRTUAL TABLE vectors USING vec0("
-                        f"embedding float[{int(self._embedder.dimension)}] distance_metric=cosine)"
-                    )
-                    self._db.execute(
-                        "INSERT OR REPLACE INTO embedder (one, name, sha256, dimension) VALUES (1, ?, ?, ?)",
-                        (self._embedder.name, self._embedder.identity, self._embedder.dimension),
-                    )
+                    vectors.begin(self._db, self._embedder)
             self._check_embedder()
-        auctions, vectors = rows.one(
-            self._db, "SELECT (SELECT count(*) FROM auctions), (SELECT count(*) FROM vectors_rowids)"
-        )
-        if auctions != vectors:
-            raise MemoryFault(f"{self.path}: damaged, {auctions} auctions but {vectors} vectors; {ASIDE}")
+        auctions, kept = vectors.counts(self._db)
+        if auctions != kept:
+            raise MemoryFault(f"{self.path}: damaged, {auctions} auctions but {kept} vectors; {ASIDE}")
 
     def _check_embedder(self) -> None:
         """Refuse vectors of two kinds in one memory; another process may have changed them since `open`."""
-        mine = self._embedder
-        for name, sha256, dimension in rows.select(self._db, "SELECT name, sha256, dimension FROM embedder"):
-            if (sha256, dimension) == (mine.identity, mine.dimension):  # a new name is no new embedder
-                return
-            raise MemoryFault(
-                f"{self.path}: its vectors come from embedder {name!r} ({dimension} dimensions, "
-                f"sha256 {sha256[:12]}…), not from {mine.name!r} ({mine.dimension}, {mine.identity[:12]}…): "
-                f"configure the former embedder, or {ASIDE}"
-            )
-        raise MemoryFault(f"{self.path}: damaged, its embedder is not known; {ASIDE}")
+        try:
+            vectors.check(self._db, self._embedder)
+        except MemoryFault as fault:
+            raise MemoryFault(f"{self.path}: {fault}") from fault
