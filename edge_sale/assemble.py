@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from edge_sale import __version__
 from edge_sale.agents.answers import code_in, domain_of
+from edge_sale.agents.carry import CARRIERS
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.remote import RemoteAgent
+from edge_sale.auction import Known, Signals, nothing
 from edge_sale.catalog import fit, gguf, probe, store
-from edge_sale.catalog.cards import AgentCard, ModelCard, PoolCard, load, shipped_dir
+from edge_sale.catalog.cards import DEFAULT_POOL, HOME_POOL, AgentCard, ModelCard, PoolCard, load, shipped_dir
 from edge_sale.catalog.free import free
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.catalog.residents import Resident, Residents
@@ -27,9 +29,11 @@ from edge_sale.engines.machine import Tuning, cores
 from edge_sale.errors import ConfigError, EdgeSaleError, ModelMissing, TaskError, UnknownName
 from edge_sale.escalation import Reserve
 from edge_sale.events import Asked, Noted, Spent
+from edge_sale.learning import versions
 from edge_sale.market import Market
 from edge_sale.prompts import fingerprint
 from edge_sale.remotes import Remote, key_of, remotes, reserve
+from edge_sale.scoring.experience import settled
 from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import Settings, forced_offline, own_secrets
 from edge_sale.types import Agent, Embedder, Engine, Entry, Past, Task
@@ -79,25 +83,39 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
         raise ConfigError(f"{settings.config_file}: {taken[0]!r} is an agent's name and a remote's; rename the remote")
     if agents:
         pool = replace(pool, agents=tuple(known[name] for name in dict.fromkeys(agents) if name in known))
+    if unknown := sorted(set(settings.carry) - set(CARRIERS)):
+        known_ones = ", ".join(CARRIERS)
+        raise ConfigError(f"{settings.config_file}: [auction] carry: nothing called {unknown[0]!r}; there is: {known_ones}")
     models = dict.fromkeys(agent.model for agent in pool.agents)
     return Plan(
         settings=settings,
         pool=pool,
         chat=tuple(catalogue.model(name) for name in models),
         embedder=catalogue.model(pool.embedder) if settings.remember else None,
-        weights=weights_named(pool.weights, settings),
+        weights=weights_in_force(pool, settings),
         bidders=far.bidders,
         reserve=far.reserve,
         notes=far.notes,
     )
 
 
+def weights_in_force(pool: PoolCard, settings: Settings) -> Weights:
+    """The user's word in config.toml, else what `edge-sale fit --apply` put in force for this pool, else its own."""
+    if not settings.weights and not settings.pools.get(pool.name, {}).get("weights"):
+        if fitted := versions.in_force(settings.weights_dir, pool.name):
+            return replace(fitted.weights, floor=weights_named(pool.weights, settings).floor)
+    return weights_named(pool.weights, settings)
+
+
 def weights_named(name: str, settings: Settings) -> Weights:
     """The weights file of that name, the user's own before the shipped."""
     folders = [settings.cards_dir / "weights", shipped_dir() / "weights"]
     known = {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.toml"))}
+    fitted = {f"fit-{version.number}": version.weights for version in versions.every(settings.weights_dir)}
+    if name in fitted and name not in known:
+        return fitted[name]
     if name not in known:
-        raise UnknownName("weights", name, known)
+        raise UnknownName("weights", name, {**known, **fitted})
     return read(known[name])
 
 
@@ -168,7 +186,7 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
     passes = checker(settings.sandbox)
 
     engines, contexts = _engines(parts.chat, files, settings, tunings)
-    agents: list[Agent] = [_agent(card, settings, seed, passes) for card in parts.pool.agents]
+    agents: list[Agent] = [_agent(card, settings, seed, passes, parts.weights) for card in parts.pool.agents]
     agents += [_remote_agent(remote, settings) for remote in parts.bidders]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     memory = _memory(parts.embedder, encoder, settings, desk) if parts.embedder and encoder else None
@@ -197,7 +215,31 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
         },
         reserve=standby,
         errand=errand,
+        known=_known(memory) if memory else nothing,
+        beyond=_beyond(parts),
     )
+
+
+def _known(memory: AuctionMemory) -> Known:
+    """What memory says of agents before they bid: experience, which every bid then carries."""
+
+    def known(task: Task, agents: Sequence[str]) -> Signals:
+        records = memory.records(task, agents)
+        return {agent: {"experience": settled(r.near, r.right, r.tried)} for agent, r in records.items()}
+
+    return known
+
+
+def _beyond(parts: Plan) -> str:
+    """What to say of a task outside the pool's trade."""
+    if not parts.pool.trade:
+        return ""
+    starter = load(parts.settings.cards_dir).pool(DEFAULT_POOL)
+    cards = [load(parts.settings.cards_dir).model(name) for name in starter.models]
+    way = f"edge-sale pull {starter.name}"
+    if not store.missing(cards, parts.settings.models_dir):
+        way = f"edge-sale run --pool {HOME_POOL}"
+    return f"these agents know {parts.pool.trade}, and nothing else; for anything else: {way}"
 
 
 def _standby(
@@ -277,8 +319,13 @@ PLANNED = 8192  # tokens that an auction's sequences hold together, about: what 
 
 
 def checked(card: ModelCard, settings: Settings) -> Path:
-    """The model's file, still the one that was pulled, and tried in a child process once."""
+    """The model's file, still the one that was pulled, and tried in a child process once.
+
+    What comes with edge-sale is trusted as its code is, once its sha256 is right.
+    """
     file = store.ready(card, settings.models_dir)
+    if card.shipped:
+        return file
     command = f"edge-sale pull {card.name} --force"
     probe.loadable(file, identity(card, settings), settings.models_dir, command)
     return file
@@ -338,8 +385,9 @@ def checker(sandbox: str) -> Callable[[Task, str], bool | None]:
 
 
 def _agent(
-    card: AgentCard, settings: Settings, seed: int, passes: Callable[[Task, str], bool | None]
+    card: AgentCard, settings: Settings, seed: int, passes: Callable[[Task, str], bool | None], weights: Weights
 ) -> LocalAgent:
+    wanted = {*settings.carry, *weights.carried}
     return LocalAgent(
         name=card.name,
         model=card.model,
@@ -348,9 +396,13 @@ def _agent(
         jury=card.jury,
         samples=card.samples,
         temperature=card.temperature,
-        plan_tokens=settings.plan_tokens,
+        plan_tokens=card.plan_tokens or settings.plan_tokens,
         max_tokens=card.max_tokens or settings.max_tokens,
         seed=seed,
+        plan_temperature=card.plan_temperature,
+        prompts=card.prompts,
+        familiar=bool(card.prompts) and "familiarity" in wanted,
+        carry=tuple(name for name in CARRIERS if name in wanted and not (card.prompts and name == "familiarity")),
         passes=passes,
     )
 

@@ -7,14 +7,24 @@ What can no longer change the winner is not asked for (see `jury.panel`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from edge_sale.engines.desk import Desk
-from edge_sale.errors import NoBids
+from edge_sale.errors import BelowFloor, NoBids
 from edge_sale.events import Began, Judged, Led, Placed, Recalled, SatOut, Skipped, Won
 from edge_sale.jury.panel import Jury, batches
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Bid, Lesson, Memory, Phase, Purpose, Scored, Task
+
+Signals = Mapping[str, Mapping[str, float]]  # agent -> signal -> number
+Known = Callable[[Task, Sequence[str]], Signals]
+NOTHING: Signals = {}
+
+
+def nothing(task: Task, agents: Sequence[str]) -> Signals:
+    """What is known of the agents beforehand where there is no memory."""
+    return NOTHING
 
 
 def hold(
@@ -26,17 +36,21 @@ def hold(
     *,
     k: int = 8,
     full: bool = False,
+    known: Known = nothing,
 ) -> Award:
     """Sells `task` to the agent whose plan asks least for what it promises.
 
     Cheaper losers refine from at most `k` lessons each; without `memory`, or with k = 0, nobody does.
     With `full` every bid and every judgement is asked for; winner and asking are the same.
-    Raises NoBids, with each agent's reason, when there is nothing to choose from.
+    `known` gives signals that agents' bids carry whatever they say, such as experience.
+    Raises NoBids, with each agent's reason, when there is nothing to choose from, and BelowFloor when
+    those who bid are held to a floor that none of them reaches.
     """
     jury = Jury(task, agents, desk, weights, full)
-    bids, sat_out = opening(task, agents, jury, desk)
+    signals = known(task, [agent.name for agent in agents])
+    bids, sat_out = opening(task, agents, jury, desk, signals)
     if not bids:
-        raise NoBids(sat_out)
+        raise _nobody(sat_out, jury)
     ranked = jury.clear(bids)
     tell(ranked, desk)
     provisional = ranked[0].bid
@@ -45,7 +59,8 @@ def hold(
     past = recall(task, agents, memory, desk, k) if memory and k else {}
     pupils = [a for a in agents if a.price < provisional.price and past.get(a.name)]
     lessons = {agent.name: past[agent.name] for agent in pupils}
-    refined, _ = collect(task, pupils, desk, lessons)
+    refined, _ = collect(task, pupils, desk, lessons, signals)
+    refined, _ = standing(refined, jury, desk, "refine")
     final = jury.clear([provisional, *refined])
     tell([scored for scored in final if scored.bid.phase == "refined"], desk)
 
@@ -64,7 +79,7 @@ def hold(
 
 
 def opening(
-    task: Task, agents: Sequence[Agent], jury: Jury, desk: Desk
+    task: Task, agents: Sequence[Agent], jury: Jury, desk: Desk, known: Signals = NOTHING
 ) -> tuple[list[Bid], dict[str, str]]:
     """All opening bids in the order of the agents, and why those who made none did not."""
     bids: dict[str, Bid] = {}
@@ -77,7 +92,9 @@ def opening(
                 desk.emit(Skipped("bid", (agent.name,), agent.name, why))
             else:
                 asked.append(agent)
-        made, missing = collect(task, asked, desk)
+        made, missing = collect(task, asked, desk, known=known)
+        made, low = standing(made, jury, desk, "bid")
+        missing |= low
         bids |= {bid.agent: bid for bid in made}
         sat_out |= missing
     return [bids[agent.name] for agent in agents if agent.name in bids], sat_out
@@ -88,6 +105,7 @@ def collect(
     agents: Sequence[Agent],
     desk: Desk,
     lessons: Mapping[str, Sequence[Lesson]] | None = None,
+    known: Signals = NOTHING,
 ) -> tuple[list[Bid], dict[str, str]]:
     """The agents' bids, refined where there are lessons; and why those who made none did not."""
     if not agents:
@@ -104,9 +122,25 @@ def collect(
             sat_out[agent.name] = str(plan)
             desk.emit(SatOut(agent.name, str(plan), purpose))
         else:
+            if more := known.get(agent.name):
+                plan = replace(plan, signals={**plan.signals, **more})
             bids.append(Bid(agent.name, agent.price, plan, phase=phase))
             desk.emit(Placed(bids[-1]))
     return bids, sat_out
+
+
+def standing(
+    bids: Sequence[Bid], jury: Jury, desk: Desk, purpose: Purpose
+) -> tuple[list[Bid], dict[str, str]]:
+    """The bids that reach the floor, and why the others do not stand."""
+    kept, low = [], {}
+    for bid in bids:
+        if why := jury.below(bid):
+            low[bid.agent] = why
+            desk.emit(SatOut(bid.agent, why, purpose))
+        else:
+            kept.append(bid)
+    return kept, low
 
 
 def recall(
@@ -134,6 +168,12 @@ def reason(award: Award) -> str:
     if not rivals:
         return f"{name} made the only bid ({price})"
     return f"{name} asks least ({price}; next {rivals[0].bid.agent} with {rivals[0].asking:.3f})"
+
+
+def _nobody(sat_out: Mapping[str, str], jury: Jury) -> NoBids:
+    if jury.reached and jury.weights.floor:
+        return BelowFloor(sat_out, jury.reached, jury.weights.floor.least)
+    return NoBids(sat_out)
 
 
 def tell(ranked: Sequence[Scored], desk: Desk) -> None:

@@ -33,12 +33,14 @@ SCHEMA: dict[str, dict[str, Any]] = {
     "engine": {"batch_threads": int, "batch": int, "micro_batch": int, "flash_attention": str,
                "lookup": bool, "prefix_cache_mb": int},
     "auction": {"plan_tokens": int, "bid_seconds": NUMBER, "lessons": int, "refine": bool,
-                "full_auction": bool},
+                "full_auction": bool, "carry": list},
+    "learn": {"recalibrate": bool},
     "work": {"max_tokens": int, "seconds": NUMBER},
     "memory": {"enabled": bool, "durable": bool},
     "pools.*": {"agents": list, "embedder": str, "weights": str},
     "agents.*": {"model": str, "work": str, "price": NUMBER, "jury": str, "samples": int,
-                 "temperature": NUMBER, "max_tokens": int, "about": str},
+                 "temperature": NUMBER, "max_tokens": int, "plan_tokens": int, "plan_temperature": NUMBER,
+                 "prompts": str, "about": str},
     "escalate": {"policy": str, "thrift": NUMBER, "to": str, "currency": str, "per_task": NUMBER,
                  "per_day": NUMBER, "per_month": NUMBER, "keep_payload": bool},
     "remotes.*": {"url": str, "model": str, "key": str, "price_in": NUMBER, "price_out": NUMBER,
@@ -59,7 +61,8 @@ class Settings:
     crash_dir: Path
     tuned_file: Path
     prefix_dir: Path
-    pool: str = "starter"
+    weights_dir: Path  # versions of fitted weights
+    pool: str = ""  # empty: see catalog.pools.in_use
     weights: str = ""  # a weights file's name; empty: the pool's own
     seed: int | None = None  # None: drawn anew for each run, and recorded
     # None: what `edge-sale tune` measured, else what engines.machine chooses
@@ -78,7 +81,9 @@ class Settings:
     bid_seconds: float = 60.0
     lessons: int = 8
     refine: bool = True
+    carry: tuple[str, ...] = ()  # see agents/carry.py
     full_auction: bool = False  # True: nothing is left out that cannot change the winner
+    recalibrate: bool = False  # fitted weights follow newer outcomes
     max_tokens: int = 512
     work_seconds: float = 600.0
     remember: bool = True
@@ -116,6 +121,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     flat = {k: v for k, v in data.items() if not isinstance(v, dict)}
     flat |= auction
     flat |= data.get("engine", {})
+    flat |= data.get("learn", {})
+    flat["carry"] = tuple(flat.get("carry", ()))
     for key, name in (("max_tokens", "max_tokens"), ("seconds", "work_seconds")):
         if key in work:
             flat[name] = work[key]
@@ -249,6 +256,7 @@ def _paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "egress_log": data / "egress.jsonl",
         "crash_dir": data / "crashes",
         "tuned_file": data / "tuned.json",
+        "weights_dir": data / "weights",
         "prefix_dir": cache / "prefixes",
     }
 
@@ -286,7 +294,7 @@ def _check(data: dict[str, Any], text: str, file: Path) -> None:
             if wanted in (int, NUMBER) and value < 0 and key != "gpu_layers":
                 fail(table, key, f"{label}{key} cannot be negative, is {value!r}")
 
-    top = {"engine", "auction", "work", "memory", "escalate", *NAMED}
+    top = {"engine", "auction", "learn", "work", "memory", "escalate", *NAMED}
     for key, value in data.items():
         if key not in top:
             continue

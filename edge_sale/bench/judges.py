@@ -47,6 +47,17 @@ class Opinion:
     spent: Sum  # what judging these plans took
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The samples of one ask, as the cache keeps them."""
+
+    samples: list[dict[str, Any]]
+
+    @property
+    def generations(self) -> list[Generation]:
+        return [Generation(**one) for one in self.samples]
+
+
 @dataclass(slots=True)
 class Remembered:
     """An engine behind a cache: implements `types.Engine`, and loads the real one when it must ask it."""
@@ -62,7 +73,17 @@ class Remembered:
         return self._real().count(prompt)
 
     def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
-        return self._real().generate(asks, seconds)
+        quiet = [dataclasses.replace(one, on_text=None) for one in asks]  # who listens is no part of the question
+        told = self._answers(quiet, lambda new: [self._drawn(r) for r in self._real().generate(new, seconds)], _Drawn)
+        replies = [reply if isinstance(reply, Exception) else reply.generations for reply in told]
+        for ask, reply in zip(asks, replies, strict=True):
+            if ask.on_text and not isinstance(reply, Exception):
+                ask.on_text(reply[0].text)
+        return replies
+
+    @staticmethod
+    def _drawn(reply: list[Generation] | Exception) -> _Drawn | Exception:
+        return reply if isinstance(reply, Exception) else _Drawn([dataclasses.asdict(one) for one in reply])
 
     def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
         return self._answers(asks, lambda new: self._real().loglik(new, seconds), LogProb)

@@ -62,7 +62,7 @@ def compare(table: Table, shipped: Weights, now: Weights | None = None, seconds:
     """
     ways: dict[str, Fit] = {
         SHIPPED: lambda train: shipped,
-        PAPER: lambda train: paper.fit(train, seconds / outcome.FOLDS).weights,
+        PAPER: lambda train: paper.fit(train, shipped, seconds / outcome.FOLDS).weights,
         OUTCOME: lambda train: outcome.fit(train, shipped, seed).weights,
     }
     passed, paid = outcome.expected(table)

@@ -102,6 +102,7 @@ def value_of(table: Table, shipped: Weights) -> Fitted:
             **{n: shipped.signals.get(n, 0.0) + _sided(n, w) for n, w in slopes.items() if n in SIGNALS},
         },
         juror=shipped.juror,
+        floor=shipped.floor,
         jurors={
             **shipped.jurors,
             **{j: shipped.of_juror(j) + slopes.get(f"juror {j}", 0.0) for j in known.jurors},

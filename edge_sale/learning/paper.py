@@ -24,7 +24,7 @@ class Solved:
     how: str
 
 
-def fit(table: Table, seconds: float = 60.0) -> Solved:
+def fit(table: Table, shipped: Weights, seconds: float = 60.0) -> Solved:
     """C = w_c price x length, V = w_h entropy + sum of w_j score. Raises EdgeSaleError where nobody scored anything."""
     signals = {"price_length": table.signal("price_length"), "entropy": -table.signal("entropy")}
     jurors = {juror: -table.score(juror) for juror in table.jurors}
@@ -49,6 +49,7 @@ def fit(table: Table, seconds: float = 60.0) -> Solved:
         Weights(
             "fit", 0, f"the paper's min-max program, {how}",
             {name: named.get(name, 0.0) for name in signals}, 0.0, {juror: named.get(juror, 0.0) for juror in jurors},
+            shipped.floor,
         ),
         how,
     )  # fmt: skip

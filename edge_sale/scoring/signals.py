@@ -116,7 +116,7 @@ SIGNALS: dict[str, Signal] = {
     "familiarity": Signal(
         "value",
         told("familiarity"),
-        "mean log p of the task's words under the agent, nats a token",
+        "mean log p of the task's words under the agent, nats a token: what is strange to it is beyond its trade",
         within(-math.inf, 0.0),
         carried="familiarity",
     ),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from edge_sale.errors import ConfigError
+from edge_sale.scoring.floor import Floor
 from edge_sale.scoring.signals import SIGNALS
 
 
@@ -36,6 +37,7 @@ class Weights:
     signals: Mapping[str, float]
     juror: float
     jurors: Mapping[str, float] = field(default_factory=dict)
+    floor: Floor | None = None
     agents: Mapping[str, Own] = field(default_factory=dict)
     usual: Mapping[str, float] = field(default_factory=dict)
     odds: bool = False
@@ -61,15 +63,16 @@ class Weights:
         return {name: Own(self.constant + own.constant, sums(own)) for name, own in self.agents.items()}
 
     @cached_property
-    def read(self) -> frozenset[str]:
-        """The signals that count for anybody."""
-        own = [one.signals for one in self.agents.values()]
-        return frozenset(name for table in (self.signals, *own) for name, weight in table.items() if weight)
+    def needs(self) -> frozenset[str]:
+        """Every signal that is looked at, by anybody's weights or by the floor."""
+        tables = [self.signals, *(one.signals for one in self.agents.values())]
+        asked = {name for table in tables for name, weight in table.items() if weight}
+        return frozenset(asked | set(self.floor.signals if self.floor else ()))
 
     @property
     def carried(self) -> frozenset[str]:
-        """What bids must carry for these weights (see `agents.carry`)."""
-        return frozenset(SIGNALS[name].carried for name in self.read) - {""}
+        """What bids must carry for these weights (see `agents/carry.py`)."""
+        return frozenset(SIGNALS[name].carried for name in self.needs) - {""}
 
 
 def read(file: Path) -> Weights:
@@ -78,7 +81,7 @@ def read(file: Path) -> Weights:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read as weights: {error}") from error
-    if wrong := sorted(set(data) ^ {"name", "version", "provenance", "signals", "jury"}):
+    if wrong := sorted((set(data) - {"floor"}) ^ {"name", "version", "provenance", "signals", "jury"}):
         raise ConfigError(f"{file}: missing or unknown key: {', '.join(wrong)}")
     for name, weight in [*data["signals"].items(), *data["jury"].items()]:
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
@@ -97,6 +100,7 @@ def from_table(data: Mapping[str, Any], where: str) -> Weights:
             signals=_signals(data["signals"], where),
             juror=jury.pop("juror", 0.0),
             jurors=jury,
+            floor=_floor(data.get("floor"), where),
             agents={
                 name: Own(_numbers({"constant": own["constant"]}, where)["constant"], _signals(own["signals"], where))
                 for name, own in data.get("agents", {}).items()
@@ -122,6 +126,7 @@ def to_table(weights: Weights) -> dict[str, Any]:
             name: {"constant": own.constant, "signals": dict(own.signals)} for name, own in weights.agents.items()
         },
         "usual": dict(weights.usual), "odds": weights.odds, "constant": weights.constant,
+        **({"floor": asdict(weights.floor)} if weights.floor else {}),
     }  # fmt: skip
 
 
@@ -136,3 +141,20 @@ def _numbers(table: Mapping[str, Any], where: str) -> dict[str, float]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ConfigError(f"{where}: {name!r} should be a finite number, is {value!r}")
     return {name: float(value) for name, value in table.items()}
+
+
+def _floor(row: Any, where: str) -> Floor | None:
+    """The table [floor], if there is one."""
+    if row is None:
+        return None
+    known = {"least", "constant", "signals", "agents", "about", "errors"}
+    if not isinstance(row, dict) or set(row) != known:
+        raise ConfigError(f"{where}: [floor] should be a table with {', '.join(sorted(known))}")
+    numbers = [row["least"], row["constant"], *row["signals"].values(), *row["errors"].values()]
+    if any(isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x) for x in numbers):
+        raise ConfigError(f"{where}: [floor] should hold finite numbers")
+    if not 0 <= row["least"] <= 1:
+        raise ConfigError(f"{where}: [floor] least should be from 0 to 1, is {row['least']!r}")
+    if unknown := sorted(set(row["signals"]) - set(SIGNALS)):
+        raise ConfigError(f"{where}: [floor] unknown signal {unknown[0]!r}; known: {', '.join(SIGNALS)}")
+    return Floor(**{**row, "agents": tuple(row["agents"])})
