@@ -30,6 +30,7 @@ from edge_sale.errors import ConfigError, EdgeSaleError, ModelMissing, TaskError
 from edge_sale.escalation import Reserve
 from edge_sale.events import Asked, Noted, Spent
 from edge_sale.learning import versions
+from edge_sale.learning.recalibrate import followed
 from edge_sale.market import Market
 from edge_sale.prompts import fingerprint
 from edge_sale.remotes import Remote, key_of, remotes, reserve
@@ -87,15 +88,16 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
         known_ones = ", ".join(CARRIERS)
         raise ConfigError(f"{settings.config_file}: [auction] carry: nothing called {unknown[0]!r}; there is: {known_ones}")
     models = dict.fromkeys(agent.model for agent in pool.agents)
+    weights, moved = followed(weights_in_force(pool, settings), settings, pool.name)
     return Plan(
         settings=settings,
         pool=pool,
         chat=tuple(catalogue.model(name) for name in models),
         embedder=catalogue.model(pool.embedder) if settings.remember else None,
-        weights=weights_in_force(pool, settings),
+        weights=weights,
         bidders=far.bidders,
         reserve=far.reserve,
-        notes=far.notes,
+        notes=(*far.notes, *moved),
     )
 
 

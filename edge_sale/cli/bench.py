@@ -64,7 +64,7 @@ def run(name: str, data: Path, out: Path, agents: tuple[str, ...], pool: str | N
         raise UnknownName("set", name, SETS)
     settings = replace(load(), seed=seed)
     settings = replace(settings, pool=pool or settings.pool, sandbox=sandbox or settings.sandbox)
-    with _bar() as told:
+    with bar() as told:
         made = live.run(
             name, data, out, settings, agents=agents, orders=orders, limit=limit, visible=visible_check, told=told
         )
@@ -102,7 +102,7 @@ def replay(kind: str, data: Path, test_data: Path | None, out: Path, agents: tup
 
     settings = replace(load(), pool=pool) if pool else load()
     folder = cache or out.with_name(out.stem + ".cache")
-    with _bar() as told:
+    with bar() as told:
         count = replaying.write(
             kind, data, test_data, out, agents=agents, orders=orders, budget=budget,
             method="" if jury == "none" else jury, cache=folder, settings=settings, told=told,
@@ -199,7 +199,7 @@ def _print(runs: Runs, rows: list[Row], bins: bool) -> None:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None]]:
+def bar() -> Iterator[Callable[[str, int, int], None]]:
     """Hears (what, done, of how many); a bar with the time left on a terminal, a line a stage elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
