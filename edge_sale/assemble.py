@@ -85,8 +85,8 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
     if agents:
         pool = replace(pool, agents=tuple(known[name] for name in dict.fromkeys(agents) if name in known))
     if unknown := sorted(set(settings.carry) - set(CARRIERS)):
-        known_ones = ", ".join(CARRIERS)
-        raise ConfigError(f"{settings.config_file}: [auction] carry: nothing called {unknown[0]!r}; there is: {known_ones}")
+        there = ", ".join(CARRIERS)
+        raise ConfigError(f"{settings.config_file}: [auction] carry: nothing is called {unknown[0]!r}; there are: {there}")
     models = dict.fromkeys(agent.model for agent in pool.agents)
     weights, moved = followed(weights_in_force(pool, settings), settings, pool.name)
     return Plan(
@@ -103,10 +103,10 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
 
 def weights_in_force(pool: PoolCard, settings: Settings) -> Weights:
     """The user's word in config.toml, else what `edge-sale fit --apply` put in force for this pool, else its own."""
-    if not settings.weights and not settings.pools.get(pool.name, {}).get("weights"):
-        if fitted := versions.in_force(settings.weights_dir, pool.name):
-            return replace(fitted.weights, floor=weights_named(pool.weights, settings).floor)
-    return weights_named(pool.weights, settings)
+    own = weights_named(pool.weights, settings)
+    named = settings.weights or settings.pools.get(pool.name, {}).get("weights")
+    fitted = None if named else versions.in_force(settings.weights_dir, pool.name)
+    return replace(fitted.weights, floor=own.floor) if fitted else own
 
 
 def weights_named(name: str, settings: Settings) -> Weights:

@@ -247,7 +247,8 @@ def _bid(scored: Scored) -> dict[str, Any]:
     return {
         "agent": bid.agent, "phase": bid.phase, "price": bid.price, "tokens": bid.strategy.tokens,
         "cost": round(scored.cost, 5), "value": round(scored.value, 5), "right": None,
-        "signals": {"entropy": round(bid.strategy.entropy, 4), **bid.strategy.signals}, "plan": bid.strategy.text[:KEPT],
+        "signals": {"entropy": round(bid.strategy.entropy, 4), **bid.strategy.signals},
+        "plan": bid.strategy.text[:KEPT],
         "scores": {name: round(x, 3) for name, x in bid.scores.items()},
     }  # fmt: skip
 

@@ -19,7 +19,9 @@ from edge_sale.types import Bid, Strategy
 Told = Callable[[str, int, int], None]  # what, done, of how many
 
 
-def read(path: Path, settings: Settings, method: str = "", cache: Path | None = None, told: Told | None = None) -> Table:
+def read(
+    path: Path, settings: Settings, method: str = "", cache: Path | None = None, told: Told | None = None
+) -> Table:
     """The runs at `path`: what `bench run` wrote, or a folder of MINT's traces. Raises BadRecord.
 
     Where the pool's embedder is here, its vectors let experience be worked out. With `method` the pool's models

@@ -42,9 +42,11 @@ def data_options(command: Any) -> Any:
 @click.option("--rollback", type=click.IntRange(0), metavar="N", help="Put version N in force again; 0: as shipped.")
 @click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True,
               help="For the paper's program, at most.")
+@click.option("--slack", type=click.FloatRange(0, 100), default=1.0, show_default=True, metavar="POINTS",
+              help="Of pass@1, given up for what is cheaper.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same folds.")
 def fit(runs: Path | None, pool: str | None, jury: str | None, cache: Path | None, as_json: bool, apply_: bool,
-        list_: bool, rollback: int | None, seconds: float, seed: int) -> None:  # fmt: skip
+        list_: bool, rollback: int | None, seconds: float, slack: float, seed: int) -> None:  # fmt: skip
     """Fit the weights to recorded outcomes.
 
     Two ways, compared by cross-validation with the weights as shipped: the paper's min-max program, and the log
@@ -71,7 +73,7 @@ def fit(runs: Path | None, pool: str | None, jury: str | None, cache: Path | Non
         _say(as_json, {"pool": name, "in_force": rollback}, f"pool {name}: {_called(rollback)} in force")
         return
     table = _table(runs, settings, jury, cache)
-    proposal, base = _propose(table, settings, runs, seconds, seed)
+    proposal, base = _propose(table, settings, runs, seconds, seed, slack / 100)
     kept = None
     if apply_:
         kept = _apply(proposal, table, settings)
@@ -81,7 +83,9 @@ def fit(runs: Path | None, pool: str | None, jury: str | None, cache: Path | Non
     _print(proposal, base, kept, applied=apply_)
 
 
-def _propose(table: Table, settings: Settings, runs: Path | None, seconds: float, seed: int) -> tuple[Proposal, str]:
+def _propose(
+    table: Table, settings: Settings, runs: Path | None, seconds: float, seed: int, slack: float
+) -> tuple[Proposal, str]:
     from edge_sale import assemble
     from edge_sale.learning import fitting
 
@@ -90,7 +94,7 @@ def _propose(table: Table, settings: Settings, runs: Path | None, seconds: float
     agents = [agent.name for agent in parts.pool.agents] + [remote.name for remote in parts.bidders]
     if runs and not set(table.agents) & set(agents):
         agents = list(table.agents)  # strangers' runs: to look at
-    return fitting.propose(table, shipped, parts.weights, agents, seconds, seed), shipped.name
+    return fitting.propose(table, shipped, parts.weights, agents, seconds, seed, slack), shipped.name
 
 
 def _apply(proposal: Proposal, table: Table, settings: Settings) -> int | None:
@@ -102,7 +106,7 @@ def _apply(proposal: Proposal, table: Table, settings: Settings) -> int | None:
     strangers = sorted(set(proposal.data["agents"]) - {agent.name for agent in parts.pool.agents})
     if strangers:
         raise EdgeSaleError(
-            f"these runs are of {', '.join(strangers)}, who are not in pool {parts.pool.name!r}: nothing to put in force"
+            f"these runs are of {', '.join(strangers)}, not in pool {parts.pool.name!r}: there is nothing to put in force"
         )
     if proposal.weights is None or proposal.method is None:
         return None

@@ -59,7 +59,7 @@ def _give(auction: str, word: bool | None, as_json: bool) -> None:
     except UnknownName as error:
         if error.known:
             raise
-        raise EdgeSaleError("nothing recorded yet, so there is no answer to judge; edge-sale run records one") from error
+        raise EdgeSaleError("nothing recorded yet, so no answer to judge; edge-sale run records one") from error
     found = History.open(file).get(id_)
     outcome = found.outcome
     assert outcome is not None  # or there had been no answer to judge

@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_sale.learning import outcome, paper
 from edge_sale.learning.outcome import SLACK
-from edge_sale.learning.table import Floats, Table, experienced
+from edge_sale.learning.table import Floats, Places, Table, experienced
 from edge_sale.scoring.auc import LEVEL
 from edge_sale.scoring.weights import Weights
 
@@ -54,7 +54,10 @@ class Comparison:
         return next(row for row in self.rows if row.name == name)
 
 
-def compare(table: Table, shipped: Weights, now: Weights | None = None, seconds: float = 60.0, seed: int = 0) -> Comparison:
+def compare(
+    table: Table, shipped: Weights, now: Weights | None = None, seconds: float = 60.0, seed: int = 0,
+    slack: float = SLACK,
+) -> Comparison:  # fmt: skip
     """Every way of fitting by cross-validation beside the shipped weights, those in force, and each agent alone.
 
     Weights in force that were fitted have seen these very outcomes, if they are newer than the fit: they are
@@ -63,7 +66,7 @@ def compare(table: Table, shipped: Weights, now: Weights | None = None, seconds:
     ways: dict[str, Fit] = {
         SHIPPED: lambda train: shipped,
         PAPER: lambda train: paper.fit(train, shipped, seconds / outcome.FOLDS).weights,
-        OUTCOME: lambda train: outcome.fit(train, shipped, seed).weights,
+        OUTCOME: lambda train: outcome.fit(train, shipped, seed, slack).weights,
     }
     passed, paid = outcome.expected(table)
     chosen = {name: np.zeros(len(table.bids), dtype=int) for name in ways}
@@ -77,16 +80,16 @@ def compare(table: Table, shipped: Weights, now: Weights | None = None, seconds:
     base = passed[np.arange(len(table.bids)), chosen[SHIPPED]]
     rows = [_row(name, table, places, passed, paid, base) for name, places in chosen.items()]
     rows += _alone(table, passed, paid, base)
-    return Comparison(tuple(rows), _better(rows))
+    return Comparison(tuple(rows), _better(rows, slack))
 
 
-def choice(table: Table, weights: Weights) -> Floats:
+def choice(table: Table, weights: Weights) -> Places:
     """The place of the agent that asks least for each task."""
     cost, value = table.sides(weights)
-    return np.asarray(np.argmin(cost - value, axis=1))
+    return np.asarray(np.argmin(cost - value, axis=1), dtype=np.int64)
 
 
-def _row(name: str, table: Table, places: Floats, passed: Floats, paid: Floats, base: Floats) -> Row:
+def _row(name: str, table: Table, places: Places, passed: Floats, paid: Floats, base: Floats) -> Row:
     rows = np.arange(len(places))
     mine = passed[rows, places]
     gain = mine - base
@@ -101,8 +104,8 @@ def _row(name: str, table: Table, places: Floats, passed: Floats, paid: Floats, 
 
 def _alone(table: Table, passed: Floats, paid: Floats, base: Floats) -> list[Row]:
     """Each agent doing everything, the cheapest first; only where all have bid for everything."""
-    prices = table.each(lambda bid: bid.price)
-    if np.isnan(prices).any():
+    prices = table.signal("price")
+    if not table.present.all():
         return []
     order = np.argsort(prices.mean(axis=0), kind="stable")
     return [
@@ -110,17 +113,17 @@ def _alone(table: Table, passed: Floats, paid: Floats, base: Floats) -> list[Row
     ]
 
 
-def _better(rows: list[Row]) -> str | None:
-    """Of the fitted ways the one with the better pass@1, within SLACK the cheaper; None unless it beats the shipped."""
+def _better(rows: list[Row], slack: float) -> str | None:
+    """Of the fitted ways the better by pass@1, within `slack` the cheaper; None unless it beats the shipped."""
     known = {row.name: row for row in rows}
     shipped = known[SHIPPED]
     best = max(known[name].passed for name in (PAPER, OUTCOME))
-    near = [known[name] for name in (OUTCOME, PAPER) if known[name].passed >= best - SLACK]
+    near = [known[name] for name in (OUTCOME, PAPER) if known[name].passed >= best - slack]
     found = min(near, key=lambda row: row.dollars)
-    if found.passed > shipped.passed + SLACK:
+    if found.passed > shipped.passed + slack:
         return found.name
-    cheaper = found.dollars < shipped.dollars * (1 - SLACK)
-    return found.name if found.passed >= shipped.passed - SLACK and cheaper else None
+    cheaper = found.dollars < 0.99 * shipped.dollars
+    return found.name if found.passed >= shipped.passed - slack and cheaper else None
 
 
 def _error(values: Floats) -> float:

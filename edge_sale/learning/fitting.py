@@ -74,16 +74,19 @@ def usable(table: Table, agents: Sequence[str]) -> tuple[Table, list[str]]:
     return known, notes
 
 
-def propose(table: Table, shipped: Weights, now: Weights, agents: Sequence[str], seconds: float, seed: int = 0) -> Proposal:
+def propose(
+    table: Table, shipped: Weights, now: Weights, agents: Sequence[str], seconds: float, seed: int = 0,
+    slack: float = outcome.SLACK,
+) -> Proposal:  # fmt: skip
     """Fits both ways, compares them on tasks held out, and says which is better. Raises EdgeSaleError."""
     known, notes = usable(table, agents)
-    compared = compare.compare(known, shipped, now, seconds, seed)
-    fitted, solved = outcome.fit(known, shipped, seed), paper.fit(known, shipped, seconds)
+    compared = compare.compare(known, shipped, now, seconds, seed, slack)
+    fitted, solved = outcome.fit(known, shipped, seed, slack), paper.fit(known, shipped, seconds)
     notes.append(f"the paper's program: {solved.how}")
     if known.outcomes < FEW:
         notes.append(
-            f"{known.outcomes} outcomes are few: the outcome model has gone {fitted.moved:.0%} of its way, the rest is as "
-            "shipped, and so is what a dollar counts for"
+            f"{known.outcomes} outcomes are few: the outcome model has gone {fitted.moved:.0%} of its way, the rest is "
+            "as shipped, and so is what a dollar counts for"
         )
     else:
         notes.append(f"the outcome model has gone {fitted.moved:.0%} of its way from the shipped weights")

@@ -7,7 +7,7 @@ In the paper's form C - V, with V the log odds:
 The most likely weights under a Gaussian prior around the shipped ones: without outcomes V is the shipped V,
 and every weight moves as far from it as outcomes insist. C is the shipped cost, or the price alone, times a
 dial: what a dollar counts for against a right answer is no question of outcomes. It is the cheapest dial
-whose pass@1, on tasks that the fit had not seen, is within SLACK of the best one's.
+whose pass@1, on tasks that the fit had not seen, is within `slack` of the best one's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_sale.learning.table import Floats, Table, experienced
+from edge_sale.learning.table import Floats, Places, Table, experienced
 from edge_sale.scoring.chance import most_likely, sigmoid
 from edge_sale.scoring.signals import SIGNALS
 from edge_sale.scoring.weights import Own, Weights
@@ -27,7 +27,7 @@ OWN_RIDGE = 12.0  # on what a signal counts for with one agent beyond what it do
 AGENT_RIDGE = 1.0  # on an agent's constant
 FREE = 1e-3  # on what all have in common
 FOLDS = 5
-SLACK = 0.01  # of pass@1, to be had cheaper
+SLACK = 0.01  # of pass@1, given up for what is cheaper
 ENOUGH = 100  # outcomes below which the cost side is left as shipped
 STEPS = np.concatenate([[0.0], 2.0 ** np.arange(-10, 3.01, 0.5)])  # dials, in spreads of V a spread of C
 
@@ -44,22 +44,26 @@ class Fitted:
     features: tuple[str, ...]
 
 
-def fit(table: Table, shipped: Weights, seed: int = 0) -> Fitted:
+def fit(table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK) -> Fitted:
     """Weights from the outcomes in `table`, the cost side by held-out pass@1. Deterministic for a seed."""
     found = value_of(table, shipped)
-    signals, factor = dial(table, shipped, seed)
-    cost = {name: weight * factor for name, weight in signals.items()}
-    own = found.weights.signals
-    kept = {name: weight for name, weight in own.items() if name not in shipped.signals or not _costs(name)}
-    # a plan's length may say something of the outcome, and costs besides
-    merged = {**kept, **{name: weight + (own.get(name, 0.0) if name == "length" else 0.0) for name, weight in cost.items()}}
+    signals, factor = dial(table, shipped, seed, slack)
+    merged = _said(found.weights, shipped)
+    for name, weight in signals.items():
+        merged[name] = merged.get(name, 0.0) + weight * factor
     return replace(found, weights=replace(found.weights, signals=merged))
+
+
+def _said(fitted: Weights, shipped: Weights) -> dict[str, float]:
+    """What signals say of outcomes, without what they cost: a plan's length may do both."""
+    own = fitted.signals
+    return {name: w - (shipped.signals.get(name, 0.0) if _costs(name) else 0.0) for name, w in own.items()}
 
 
 def value_of(table: Table, shipped: Weights) -> Fitted:
     """Weights whose V is the log odds of success; their C is the shipped one."""
     known = experienced(table, table)
-    rows, places = np.nonzero(~np.isnan(known.right) & _present(known))
+    rows, places = np.nonzero(~np.isnan(known.right) & known.present)
     right = known.right[rows, places]
     _, base = known.sides(shipped)
     columns = {name: known.signal(name)[rows, places] for name in FEATURES}
@@ -115,7 +119,9 @@ def value_of(table: Table, shipped: Weights) -> Fitted:
     return Fitted(fitted, float(moved) / (len(found) - 1), tuple(names))
 
 
-def dial(table: Table, shipped: Weights, seed: int = 0) -> tuple[dict[str, float], float]:
+def dial(
+    table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK
+) -> tuple[dict[str, float], float]:
     """The cost signals' weights, and what they are multiplied by, as held-out tasks would have it."""
     as_shipped = {name: weight for name, weight in shipped.signals.items() if _costs(name)}
     if table.outcomes < ENOUGH or len(table.bids) < FOLDS:
@@ -123,9 +129,11 @@ def dial(table: Table, shipped: Weights, seed: int = 0) -> tuple[dict[str, float
     value = np.full(table.right.shape, -np.inf)
     for train, test in folds(len(table.bids), seed):
         past = table.part(train)
-        value[test] = experienced(table.part(test), past).sides(value_of(past, shipped).weights)[1]
+        seen, weights = experienced(table.part(test), past), value_of(past, shipped).weights
+        cost, promised = seen.sides(replace(weights, signals=_said(weights, shipped)))
+        value[test] = promised - np.where(np.isinf(cost), 0.0, cost)
     passed, paid = expected(table)
-    present = _present(table)
+    present = table.present
     points: list[tuple[float, float, dict[str, float], float]] = []
     for signals in (as_shipped, {"price": 1.0}):
         bare = Weights("cost", 0, "", signals, 0.0)
@@ -141,15 +149,15 @@ def dial(table: Table, shipped: Weights, seed: int = 0) -> tuple[dict[str, float
     if not points:
         return as_shipped, 1.0
     best = max(point[0] for point in points)
-    _, _, signals, factor = min((p for p in points if p[0] >= best - SLACK), key=lambda p: (p[1], -p[0]))
+    _, _, signals, factor = min((p for p in points if p[0] >= best - slack), key=lambda p: (p[1], -p[0]))
     return signals, factor
 
 
-def folds(tasks: int, seed: int, parts: int = FOLDS) -> Iterator[tuple[Floats, Floats]]:
+def folds(tasks: int, seed: int, parts: int = FOLDS) -> Iterator[tuple[Places, Places]]:
     """(train, test) places of cross-validation over shuffled tasks."""
     places = np.random.default_rng(seed).permutation(tasks)
     for test in np.array_split(places, min(parts, tasks)):
-        yield np.setdiff1d(places, test), test
+        yield np.setdiff1d(places, test).astype(np.int64), test.astype(np.int64)
 
 
 def expected(table: Table) -> tuple[Floats, Floats]:
@@ -162,17 +170,12 @@ def expected(table: Table) -> tuple[Floats, Floats]:
     tried = ~np.isnan(table.right)
     rate = (np.nansum(table.right, axis=0) + 2 * everybody) / (tried.sum(axis=0) + 2)
     passed = np.where(tried, table.right, rate)
-    price = np.nanmean(table.each(lambda bid: bid.price), axis=0)
+    price = np.nanmean(table.signal("price"), axis=0)
     known = ~np.isnan(table.dollars)
     tokens = np.where(known, table.dollars, 0.0).sum() / max(float((known * np.maximum(price, 1e-12)).sum()), 1e-12)
-    mean = np.where(
-        known.any(axis=0), np.where(known, table.dollars, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1), price * tokens
-    )
+    mean = np.where(known, table.dollars, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known.any(axis=0), mean, price * tokens)
     return passed, np.where(known, table.dollars, mean)
-
-
-def _present(table: Table) -> Floats:
-    return ~np.isnan(table.each(lambda bid: bid.price))
 
 
 def _tells(x: Floats) -> bool:

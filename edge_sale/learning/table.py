@@ -7,9 +7,9 @@ else the one that asked less.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from edge_sale.ledger import AUCTION, total
 from edge_sale.memory.history import Auction
 from edge_sale.scoring.experience import experience
-from edge_sale.scoring.scorer import appraise
 from edge_sale.scoring.signals import SIGNALS
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Bid
 
 Floats = NDArray[np.float64]
-Places = Sequence[int] | NDArray[np.int64]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Table:
     tasks: tuple[str, ...] = ()  # ids
     newest: str = ""  # when the last of them was sold
     vectors: Floats | None = None  # (N, D)
+    columns: dict[str, Floats] = field(default_factory=dict, repr=False, compare=False)  # what was read off the bids
 
     @property
     def outcomes(self) -> int:
@@ -48,13 +48,14 @@ class Table:
         """Whether every agent's outcome on every task is known, as in recorded runs."""
         return not np.isnan(self.right).any()
 
-    def part(self, places: Places) -> Table:
+    def part(self, places: Places | Sequence[int]) -> Table:
         """The same with these tasks only, in this order."""
         chosen = [int(place) for place in places]
         vectors = None if self.vectors is None else self.vectors[chosen]
         return replace(
             self, bids=tuple(self.bids[i] for i in chosen), right=self.right[chosen], dollars=self.dollars[chosen],
             tasks=tuple(self.tasks[i] for i in chosen), vectors=vectors,
+            columns={name: column[chosen] for name, column in self.columns.items()},
         )  # fmt: skip
 
     def of(self, agents: Sequence[str]) -> Table:
@@ -64,53 +65,65 @@ class Table:
         table = self.part(kept)
         return replace(
             table, agents=tuple(agents), right=table.right[:, columns], dollars=table.dollars[:, columns],
-            bids=tuple({a: bids[a] for a in agents if a in bids} for bids in table.bids),
+            bids=tuple({a: bids[a] for a in agents if a in bids} for bids in table.bids), columns={},
         )  # fmt: skip
 
     def signal(self, name: str) -> Floats:
         """What a signal of the table SIGNALS is in every bid, (N, A)."""
-        return self.each(SIGNALS[name].of)
+        return self._kept(name, SIGNALS[name].of)
 
     def score(self, juror: str) -> Floats:
         """What a juror gave every plan, (N, A)."""
-        return self.each(lambda bid: bid.scores.get(juror))
-
-    def each(self, of: Any) -> Floats:
-        """A number of every bid, (N, A); nan where there is no bid, or it is None."""
-        found = np.full(self.right.shape, np.nan)
-        for row, bids in zip(found, self.bids, strict=True):
-            for place, agent in enumerate(self.agents):
-                if agent in bids and (value := of(bids[agent])) is not None:
-                    row[place] = value
-        return found
+        return self._kept(f"juror {juror}", lambda bid: bid.scores.get(juror))
 
     @property
+    def present(self) -> NDArray[np.bool_]:
+        """Who bid for what, (N, A)."""
+        return ~np.isnan(self.signal("price"))
+
+    def _kept(self, name: str, of: Callable[[Bid], float | None]) -> Floats:
+        if name not in self.columns:
+            found = np.full(self.right.shape, np.nan)
+            for row, bids in zip(found, self.bids, strict=True):
+                for place, agent in enumerate(self.agents):
+                    if agent in bids and (value := of(bids[agent])) is not None:
+                        row[place] = value
+            self.columns[name] = found
+        return self.columns[name]
+
+    @cached_property
     def jurors(self) -> list[str]:
         """Everybody who scored a plan here."""
         return sorted({juror for bids in self.bids for bid in bids.values() for juror in bid.scores})
 
     def sides(self, weights: Weights) -> tuple[Floats, Floats]:
-        """C and V of every bid under these weights, (N, A); C is infinite where there is no bid.
+        """C and V of every bid as `scorer.appraise` has them, (N, A); C is infinite where there is no bid.
 
         A juror that was not asked about a plan, because that could not change the winner then, is taken to
         have given it what it gives on average.
         """
-        usual = {juror: float(np.nanmean(self.score(juror))) for juror in self.jurors}
-        cost, value = np.full(self.right.shape, np.inf), np.zeros(self.right.shape)
-        for n, bids in enumerate(self.bids):
-            for place, agent in enumerate(self.agents):
-                if bid := bids.get(agent):
-                    full = bid if len(bid.scores) == len(usual) else replace(bid, scores={**usual, **bid.scores})
-                    scored = appraise(full, usual, weights)
-                    cost[n, place], value[n, place] = scored.cost, scored.value
-        return cost, value
+        cost, value = np.zeros(self.right.shape), np.zeros(self.right.shape)
+        for place, agent in enumerate(self.agents):
+            own = weights.of(agent)
+            value[:, place] += own.constant
+            for name, weight in own.signals.items():
+                if weight:
+                    found = self.signal(name)[:, place]
+                    side = cost if SIGNALS[name].side == "cost" else value
+                    side[:, place] += weight * np.where(np.isnan(found), weights.usual.get(name, 0.0), found)
+        for juror in self.jurors:
+            if weight := weights.of_juror(juror):
+                scores = self.score(juror)
+                value += weight * np.where(np.isnan(scores), np.nanmean(scores), scores)
+        return np.where(self.present, cost, np.inf), value
 
     def digest(self) -> str:
         """Tells whether weights were fitted to the very same numbers; nothing can be read back from it."""
         digest = hashlib.sha256(repr((self.agents, self.tasks)).encode())
         digest.update(self.right.tobytes())
         for bids in self.bids:
-            digest.update(repr(sorted((a, b.price, b.strategy.tokens, b.strategy.entropy) for a, b in bids.items())).encode())
+            told = [(agent, bid.price, bid.strategy.tokens, bid.strategy.entropy) for agent, bid in bids.items()]
+            digest.update(repr(sorted(told)).encode())
         return digest.hexdigest()[:16]
 
 
@@ -122,17 +135,9 @@ def experienced(table: Table, past: Table) -> Table:
     if table.vectors is None or past.vectors is None:
         return table
     near = np.asarray(table.vectors @ past.vectors.T, dtype=float)
-    share = experience(near, past.right, but_itself=table is past)
-    bids = tuple(
-        {agent: _with(bid, float(share[row, table.agents.index(agent)])) for agent, bid in found.items()}
-        for row, found in enumerate(table.bids)
-    )
-    return replace(table, bids=bids)
-
-
-def _with(bid: Bid, share: float) -> Bid:
-    plan = bid.strategy
-    return replace(bid, strategy=replace(plan, signals={**plan.signals, "experience": share}))
+    share = np.clip(experience(near, past.right, but_itself=table is past), 0.02, 0.98)
+    odds = np.where(table.present, np.log(share / (1 - share)), np.nan)
+    return replace(table, columns={**table.columns, "experience": odds})
 
 
 def from_history(auctions: Iterable[Auction], pool: str = "") -> Table:

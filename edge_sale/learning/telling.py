@@ -32,7 +32,8 @@ def tell(table: Table, now: Weights | None = None) -> list[Telling]:
     columns: dict[str, tuple[Floats, str]] = {
         name: (known.signal(name), signal.about) for name, signal in SIGNALS.items() if not signal.alike
     }
-    columns |= {f"score by {juror}": (known.score(juror), "what this juror gave the plan, 0..5") for juror in known.jurors}
+    gave = "what this juror gave the plan, 0..5"
+    columns |= {f"score by {juror}": (known.score(juror), gave) for juror in known.jurors}
     if now is not None:
         columns[f"value by {now.name}"] = (known.sides(now)[1], "V under the weights in force")
     task = np.broadcast_to(np.arange(len(known.bids))[:, None], known.right.shape)

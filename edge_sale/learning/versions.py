@@ -56,7 +56,9 @@ def get(folder: Path, number: int) -> Version:
     return _read(known[number])
 
 
-def keep(folder: Path, pool: str, method: str, data: Mapping[str, Any], scores: list[dict[str, Any]], weights: Weights) -> Version:
+def keep(
+    folder: Path, pool: str, method: str, data: Mapping[str, Any], scores: list[dict[str, Any]], weights: Weights
+) -> Version:
     """Writes the next version and puts it in force for the pool, in this order: what is in force is there."""
     with _locked(folder):
         number = max((n for n, _ in _files(folder)), default=0) + 1
@@ -72,7 +74,7 @@ def keep(folder: Path, pool: str, method: str, data: Mapping[str, Any], scores: 
 def roll_back(folder: Path, pool: str, number: int) -> None:
     """Puts version `number` in force again, 0 for the pool's own weights. Raises EdgeSaleError."""
     if number and (found := get(folder, number)).pool != pool:
-        raise EdgeSaleError(f"version {number} was fitted for pool {found.pool!r}, not for {pool!r}; see: edge-sale fit --list")
+        raise EdgeSaleError(f"version {number} is of pool {found.pool!r}, not of {pool!r}; see: edge-sale fit --list")
     with _locked(folder):
         known = {} if number == 0 and _broken(folder) else _numbers(folder)
         _write(folder / IN_FORCE, {**known, pool: number})

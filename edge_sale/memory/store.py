@@ -123,12 +123,12 @@ class AuctionMemory:
         vector = self._vector(task)
         with faults(self.path), self._looking():
             lately = evidence.lately(self._db)
-            return {
-                agent: evidence.record(
-                    evidence.read(self._db, self._neighbours(vector, agent, distinct=False), task, agent), *lately[agent]
-                )
-                for agent in agents if agent in lately
-            }  # fmt: skip
+            found = {}
+            for agent in agents:
+                if agent in lately:
+                    near = self._neighbours(vector, agent, distinct=False)
+                    found[agent] = evidence.record(evidence.read(self._db, near, task, agent), *lately[agent])
+            return found
 
     def nearest(self, text: str, k: int = 8) -> list[tuple[float, str]]:
         """Cosine and id of the `k` auctions whose tasks are most like `text`."""

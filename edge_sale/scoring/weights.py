@@ -28,7 +28,8 @@ class Weights:
     """w_c, w_h and w_j of the paper by name; a juror without an entry of its own has `juror`.
 
     Fitted weights may be negative, may differ from agent to agent (`agents`), and know what a signal usually
-    is (`usual`), for bids that do not carry it; `constant` is added to every V. `odds`: V is the log odds that the work succeeds.
+    is (`usual`), for bids that do not carry it; `constant` is added to every V. `odds`: V is the
+    log odds that the work succeeds.
     """
 
     name: str
