@@ -296,7 +296,7 @@ def quietly(key: Callable[[], str]) -> str:
 
 def _remote_agent(remote: Remote, settings: Settings) -> RemoteAgent:
     return RemoteAgent(
-        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens
+        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens, remote.prompts
     )
 
 

@@ -105,10 +105,11 @@ class ExtraMissing(EdgeSaleError):
 class NoBids(EdgeSaleError):
     """Every agent sat out; `reasons` says why, agent by agent."""
 
-    def __init__(self, reasons: Mapping[str, str]) -> None:
+    def __init__(self, reasons: Mapping[str, str], beyond: str = "") -> None:
         self.reasons = dict(reasons)
         why = "; ".join(f"{agent}: {reason}" for agent, reason in self.reasons.items())
-        super().__init__(f"no agent made a bid ({why or 'the pool is empty'})")
+        more = f"; {beyond}" if beyond else ""
+        super().__init__(f"no agent made a bid ({why or 'the pool is empty'}){more}")
 
 
 class BelowFloor(NoBids):

@@ -9,7 +9,7 @@ from typing import Any
 from edge_sale.agents.answers import syntax_fault
 from edge_sale.auction import Known, hold, nothing
 from edge_sale.engines.desk import Desk
-from edge_sale.errors import BelowFloor, EdgeSaleError, MemoryFault
+from edge_sale.errors import BelowFloor, EdgeSaleError, MemoryFault, NoBids
 from edge_sale.escalation import Errand, Reserve
 from edge_sale.events import Began, Finished, Listener, Noted, Opened, Recorded, Refused, Weighed, Wrote, to_json
 from edge_sale.ledger import Ledger
@@ -73,6 +73,8 @@ class Market:
             refusal = BelowFloor(low.reasons, low.reached, low.least, self.beyond)
             tell(Refused(low.reached, low.least, str(refusal)))
             raise refusal from None
+        except NoBids as nobody:  # a task too long for the trade is outside it as well
+            raise NoBids(nobody.reasons, self.beyond) from None
         earlier: Sequence[Outcome] = ()
         outcome = None
         if execute:

@@ -45,7 +45,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
                  "per_day": NUMBER, "per_month": NUMBER, "keep_payload": bool},
     "remotes.*": {"url": str, "model": str, "key": str, "price_in": NUMBER, "price_out": NUMBER,
                   "context": int, "location": str, "bids": str, "seconds": NUMBER, "max_tokens": int,
-                  "logprobs": bool},
+                  "prompts": str, "logprobs": bool},
 }  # fmt: skip
 
 

@@ -116,6 +116,7 @@ class Juror:
     name: str
     model: str
     price: float
+    prompts: str = ""  # the folder of prompts that its model is used to
 
 
 def opinions(
@@ -130,7 +131,9 @@ def opinions(
         desk = Desk(engines, ledger, agents=everyone)
         plans = [of.trial(item, agent).plan for agent in of.agents]
         jobs: dict[str, Job[Any]] = {
-            f"{juror.name} {method}": METHODS[method](item.task, plans) for juror in jurors for method in methods
+            f"{juror.name} {method}": METHODS[method](item.task, plans, juror.prompts)
+            for juror in jurors
+            for method in methods
         }
         heard: dict[str, Any] = desk.drive({**jobs, TASK: _expected(item)}, "judge")
         for voice, reply in heard.items():
@@ -160,7 +163,8 @@ def panel(parts: Plan, folder: Path | None) -> tuple[list[Juror], dict[str, Engi
         )
         for card in parts.chat
     }
-    return [Juror(card.name, card.name, card.price) for card in parts.chat], engines
+    used = {agent.model: agent.prompts for agent in parts.pool.agents}
+    return [Juror(card.name, card.name, card.price, used[card.name]) for card in parts.chat], engines
 
 
 def vectors(texts: Sequence[str], parts: Plan, folder: Path | None, told: Told = quiet) -> NDArray[np.float64]:

@@ -25,6 +25,10 @@ VALUES: dict[str, dict[str, Any]] = {
     "remote-answer": {"domain": "python", "task": "TASK", "plan": "PLAN"},
     "remote-plan": {"task": "TASK", "lessons": [LESSON]},
     "step": {**WORK, "step": "STEP"},
+    "trade/answer": {"plan": "PLAN"},
+    "trade/likert": {"task": "TASK", "plan": "PLAN"},
+    "trade/plan": {"task": "TASK"},
+    "trade/refine": {"task": "TASK", "lessons": [LESSON]},
     "trade/words": {},
 }
 

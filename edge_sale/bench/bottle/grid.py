@@ -6,15 +6,16 @@ The jobs of many tasks go through the desk at once, so that small models are not
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from edge_sale.bench.bottle.marks import grades
 from edge_sale.bench.grade import Question
 from edge_sale.bench.records import Recording, Trial, recording
+from edge_sale.bench.tasks.grading import grade_all
 from edge_sale.engines.desk import Desk
 from edge_sale.errors import EdgeSaleError
 from edge_sale.events import Event, Spent
-from edge_sale.ledger import Sum, total
+from edge_sale.ledger import total
 from edge_sale.market import Market
 from edge_sale.types import Agent, Engine, Entry, Job, Outcome, Purpose, Strategy
 
@@ -40,15 +41,22 @@ def everyone(
             signals[trial.task, trial.agent] = more
             answers.append((question, trial.opening))
         told(len(part))
-    right = grades(answers, sandbox)
+    right = grade_all([asked for asked, _ in answers], [answer for _, answer in answers], sandbox)
     done = [_graded(trial, ok) for trial, ok in zip(trials, right, strict=True)]
     prices = {agent.name: agent.price for agent in market.agents}
     return recording(name, [question.item for question in questions], prices, done), signals
 
 
-def _graded(trial: Trial, right: bool) -> Trial:
-    from dataclasses import replace
+def bids(questions: Sequence[Question], market: Market, *, familiar: bool = False) -> list[list[Strategy]]:
+    """The plans that agents bid for each task, of those who bid; with `familiar` also how familiar its words are."""
+    agents: list[Any] = [replace(a, familiar=True) if familiar else a for a in market.agents]  # type: ignore[type-var]
+    every = [(question, agent) for question in questions for agent in agents]
+    plans, _ = _drive(market, "bid", {_who(q, a): (a, a.bid(q.item.task)) for q, a in every})
+    found = [[plans[_who(question, agent)] for agent in agents] for question in questions]
+    return [[plan for plan in row if isinstance(plan, Strategy)] for row in found]
 
+
+def _graded(trial: Trial, right: bool) -> Trial:
     return replace(trial, success=right and bool(trial.opening.strip()))
 
 
@@ -64,15 +72,14 @@ def _bite(questions: Sequence[Question], market: Market) -> list[tuple[Trial, Ma
         market, "work",
         {_who(q, a): (a, a.execute(q.item.task, _text(plans[_who(q, a)]), lambda text: None)) for q, a in every},
     )  # fmt: skip
-    found = []
+    found: list[tuple[Trial, Mapping[str, float], Question]] = []
     for question in questions:
         judged = total(entry for agent in agents for entry in judging.get(_who(question, agent), ()))
         for place, agent in enumerate(agents):
             who = _who(question, agent)
             plan, outcome = plans[who], outcomes[who]
             strategy = plan if isinstance(plan, Strategy) else Strategy("", 0, 0.0)
-            work = total(working.get(who, ()))
-            bid = total(bidding.get(who, ()))
+            work = total([*bidding.get(who, ()), *working.get(who, ())])  # alone it would plan, too
             scores = {
                 juror.name: float(verdicts[_who(question, juror)][place])
                 for juror in agents
@@ -83,7 +90,7 @@ def _bite(questions: Sequence[Question], market: Market) -> list[tuple[Trial, Ma
                 strategy.tokens, strategy.entropy, outcome.answer if isinstance(outcome, Outcome) else "",
                 work.seconds, scores, (judged.tokens, judged.dollars, judged.seconds),
             )  # fmt: skip
-            found.append((trial, {**strategy.signals, "bid_tokens": float(bid.tokens)}, question))
+            found.append((trial, strategy.signals, question))
     return found
 
 
@@ -113,15 +120,3 @@ def _who(question: Question, agent: Agent) -> str:
 def _text(plan: Any) -> str:
     return plan.text if isinstance(plan, Strategy) else ""
 
-
-def overhead(of: Recording, signals: Mapping[tuple[str, str], Mapping[str, float]]) -> dict[str, Sum]:
-    """What each task's auction takes without memory: all bids and all judgements."""
-    found = {}
-    for item in of.items:
-        mine = [of.trial(item, agent) for agent in of.agents]
-        tokens, dollars, seconds = mine[0].judged
-        for trial in mine:
-            used = signals[item.task.id, trial.agent]["bid_tokens"]
-            tokens, dollars = tokens + used, dollars + used * of.prices[trial.agent] / 1e6
-        found[item.task.id] = Sum(int(tokens), 0, float(seconds), float(dollars))
-    return found

@@ -23,17 +23,22 @@ ROUTERS = ("k-NN", "WTP", "CARROT", "TO-Router", "WTP, same budget", "CARROT, sa
 
 def contenders(view: View, weights: Weights) -> list[Contender]:
     """All that can be replayed from the grid; what remembers is sold live (`sales.py`)."""
+    parts = ("price", "length", "entropy", "jury")
     ablations = [
-        *((f"without {part}", partial(under, weights, without=part)) for part in ("price", "length", "entropy", "jury")),
+        *((f"without {part}", partial(under, weights, without=part)) for part in parts),
         *((f"{who}-only jury", partial(under, weights, jurors=who)) for who in ("self", "peer")),
     ]
     return [
         *(known.single(agent) for agent in view.agents),
-        *(one for name in BASELINES for one in known.BASELINES if one.name == name),
+        *(_here(one) for name in BASELINES for one in known.BASELINES if one.name == name),
         _auction(PUBLISHED, replay.published, "sale", "weights by the paper's min-max program on the training tasks"),
         _auction(FORGETFUL, partial(under, weights), "sale", f"weights {weights.name} v{weights.version}"),
         *(_auction(f"SALE without memory, {what}", seal, "ablation", "") for what, seal in ablations),
     ]
+
+
+def _here(one: Contender) -> Contender:
+    return replace(one, departs=one.departs.replace("MiniLM vectors", "the pool's own vectors"))
 
 
 def _auction(name: str, seal: object, group: str, departs: str) -> Contender:
@@ -56,7 +61,11 @@ def under(weights: Weights, train: View, without: str = "", jurors: str = "all")
     here = replace(weights, signals=signals)
     if without == "jury":
         here = replace(here, juror=0.0, jurors={})
-    return lambda view, itself=False: _sealed(view, here, "" if without == "jury" else jurors)
+
+    def seal(view: View, itself: bool = False) -> Sealed:
+        return _sealed(view, here, "" if without == "jury" else jurors)
+
+    return seal
 
 
 def _sealed(view: View, weights: Weights, jurors: str) -> Sealed:

@@ -7,6 +7,7 @@ grid and is remembered; refined plans depend on what memory holds, so they are w
 from __future__ import annotations
 
 import shutil
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
@@ -18,10 +19,10 @@ from typing import Any, cast
 import numpy as np
 
 from edge_sale import assemble
-from edge_sale.bench.bottle.marks import grades
 from edge_sale.bench.bottle.tasks import Job
 from edge_sale.bench.cache import Cache
 from edge_sale.bench.judges import Remembered
+from edge_sale.bench.tasks.grading import grade_all
 from edge_sale.engines.machine import cores
 from edge_sale.errors import NoBids
 from edge_sale.events import silent
@@ -39,13 +40,14 @@ def market(settings: Settings, cache: Cache, agents: Sequence[str] = ()) -> Mark
     parts = assemble.plan(settings, agents)
     parts = replace(parts, weights=replace(parts.weights, floor=None))
     made = assemble.market(parts)
+    engines = made.desk.engines
     remembered = {
         card.name: Remembered(
-            card.name, assemble.identity(card, settings), cache, partial(made.desk.engines.__getitem__, card.name)
+            card.name, assemble.identity(card, settings), cache, partial(engines.__getitem__, card.name)
         )
         for card in parts.chat
     }
-    made.desk.engines = cast("dict[str, Engine]", remembered)
+    made.desk.engines = ChainMap(cast("dict[str, Engine]", remembered), cast("dict[str, Engine]", engines))
     return made
 
 
@@ -73,11 +75,8 @@ def sell(jobs: Sequence[Job], settings: Settings, folder: Path, contender: str, 
     here = market(settings, Cache(folder, mine.stem))
     queue = in_order(jobs, order)
     sales = [solve(here, job) for job in queue]
-    pairs = [
-        (job.question, sale.outcome.answer if sale and sale.outcome else "")
-        for job, sale in zip(queue, sales, strict=True)
-    ]
-    right = grades(pairs, settings.sandbox)
+    answers = [sale.outcome.answer if sale and sale.outcome else "" for sale in sales]
+    right = grade_all([job.question for job in queue], answers, settings.sandbox)
     return [line(job, sale, ok, contender, order) for job, sale, ok in zip(queue, sales, right, strict=True)]
 
 

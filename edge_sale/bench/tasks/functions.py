@@ -12,8 +12,9 @@ prompts that people would type.
 from __future__ import annotations
 
 import ast
+import itertools
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -23,7 +24,7 @@ from edge_sale.bench.grade import Question
 from edge_sale.bench.records import Item
 from edge_sale.bench.tasks import wording
 from edge_sale.bench.tasks.inputs import inputs
-from edge_sale.bench.tasks.operations import NAMES, OPERATIONS, Operation
+from edge_sale.bench.tasks.operations import NAMES, OPERATIONS, Operation, Step
 from edge_sale.types import Task
 
 VERSION = 1  # of the data: raised with any change to what is generated
@@ -39,25 +40,6 @@ RANGES: dict[str, tuple[int, int]] = {  # of {k}; elsewhere 2 to 9
 }  # fmt: skip
 
 Half = Literal["lists", "texts", "mixed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """An operation with its arguments."""
-
-    operation: Operation
-    values: Mapping[str, object]
-
-    @property
-    def plan(self) -> str:
-        return self.operation.plan.format(**self.values)
-
-    @property
-    def code(self) -> str:
-        text = self.operation.code
-        for name, value in self.values.items():
-            text = text.replace(f"{{{name}}}", str(value))
-        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +81,17 @@ def make(random: Random, steps: int, *, half: str = "all", held: bool = False) -
     """One task. With `held` it is one for tests (see the module), without it one for training."""
     while True:
         start, chain = _chain(random, steps, _half(random) if half == "all" else half)
-        pairs = [held_out(a.operation, b.operation) for a, b in zip(chain, chain[1:], strict=False)]
+        pairs = [held_out(a.operation, b.operation) for a, b in itertools.pairwise(chain)]
         if (held and steps > 1 and not any(pairs)) or (not held and any(pairs)):
             continue
-        told = [wording.said(step.operation, step.values, random, held=held) for step in chain]
+        told = wording.told(chain, random, held=held)
         return Made(wording.sentence(start, told, random, held=held), start, chain)
 
 
 def reworded(task: Made, random: Random, *, held: bool = False, fresh: bool = True) -> Made:
     """The same chain in other words and, where `fresh`, with other arguments."""
-    chain = tuple(Step(s.operation, _arguments(s.operation, random) if fresh else s.values) for s in task.chain)
-    told = [wording.said(step.operation, step.values, random, held=held) for step in chain]
+    chain = tuple(Step(s.operation, arguments(s.operation, random) if fresh else s.values) for s in task.chain)
+    told = wording.told(chain, random, held=held)
     return Made(wording.sentence(task.start, told, random, held=held), task.start, chain)
 
 
@@ -120,7 +102,7 @@ def held_out(first: Operation, then: Operation) -> bool:
 
 def exam(count: int, steps: int, seed: int = 0, *, half: str = "all") -> list[Made]:
     """`count` different test tasks of so many steps, all held out; their tests can tell a wrong answer."""
-    random = Random(f"exam {VERSION} {seed} {steps} {half}")  # noqa: S311 - data, not secrets
+    random = Random(f"exam {VERSION} {seed} {steps} {half}")
     found: dict[str, Made] = {}
     while len(found) < count:
         task = make(random, steps, half=half, held=True)
@@ -134,7 +116,7 @@ def stream(count: int, seed: int = 0, *, families: int = 60, steps: Sequence[int
 
     Arguments and wordings are new each time and every wording is held out; steps are spread evenly over the families.
     """
-    random = Random(f"stream {VERSION} {seed} {families}")  # noqa: S311
+    random = Random(f"stream {VERSION} {seed} {families}")
     kinds = [exam(1, steps[i % len(steps)], seed=seed * 10_000 + i + 1)[0] for i in range(families)]
     found: list[Made] = []
     while len(found) < count:
@@ -207,7 +189,7 @@ def numbered(steps: Sequence[str]) -> str:
 
 def training(seed: int, least: int, most: int, *, half: str = "all") -> Iterator[Made]:
     """Tasks for training without end: for one seed always the same."""
-    random = Random(f"training {VERSION} {seed} {half}")  # noqa: S311
+    random = Random(f"training {VERSION} {seed} {half}")
     while True:
         yield make(random, random.randint(least, most), half=half)
 
@@ -225,7 +207,7 @@ def _chain(random: Random, steps: int, half: str) -> tuple[str, tuple[Step, ...]
             if not able:
                 break
             operation = random.choice(able)
-            chain.append(Step(operation, _arguments(operation, random)))
+            chain.append(Step(operation, arguments(operation, random)))
             used.add(operation.name)
             kind = operation.gives
         if len(chain) == steps and (half != "mixed" or "L" in [step.operation.gives for step in chain]):
@@ -243,7 +225,8 @@ def _leads_on(operation: Operation, left: int, half: str) -> bool:
     return operation.gives != "N" or left <= 2
 
 
-def _arguments(operation: Operation, random: Random) -> dict[str, object]:
+def arguments(operation: Operation, random: Random) -> dict[str, object]:
+    """Values for all that the operation leaves open."""
     values: dict[str, object] = {}
     for name in operation.arguments:
         if name == "k":

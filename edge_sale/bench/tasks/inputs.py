@@ -12,7 +12,7 @@ WORDS = ["apple", "river", "stone", "Light", "cloud", "seven", "tree", "moon", "
 @cache
 def inputs(kind: str, count: int, seed: int = 0) -> tuple[Any, ...]:
     """`count` values of kind L, T or W."""
-    random = Random(f"inputs {kind} {seed}")  # noqa: S311 - data, not secrets
+    random = Random(f"inputs {kind} {seed}")
     return tuple({"L": _numbers, "T": _text, "W": _words}[kind](random, place) for place in range(count))
 
 

@@ -8,7 +8,7 @@ Kinds of values: L a list of whole numbers, N a number, T a text, W a list of wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 NAMES = {"L": "xs", "N": "n", "T": "s", "W": "ws"}  # what a value is called in the code
@@ -52,6 +52,25 @@ class Operation:
     @property
     def arguments(self) -> tuple[str, ...]:
         return tuple(name for name in ("k", "c", "d") if f"{{{name}}}" in self.plan)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An operation with its arguments."""
+
+    operation: Operation
+    values: Mapping[str, object]
+
+    @property
+    def plan(self) -> str:
+        return self.operation.plan.format(**self.values)
+
+    @property
+    def code(self) -> str:
+        text = self.operation.code
+        for name, value in self.values.items():
+            text = text.replace(f"{{{name}}}", str(value))
+        return text
 
 
 def _rows(table: str, takes: str, gives: str) -> Iterator[Operation]:
@@ -235,7 +254,7 @@ xs = xs[::2]
 odd positions
 xs = xs[1::2]
 *take the NUMS at odd positions / KEEP the NUMS at odd positions / *take every second NUM starting with the second / KEEP every other NUM, starting at the second / *pick the NUMS at odd positions / KEEP the NUMS whose position is odd / *select the ONES at odd positions
-*select the NUMS at odd positions / *take every other NUM starting with the second / *select the ONES whose position is odd
+*select the NUMS whose position is odd / *take every other NUM starting with the second / *pick the ONES whose position is odd
 
 running totals
 xs = [sum(xs[:i + 1]) for i in range(len(xs))]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from random import Random
 
-from edge_sale.bench.tasks.operations import NOUNS, Operation
+from edge_sale.bench.tasks.operations import NOUNS, Operation, Step
 
 SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -25,6 +25,10 @@ BENT = (
     "Write a function that {steps}, for {input}.",
     "I need a Python function that takes {input} and {steps}.",
     "Make a function which gets {input} and {steps}.",
+    "Can you write a Python function that takes {input} and {steps}?",
+    "Please write a function that {steps}. The input is {input}.",
+    "Write a Python function that {steps}. It gets {input}.",
+    "A Python function that takes {input} and {steps}, please.",
 )
 PLAIN = (
     "Write a Python function: given {input}, {steps}.",
@@ -33,6 +37,9 @@ PLAIN = (
     "Take {input}. {Steps}. Write it as a Python function.",
     "Write a Python function to {steps}. It takes {input}.",
     "Function: {steps}. The input is {input}.",
+    "Python: {steps}, for {input}.",
+    "I have {input}. {Steps}. I need a Python function.",
+    "A function to {steps}, given {input}.",
 )
 HELD_BENT = ("Write a Python function which, for {input}, {steps}.", "I want a function that takes {input} and {steps}.")
 HELD_PLAIN = ("Given {input}, {steps}. Write a Python function for it.", "Make a Python function to {steps}, given {input}.")
@@ -92,13 +99,67 @@ def argument(value: object, random: Random) -> str:
     return random.choice(("{}", "'{}'", '"{}"')).format(value)
 
 
+# Several steps in one breath: the sum of the squares of the even numbers. Never in a held-out task.
+WHICH = {
+    "keep even": "even NUMS", "keep odd": "odd NUMS", "keep positive": "positive NUMS", "unique": "distinct NUMS",
+    "keep negative": "negative NUMS", "drop zeros": "nonzero NUMS", "keep above": "NUMS [above|over] {k}",
+    "keep below": "NUMS [below|under] {k}", "keep multiples of": "NUMS divisible by {k}",
+}  # fmt: skip
+WHAT = {"square": "squares", "cube": "cubes", "double": "doubles", "halve": "halves", "absolute": "absolute values"}
+WHOLE = {
+    "total": "[sum|total]", "largest": "[largest|maximum]", "smallest": "[smallest|minimum]",
+    "average": "[average|mean]",
+}  # fmt: skip
+IN_ONE_BREATH, UNSAID = 0.35, 0.3  # how often, where it can be
+
+
+def told(chain: Sequence[Step], random: Random, *, held: bool) -> list[str]:
+    """The steps of a chain in words; some of them together, and a split into words that goes without saying."""
+    if held:
+        return [said(step.operation, step.values, random, held=True) for step in chain]
+    found: list[str] = []
+    place = 0
+    while place < len(chain):
+        together, used = _together(chain[place:], random) if random.random() < IN_ONE_BREATH else ("", 0)
+        if used:
+            found.append(together)
+            place += used
+            continue
+        step, rest = chain[place], chain[place + 1 : place + 2]
+        place += 1
+        if step.operation.name == "split words" and rest and random.random() < UNSAID:
+            then = said(rest[0].operation, rest[0].values, random, held=False)
+            if "word" in then:
+                found.append(then)
+                place += 1
+                continue
+        found.append(said(step.operation, step.values, random, held=False))
+    return found
+
+
+def _together(chain: Sequence[Step], random: Random) -> tuple[str, int]:
+    """Two or three steps from the beginning of `chain` as one, and how many; nothing and 0 where they are not of the kind."""
+    names = [step.operation.name for step in chain[:3]]
+    some, what, whole, used = "NUMS", "", "", 0
+    if names and names[0] in WHICH:
+        some = WHICH[names[0]]
+        for name, value in chain[0].values.items():
+            some = some.replace(f"{{{name}}}", argument(value, random))
+        used = 1
+    if used < len(names) and names[used] in WHAT:
+        what, used = f"{WHAT[names[used]]} of the ", used + 1
+    if used < len(names) and names[used] in WHOLE:
+        whole, used = f"{WHOLE[names[used]]} of the ", used + 1
+    if used < 2:
+        return "", 0
+    return one_of(f"{'GIVE' if whole else '*take'} the {whole}{what}{some}", random), used
+
+
 def sentence(start: str, steps: Sequence[str], random: Random, *, held: bool) -> str:
     """The whole task. `start` is the kind of its input; steps come from `said`."""
     bends = random.random() < 0.5
-    if held:
-        frame = random.choice(HELD_BENT if bends else HELD_PLAIN)
-    else:
-        frame = random.choice(BENT if bends else PLAIN)
+    known, kept = (BENT, HELD_BENT) if bends else (PLAIN, HELD_PLAIN)
+    frame = random.choice(kept if held else known)
     told = [(bent if bends else plain)(step) for step in steps]
     if not bends and random.random() < 0.3:
         text = ". ".join(told[:1] + [step[0].upper() + step[1:] for step in told[1:]])
@@ -109,7 +170,15 @@ def sentence(start: str, steps: Sequence[str], random: Random, *, held: bool) ->
             joint = random.choice(LAST) if place == len(told) - 1 else same or random.choice(BETWEEN)
             text += joint + step
     text += random.choice(ENDS_BENT if bends else ENDS_PLAIN)
-    return frame.format(input=random.choice(INPUTS[start]), steps=text, Steps=text[0].upper() + text[1:])
+    whole = frame.format(input=random.choice(INPUTS[start]), steps=text, Steps=text[0].upper() + text[1:])
+    return whole if held else _typed(whole, random)
+
+
+def _typed(text: str, random: Random) -> str:
+    """As people type: some begin small, some end without a full stop."""
+    if random.random() < 0.12:
+        text = text[0].lower() + text[1:]
+    return text.rstrip(".") if random.random() < 0.15 else text
 
 
 def _named(pattern: str) -> str:

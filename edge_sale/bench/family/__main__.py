@@ -1,0 +1,108 @@
+"""`python -m edge_sale.bench.family`: trains the bundled models and writes them to models/bundled."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from subprocess import run
+
+import click
+
+from edge_sale.bench.family.record import fingerprint, read, write
+from edge_sale.catalog.cards import shipped_dir
+from edge_sale.errors import EdgeSaleError
+
+NAMES = ("senior", "junior", "lists", "texts")  # the longest first
+NEEDED = "the family is trained with torch and tokenizers; get them with: pip install 'edge-sale[train]'"
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(NAMES))
+@click.option("--work", type=click.Path(path_type=Path), default=Path("build/bundled"), show_default=True,
+              help="Where the vocabulary and checkpoints are kept; a stopped training goes on from there.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the GGUF files; default models/bundled.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Models at a time, a core each.")
+@click.option("--updates", type=click.IntRange(min=1), help="Stop so early: for trying things out.")
+@click.option("--here", is_flag=True, hidden=True, help="Train in this process.")
+def train(
+    names: tuple[str, ...], work: Path, out: Path | None, jobs: int, updates: int | None, here: bool
+) -> None:  # fmt: skip
+    """Train the bundled models NAMES (all of them where none is named) and export them.
+
+    \b
+    ./scripts/train_bundled             the whole family, about 45 minutes on two cores
+    ./scripts/train_bundled junior      one of it
+    ./scripts/bench bundled             then: how good they are
+    """
+    out = out or shipped_dir() / "bundled"
+    for folder in (work, out):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import tokenizers  # noqa: F401
+        import torch  # noqa: F401
+    except ImportError as missing:
+        raise SystemExit(f"edge-sale: {NEEDED} ({missing})") from missing
+    _vocabulary(work)
+    wanted = [name for name in NAMES if name in names] or list(NAMES)
+    if here:
+        for name in wanted:
+            one(name, work, out, updates, lambda line: click.echo(line, err=True))
+        return
+    began = time.monotonic()
+    limit = ["--updates", str(updates)] if updates else []
+    alike = ["--here", "--work", str(work), "--out", str(out), *limit]
+    commands = [[sys.executable, "-m", "edge_sale.bench.family", name, *alike] for name in wanted]
+    with ThreadPoolExecutor(jobs) as pool:
+        codes = list(pool.map(lambda command: run(command, check=False).returncode, commands))
+    if any(codes):
+        failed = [name for name, code in zip(wanted, codes, strict=True) if code]
+        raise SystemExit(f"edge-sale: training of {', '.join(failed)} ended early; the same command takes it up again")
+    click.echo(f"trained {', '.join(wanted)} in {(time.monotonic() - began) / 60:.0f} minutes -> {out}", err=True)
+
+
+def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[str], None]) -> None:
+    """Trains one member and writes its file and its record."""
+    import dataclasses
+
+    import torch
+
+    from edge_sale.bench.family.export import export
+    from edge_sale.bench.family.members import MEMBERS
+    from edge_sale.bench.family.tokens import Vocabulary
+    from edge_sale.bench.family.train import train as learn
+
+    torch.set_num_threads(1)
+    member = MEMBERS[name]
+    member = dataclasses.replace(member, updates=updates) if updates else member
+    words = Vocabulary.load(work / "vocabulary.json")
+    began = time.process_time()
+    model = learn(name, member, words, work, tell)
+    file = out / f"{name}.gguf"
+    export(model, words, file, member.title)
+    size = sum(weight.numel() for weight in model.parameters())
+    facts = {
+        "parameters": size, "seed": member.seed, "updates": member.updates, "batch": member.batch,
+        "half": member.course.half, "steps": member.course.steps, "data": fingerprint(),
+        "core_minutes": round((time.process_time() - began) / 60, 1),
+    }  # fmt: skip
+    write(out, name, file, facts)
+    tell(f"{name}: {size} parameters, {file.stat().st_size} bytes, sha256 {read(out)[name]['sha256'][:12]}…")
+
+
+def _vocabulary(work: Path) -> None:
+    from edge_sale.bench.family.texts import corpus
+    from edge_sale.bench.family.tokens import Vocabulary
+
+    file = work / "vocabulary.json"
+    if not file.exists():
+        Vocabulary.trained(corpus(12_000)).save(file)
+
+
+if __name__ == "__main__":
+    try:
+        train()
+    except EdgeSaleError as error:
+        raise SystemExit(f"edge-sale: {error}") from error

@@ -1,0 +1,66 @@
+"""What is known of the bundled weights: `models/bundled/family.json`, beside the files it is about.
+
+Of each member: sha256 and size of its file, seed, length of training, which data it was trained on, and the
+scores that were measured. The data's fingerprint is taken over what the generator makes, so a change of it shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge_sale.bench.tasks import functions
+from edge_sale.catalog.store import sha256_of
+
+FILE = "family.json"
+SAMPLE = 500  # tasks that stand for all
+
+
+def fingerprint() -> str:
+    """Version of the data, and a digest of the first tasks it gives, with their plans and code."""
+    digest = hashlib.sha256()
+    for task in itertools.islice(functions.training(0, 1, functions.STEPS), SAMPLE):
+        digest.update(f"{task.text}\0{task.plan}\0{task.code}\0".encode())
+    return f"{functions.VERSION}-{digest.hexdigest()[:12]}"
+
+
+def read(folder: Path) -> dict[str, dict[str, Any]]:
+    """Records by member; none where there is no file."""
+    file = folder / FILE
+    found: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return found
+
+
+def write(folder: Path, name: str, file: Path, facts: Mapping[str, Any]) -> None:
+    """A new record for a newly trained member; scores of older weights go."""
+    with _locked(folder):
+        about = {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256_of(file), **facts}
+        _put(folder, read(folder) | {name: about})
+
+
+def score(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
+    """Adds measured scores to the records."""
+    with _locked(folder):
+        known = read(folder)
+        _put(folder, known | {name: known[name] | {"scores": dict(of)} for name, of in scores.items() if name in known})
+
+
+def _put(folder: Path, records: Mapping[str, Any]) -> None:
+    beside = folder / f".{FILE}.{os.getpid()}"
+    beside.write_text(json.dumps(dict(sorted(records.items())), indent=1) + "\n", encoding="utf-8")
+    beside.replace(folder / FILE)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Two members may be finished at the same moment."""
+    from filelock import FileLock
+
+    with FileLock(folder / f".{FILE}.lock"):
+        yield

@@ -1,0 +1,205 @@
+"""The bundled models: what is committed is what was trained, and llama.cpp computes it as torch does."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from edge_sale.agents.local import LocalAgent
+from edge_sale.bench.family import record
+from edge_sale.bench.tasks import functions
+from edge_sale.bench.tasks.functions import exam, question
+from edge_sale.bench.tasks.grading import grade_all
+from edge_sale.catalog import gguf as header
+from edge_sale.catalog.cards import shipped_dir
+from edge_sale.catalog.store import sha256_of
+from edge_sale.prompts import render
+from edge_sale.types import Lesson
+
+NAMES = ("junior", "lists", "texts", "senior")
+LARGEST, TOGETHER = 2_000_000, 8_000_000  # bytes
+PROMPTS, NEAR = 200, 1e-2  # how many prompts, and how far logits may be apart
+needs_torch = pytest.mark.skipif(
+    not all(__import__("importlib.util").util.find_spec(name) for name in ("torch", "tokenizers")),
+    reason="torch or tokenizers is not installed; see: pip install 'edge-sale[train]'",
+)
+
+
+def weights(name: str) -> Path:
+    return shipped_dir() / "bundled" / f"{name}.gguf"
+
+
+# --- what is committed -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_is_the_one_that_was_recorded(name: str):
+    """Its sha256, size, seed and data version stand in family.json, and scores were measured on it."""
+    known = record.read(shipped_dir() / "bundled")[name]
+    file = weights(name)
+    assert (known["sha256"], known["bytes"]) == (sha256_of(file), file.stat().st_size)
+    assert known["seed"] and known["updates"] and known["scores"]
+
+
+def test_the_data_is_still_what_the_models_were_trained_on():
+    """The generator gives the tasks that it gave when the weights were made; else they should be made anew."""
+    assert {known["data"] for known in record.read(shipped_dir() / "bundled").values()} == {record.fingerprint()}
+
+
+def test_the_family_is_small():
+    """Each file is at most 2 MB, all of them at most 8 MB."""
+    sizes = [weights(name).stat().st_size for name in NAMES]
+    assert max(sizes) <= LARGEST
+    assert sum(sizes) <= TOGETHER
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_that_a_chat_needs_is_in_the_file(name: str):
+    """Architecture, vocabulary, merges, end token and chat template."""
+    info = header.inspect(weights(name))
+    assert info.architecture == "llama"
+    for key in ("tokens", "merges", "eos_token_id", "chat_template"):
+        assert f"tokenizer.{'ggml.' if key != 'chat_template' else ''}{key}" in info.metadata
+
+
+# --- training texts ---------------------------------------------------------------------------
+
+
+def test_what_is_learnt_is_what_agents_ask():
+    """The prompt in a training text is to the letter the one that an agent with these prompts sends."""
+    task = exam(1, 3)[0]
+    agent = LocalAgent("a", "m", 1.0, "quick", "likert", prompts="trade")
+    ask = next(agent.bid(question(task).item.task))[0]
+    assert ask.prompt == render("trade/plan", task=task.text, domain="python")
+    lesson = Lesson("", task.text, task.plan, "1. sort", "", "", similarity=0.9)
+    ask = next(agent.bid(question(task).item.task, [lesson]))[0]
+    assert ask.prompt == render("trade/refine", task=task.text, domain="python", lessons=[lesson])
+    ask = next(agent.judge(question(task).item.task, [task.plan]))[0]
+    assert ask.prompt == render("trade/likert", task=task.text, plan=task.plan)
+    ask = next(agent.execute(question(task).item.task, task.plan, print))[0]
+    assert ask.prompt == render("trade/answer", task="", plan=task.plan, domain="python", notes="")
+
+
+@needs_torch
+def test_a_juror_learns_the_share_of_right_steps():
+    """Two of four steps right are 2; all of them 5; one too many is at most 4."""
+    from edge_sale.bench.family.texts import common, score
+
+    right = ["a", "b", "c", "d"]
+    assert [score(right, plan) for plan in (right, ["a", "b", "x", "y"], [*right, "e"], ["x"], right[::-1])] == [
+        5, 2, 4, 0, 1
+    ]  # fmt: skip
+    assert common(right, ["a", "x", "c"]) == {0, 2}
+
+
+@needs_torch
+def test_spoilt_plans_are_wrong():
+    """A plan with faults is never the right one."""
+    from edge_sale.bench.family.texts import spoilt
+
+    random = Random(1)
+    for task in exam(50, 3):
+        assert functions.numbered(spoilt(task, random)) != task.plan
+
+
+# --- answers by the hundred -------------------------------------------------------------------
+
+
+def test_many_answers_are_graded_at_once():
+    """Right ones pass, whatever their wording; wrong, endless, silent and escaping ones do not."""
+    asked = [question(task) for task in exam(6, 3)]
+    right = [one.reference.replace("def solve(", "# mine\ndef solve(") for one in asked]
+    assert grade_all(asked, right) == [True] * 6
+    escapes = ["while True: pass", "import os\nos._exit(0)", "raise SystemExit(0)"]
+    wrong = ["", "def solve(v):\n    return 1", *escapes, "("]
+    assert grade_all(asked, wrong) == [False] * 6
+    assert grade_all(asked, [right[0], wrong[1], right[2], wrong[3], right[4], wrong[5]]) == [True, False] * 3
+
+
+# --- llama.cpp and torch ----------------------------------------------------------------------
+
+
+@needs_torch
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_are_those_of_torch(name: str):
+    """On 200 prompts of the four roles every logit of the shipped file is within 1e-2 of torch's, same weights."""
+    from edge_sale.bench.family.load import load
+
+    model = load(weights(name))
+    assert apart(model, weights(name), prompts()) < NEAR
+
+
+@needs_torch
+def test_the_exporter_loses_nothing(tmp_path: Path):
+    """A fresh model, written exactly, has torch's logits to 1e-3; with one head's weights changed it has not."""
+    import torch
+
+    from edge_sale.bench.family.export import export
+    from edge_sale.bench.family.load import load
+    from edge_sale.bench.family.model import Llama, Shape
+
+    words = vocabulary()
+    torch.manual_seed(3)
+    model = Llama(Shape(len(words), width=64, layers=2, heads=2, inner=96))
+    export(model, words, tmp_path / "exact.gguf", "fresh", exact=True)
+    few = prompts()[::10]
+    assert apart(model, tmp_path / "exact.gguf", few) < 1e-3
+    back = load(tmp_path / "exact.gguf")
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), back.state_dict().values(), strict=True))
+    with torch.no_grad():
+        model.blk[1].attn_q.weight[:32] *= 1.5
+    assert apart(model, tmp_path / "exact.gguf", few) > 1e-3
+
+
+@needs_torch
+def test_llama_cpp_cuts_words_as_the_vocabulary_does():
+    """Prompts, code and foreign letters have the same tokens in the engine and in training."""
+    from edge_sale.engines.llama import LlamaEngine
+    from edge_sale.engines.machine import Tuning
+
+    engine = LlamaEngine("junior", weights("junior"), context=1024, tuning=Tuning(threads=1))
+    words = vocabulary()
+    odd = ["<|end|> stays letters", "naïve 漢字 🦊\t\n  x", "a1b22  3", "it's DON'T"]
+    tasks = [task for steps in range(1, 9) for task in exam(10, steps)]
+    asked = [render("trade/plan", task=text, domain="python") for text in [*odd, *(task.text for task in tasks)]]
+    asked += [render("trade/answer", task="", plan=task.plan, domain="python", notes="") for task in tasks]
+    asked += [render("trade/likert", task=task.text, plan=task.plan) for task in tasks]
+    assert [engine._reading(prompt).tokens for prompt in asked] == [words.chat(prompt) for prompt in asked]
+    engine.close()
+
+
+def vocabulary():
+    """The vocabulary that all members share."""
+    from edge_sale.bench.family import load
+
+    return load.vocabulary(weights("junior"))
+
+
+def prompts() -> list[list[int]]:
+    """200 prompts with their answers, of all four roles, as tokens."""
+    from edge_sale.bench.family.texts import Course, texts
+
+    course = Course("all", 8, (0.4, 0.2, 0.2, 0.2))
+    return [text.tokens for text in itertools.islice(texts(course, vocabulary(), Random(9)), PROMPTS)]
+
+
+def apart(model, file: Path, sequences: list[list[int]]) -> float:
+    """The largest difference of any logit after any token: llama.cpp without flash attention, float32 cache."""
+    import torch
+    from llama_cpp import GGML_TYPE_F32, Llama
+
+    llama = Llama(str(file), n_ctx=1024, n_threads=1, n_threads_batch=1, logits_all=True, flash_attn=False,
+                  type_k=GGML_TYPE_F32, type_v=GGML_TYPE_F32, verbose=False)  # fmt: skip
+    worst = 0.0
+    for tokens in sequences:
+        llama.reset()
+        llama.eval(tokens)
+        with torch.no_grad():
+            wanted = model.logits(model(torch.tensor([tokens])))[0].numpy()
+        worst = max(worst, float(np.abs(np.array(llama.scores[: len(tokens)]) - wanted).max()))
+    llama.close()
+    return worst
