@@ -198,6 +198,7 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
         desk=desk,
         weights=parts.weights,
         memory=memory,
+        record=settings.record,
         lessons=settings.lessons if settings.refine else 0,
         # what a live reserve bids is compared in any case, so it is not left out
         full=settings.full_auction or (parts.reserve is not None and parts.reserve.auctioned),
@@ -410,13 +411,15 @@ def _agent(
 
 
 def _memory(card: ModelCard, file: Path, settings: Settings, desk: Desk) -> AuctionMemory:
+    from edge_sale.memory.retention import Bounds
     from edge_sale.memory.store import AuctionMemory
 
     def spent(tokens: int, seconds: float) -> None:
         desk.emit(Spent(Entry(card.name, "embed", tokens, 0, seconds, card.price)))
 
     encoder = _embedder(card, file, settings, spent)
-    return AuctionMemory.open(settings.memory_file, encoder, durable=settings.durable)
+    bounds = Bounds(settings.memory_mb, settings.memory_days)
+    return AuctionMemory.open(settings.memory_file, encoder, durable=settings.durable, bounds=bounds)
 
 
 def engine(card: ModelCard, settings: Settings) -> Engine:

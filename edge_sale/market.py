@@ -36,6 +36,7 @@ class Market:
     desk: Desk
     weights: Weights
     memory: Memory | None = None
+    record: bool = True  # False: recalled from and not added to
     lessons: int = 8
     full: bool = False  # ask for every bid and judgement, also those that can change nothing
     passes: Callable[[Task, str], bool | None] = lambda task, answer: None
@@ -86,7 +87,7 @@ class Market:
             self.reserve.lost(award, tell)  # says what would come of it; nothing leaves for that
         run = {**self.run, **({"reserve": to_json(weighed[-1])} if weighed else {})}
         kept = {**run, "entries": ledger.entries, "earlier": earlier}
-        recorded = self.memory is not None and self.remember(self.memory, award, outcome, kept, tell)
+        recorded = self.memory is not None and self.record and self.remember(self.memory, award, outcome, kept, tell)
         return Sale(award, outcome, ledger, run, recorded)
 
     def outcomes(self, award: Award, tell: Listener) -> list[Outcome]:

@@ -36,7 +36,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
                 "full_auction": bool, "carry": list},
     "learn": {"recalibrate": bool},
     "work": {"max_tokens": int, "seconds": NUMBER},
-    "memory": {"enabled": bool, "durable": bool},
+    "memory": {"enabled": bool, "durable": bool, "max_mb": int, "max_days": NUMBER},
     "pools.*": {"agents": list, "embedder": str, "weights": str},
     "agents.*": {"model": str, "work": str, "price": NUMBER, "jury": str, "samples": int,
                  "temperature": NUMBER, "max_tokens": int, "plan_tokens": int, "plan_temperature": NUMBER,
@@ -87,7 +87,10 @@ class Settings:
     max_tokens: int = 512
     work_seconds: float = 600.0
     remember: bool = True
+    record: bool = True  # False: memory is recalled from and not added to (--private)
     durable: bool = False
+    memory_mb: int = 1024  # of recorded auctions; beyond it the oldest are forgotten; 0: no bound
+    memory_days: float = 0.0  # how long auctions are remembered; 0: no bound
     pools: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     agents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     remotes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -126,7 +129,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     for key, name in (("max_tokens", "max_tokens"), ("seconds", "work_seconds")):
         if key in work:
             flat[name] = work[key]
-    for key, name in (("enabled", "remember"), ("durable", "durable")):
+    for key, name in (("enabled", "remember"), ("durable", "durable"), ("max_mb", "memory_mb"),
+                      ("max_days", "memory_days")):  # fmt: skip
         if key in memory:
             flat[name] = memory[key]
     flat |= {"escalate_to" if key == "to" else key: value for key, value in data.get("escalate", {}).items()}

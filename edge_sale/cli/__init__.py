@@ -38,6 +38,7 @@ COMMANDS = {
     "bad": "verdict",
     "fit": "learn",
     "signals": "learn",
+    "memory": "memory",
     "trace": "trace",
     "tune": "tune",
     "remote": "remote",

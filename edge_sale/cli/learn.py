@@ -247,10 +247,11 @@ def _settings(pool: str | None) -> Settings:
 
 
 def _pool(settings: Settings) -> str:
-    """The pool's name as its agents are known by. Raises UnknownName."""
-    from edge_sale import assemble
+    """The name of the pool whose weights these are; reads none, so that damaged ones can be rolled back."""
+    from edge_sale.catalog.cards import load as cards
+    from edge_sale.catalog.pools import pool_agents
 
-    return assemble.plan(replace(settings, remember=False)).pool.name
+    return pool_agents(cards(settings.cards_dir), settings).name
 
 
 def _table(runs: Path | None, settings: Settings, jury: str | None, cache: Path | None) -> Table:

@@ -51,6 +51,7 @@ def task_options(command: F) -> F:
         click.option("--domain", type=click.Choice(["python", "text"]),
                      help="What kind of answer; told from the task's words unless given."),
         click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record this one."),
+        click.option("--private", is_flag=True, help="Record nothing of this; past auctions may still be recalled."),
         click.option("--no-refine", is_flag=True, help="Hold the auction without refinement."),
         click.option("--full-auction", is_flag=True,
                      help="Ask for every bid and judgement, also those that cannot change the winner."),
@@ -75,6 +76,7 @@ def settings_with(
     seed: int | None,
     no_memory: bool,
     no_refine: bool,
+    private: bool = False,
     full_auction: bool,
     sandbox: str | None = None,
     escalate: str | None = None,
@@ -89,6 +91,8 @@ def settings_with(
         changes["seed"] = seed
     if no_memory:
         changes["remember"] = False
+    if private:
+        changes |= {"record": False, "keep_payload": False}
     if no_refine:
         changes["refine"] = False
     if full_auction:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -20,7 +20,7 @@ from edge_sale.memory.rows import Torn
 APPLICATION = 0x53414C45  # "SALE" in the file's header: tells our files from other people's
 BUSY_SECONDS = 30
 CHECKED_BYTES = 64_000_000  # a file up to here is looked through when opened: about 1 ms a megabyte
-ASIDE = "move it aside, with its -wal and -shm if there are any, and a new memory is started"
+ASIDE = "move it aside with: edge-sale memory aside (it is kept), and a new memory is started"
 
 
 def connect(path: Path, *, durable: bool = False) -> apsw.Connection:
@@ -39,15 +39,33 @@ def connect(path: Path, *, durable: bool = False) -> apsw.Connection:
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             db.set_busy_timeout(BUSY_SECONDS * 1000)
+            db.pragma("secure_delete", True)  # what is forgotten is overwritten
             _inspect(db, path)
             migrations.migrate(db)
             db.pragma("journal_mode", "wal")
             db.pragma("synchronous", "full" if durable else "normal")
             db.pragma("foreign_keys", True)
         except BaseException:
-            db.close()
+            shut(db)
             raise
         return db
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[apsw.Connection]:
+    """A connection for the time of a `with`; what goes wrong inside is a MemoryFault."""
+    db = connect(path)
+    try:
+        with faults(path):
+            yield db
+    finally:
+        shut(db)
+
+
+def shut(db: apsw.Connection) -> None:
+    """Give the file back. The last to do so moves the journal into it; where that fails, whoever opens next does."""
+    with suppress(apsw.Error):
+        db.close()
 
 
 def load_vectors(db: apsw.Connection) -> None:

@@ -134,20 +134,16 @@ class History:
     @contextmanager
     def view(self) -> Iterator[apsw.Connection | None]:
         """The file for one question, read-only; None where there is none. Raises MemoryFault."""
-        from edge_sale.memory.database import connect, faults
+        from edge_sale.memory.database import opened
         from edge_sale.memory.transactions import reading
 
         if not self.path.exists():
             yield None
             return
-        db = connect(self.path)
-        try:
-            with faults(self.path):
-                db.pragma("query_only", True)
-                with reading(db):
-                    yield db
-        finally:
-            db.close()
+        with opened(self.path) as db:
+            db.pragma("query_only", True)
+            with reading(db):
+                yield db
 
 
 _LIST = """

@@ -121,7 +121,7 @@ def m2_words(db: apsw.Connection) -> None:
 
 
 def m3_codes(db: apsw.Connection) -> None:
-    """Sign bits of the vectors, for the search before the exact one; agents' work found by agent."""
+    """Sign bits of the vectors, for the search before the exact one; vectors of an embedder to come."""
     db.execute(
         """
         CREATE TABLE codes (              -- see codes.py
@@ -131,6 +131,17 @@ def m3_codes(db: apsw.Connection) -> None:
         ) STRICT;
         ALTER TABLE embedder ADD COLUMN edition INTEGER NOT NULL DEFAULT 0;  -- grows when vectors go or change
         CREATE INDEX outcomes_by_agent ON outcomes (agent, auction);
+
+        CREATE TABLE pending (            -- vectors of another embedder, until all are there: see reembed.py
+            auction INTEGER PRIMARY KEY REFERENCES auctions ON DELETE CASCADE,
+            vector BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE pending_of (         -- whose these are
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            name TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            dimension INTEGER NOT NULL
+        ) STRICT;
         """
     )
 

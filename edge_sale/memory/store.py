@@ -9,59 +9,66 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import apsw
-import numpy as np
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory import evidence, rows, vectors
+from edge_sale.memory import evidence, retention, rows, vectors
 from edge_sale.memory.codes import Codes
-from edge_sale.memory.database import ASIDE, connect, faults, load_vectors
+from edge_sale.memory.database import ASIDE, connect, faults, load_vectors, shut
 from edge_sale.memory.recall import SIMILAR, contrast
+from edge_sale.memory.retention import Bounds
 from edge_sale.memory.transactions import reading, writing
+from edge_sale.memory.units import unit
 from edge_sale.types import Award, Embedder, Lesson, Outcome, Past, Task
 
 TAKEN_PART = "SELECT auction FROM bids WHERE agent = ? UNION SELECT auction FROM outcomes WHERE agent = ?"
-BITES = (128, 512, 4096)  # neighbours compared exactly at a time
+BITES = (256, 1024, 4096)  # neighbours compared exactly at a time
 REPEATS = 8  # of a task auctioned again and again, as many of the newest are looked at
 KEPT_VECTORS = 64
+NO_BOUNDS = Bounds(mb=0, days=0)
 
 
 class AuctionMemory:
     """Records auctions and recalls lessons; `open` makes one, `close` or `with` ends it."""
 
-    def __init__(self, db: apsw.Connection, path: Path, embedder: Embedder) -> None:
-        self._db, self.path, self._embedder = db, path, embedder
+    def __init__(self, db: apsw.Connection, path: Path, embedder: Embedder, bounds: Bounds) -> None:
+        self._db, self.path, self._embedder, self._bounds = db, path, embedder, bounds
+        self._records = 0
         self._codes = Codes(embedder.dimension)
         self._last: tuple[object, list[tuple[float, int]]] = (None, [])  # the last search over all tasks
         self._vectors: dict[str, bytes] = {}  # task text -> its vector: embedded once for recalls and record
 
     @classmethod
-    def open(cls, path: Path, embedder: Embedder, *, durable: bool = False) -> AuctionMemory:
+    def open(
+        cls, path: Path, embedder: Embedder, *, durable: bool = False, bounds: Bounds = NO_BOUNDS
+    ) -> AuctionMemory:
         """The memory in the file `path`, which is made where there is none.
 
+        Beyond `bounds` the oldest auctions are forgotten.
         `durable` keeps every acknowledged auction through power loss, at one more sync
         a record. Raises MemoryFault for a damaged, foreign or newer file, and where the
         stored vectors come from another embedder.
         """
         db = connect(path, durable=durable)
-        memory = cls(db, path.absolute(), embedder)
+        memory = cls(db, path.absolute(), embedder, bounds)
         try:
             with faults(memory.path):
                 load_vectors(db)
                 memory._claim()
+                retention.enforce(db, bounds)
         except BaseException:
-            db.close()
+            shut(db)
             raise
         return memory
 
     def close(self) -> None:
         """Give the file back; a second call does nothing."""
-        self._db.close()
+        shut(self._db)
 
     def __enter__(self) -> AuctionMemory:
         return self
@@ -89,6 +96,10 @@ class AuctionMemory:
                 if outcome is not None:
                     rows.add_outcome(self._db, number, outcome, now)
                 rows.add_entries(self._db, number, list(run.get("entries", ())))
+            self._records += 1
+            if self._records % retention.EVERY == 0:
+                with suppress(apsw.Error):  # this auction is recorded whatever comes of that; the next look tries again
+                    retention.enforce(self._db, self._bounds)
         except (UnicodeEncodeError, OverflowError, ValueError) as error:
             raise MemoryFault(f"auction {award.task.id!r} cannot be stored: {error}") from error
 
@@ -206,23 +217,7 @@ class AuctionMemory:
     def _embed(self, task: Task) -> bytes:
         if not task.text.strip():
             raise MemoryFault(f"task {task.id!r} is empty: nothing to remember it by; say what is to be done")
-        dimension = self._embedder.dimension
-        raw = np.asarray(self._embedder.embed([task.text]), dtype=np.float64)
-        if raw.shape != (1, dimension):
-            raise self._refusal(f"of shape {raw.shape}, not (1, {dimension})")
-        if not np.isfinite(raw).all():
-            raise self._refusal("with NaN or infinite parts")
-        largest = np.abs(raw).max()
-        if largest < 1e-12:  # sqlite-vec ranks a zero vector above true neighbours: its cosine is undefined
-            raise self._refusal("without a length")
-        raw /= largest
-        unit: np.ndarray = (raw[0] / np.linalg.norm(raw)).astype(np.float32)
-        return unit.tobytes()
-
-    def _refusal(self, what: str) -> MemoryFault:
-        return MemoryFault(
-            f"embedder {self._embedder.name!r} gave a vector {what}; verify its file: edge-sale pull"
-        )
+        return unit(self._embedder.embed([task.text]), self._embedder)
 
     def _claim(self) -> None:
         """Make sure that the stored vectors are this embedder's; a memory without any becomes so."""
@@ -234,7 +229,8 @@ class AuctionMemory:
         except MemoryFault:
             with writing(self._db):
                 if not rows.select(self._db, "SELECT 1 FROM auctions LIMIT 1"):
-                    vectors.begin(self._db, self._embedder)
+                    mine = self._embedder
+                    vectors.begin(self._db, mine.name, mine.identity, mine.dimension)
             self._check_embedder()
         auctions, kept = vectors.counts(self._db)
         if auctions != kept:

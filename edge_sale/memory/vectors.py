@@ -32,15 +32,15 @@ def create(db: apsw.Connection, dimension: int, name: str = "vectors") -> None:
     )
 
 
-def begin(db: apsw.Connection, embedder: Embedder) -> None:
-    """Make the memory this embedder's, without any vector. Inside the caller's transaction."""
+def begin(db: apsw.Connection, name: str, sha256: str, dimension: int) -> None:
+    """Make the memory an embedder's, without any vector. Inside the caller's transaction."""
     db.execute("DROP TABLE IF EXISTS vectors")
     db.execute("DELETE FROM codes")
-    create(db, embedder.dimension)
+    create(db, dimension)
     edition = [number for (number,) in rows.select(db, "SELECT edition + 1 FROM embedder")]
     db.execute(
         "INSERT OR REPLACE INTO embedder (one, name, sha256, dimension, edition) VALUES (1, ?, ?, ?, ?)",
-        (embedder.name, embedder.identity, embedder.dimension, *(edition or [0])),
+        (name, sha256, dimension, *(edition or [0])),
     )
 
 

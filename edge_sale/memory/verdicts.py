@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 from edge_sale.errors import EdgeSaleError, UnknownName
 from edge_sale.memory import rows
-from edge_sale.memory.database import connect, faults
+from edge_sale.memory.database import opened
 from edge_sale.memory.history import find
 from edge_sale.memory.transactions import writing
 
@@ -20,7 +19,7 @@ def give(path: Path, name: str, good: bool | None) -> str:
     """
     if not path.exists():
         raise UnknownName("auction", name, (), "edge-sale run")
-    with closing(connect(path)) as db, faults(path), writing(db):
+    with opened(path) as db, writing(db):
         number = find(db, name)
         (id_,) = rows.one(db, "SELECT id FROM auctions WHERE number = ?", number)
         db.execute(

@@ -98,3 +98,17 @@ def record_some(path: Path, name: str, count: int, together: Barrier) -> None:
             task = Task(f"{name}-{n}", f"count the words of file {n}")
             memory.recall(task, "quick")
             memory.record(award(task.id, task.text), done(), run())
+
+
+def agree(path: Path) -> set[str]:
+    """Ids of the auctions of a memory whose rows, vectors and codes are one set; fails where they are not."""
+    ids, numbers, vectors = sets(path)
+    with contextlib.closing(look(path)) as db:
+        codes = {
+            64 * block + place
+            for block, taken in db.execute("SELECT block, taken FROM codes")
+            for place in range(64)
+            if taken >> place & 1
+        }
+    assert numbers == vectors == codes, (numbers ^ vectors, numbers ^ codes)
+    return ids

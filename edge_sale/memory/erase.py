@@ -1,0 +1,147 @@
+"""Forgetting, for good: after it a task's text is in none of the memory's files.
+
+Covered: the database, where deleted content is overwritten and the file then written anew; its journal, which is
+emptied; the vectors, which sqlite-vec overwrites; damaged memories that were put aside and hold the text. Not
+covered: what was written elsewhere on the user's word (traces, exports, the egress log with keep_payload), copies
+made by other programs, and what a disk keeps of blocks that it no longer shows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_sale.errors import MemoryFault
+from edge_sale.memory import codes, rows, vectors
+from edge_sale.memory.database import load_vectors, opened
+from edge_sale.memory.history import find
+from edge_sale.memory.transactions import writing
+
+if TYPE_CHECKING:
+    import apsw
+
+DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which auctions are meant: all fields that are given must fit; `everything` needs no other."""
+
+    id: str | None = None  # or the beginning of one, or "last"
+    text: str | None = None  # somewhere in a task, check, plan or answer; case does not matter
+    days: float | None = None  # recorded longer ago than that
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten, and the files put aside that went with it."""
+
+    auctions: int
+    files: tuple[Path, ...] = ()
+
+
+def matching(path: Path, which: Which) -> list[tuple[int, str, str]]:
+    """Number, id and task of the auctions meant, the oldest first. Raises UnknownName for an unknown id."""
+    if not path.exists():
+        return []
+    with opened(path) as db:
+        return _matching(db, which)
+
+
+def forget(path: Path, which: Which) -> Forgotten:
+    """Forget the auctions meant, with vectors, lessons drawn from them and everything else that is theirs.
+
+    Raises MemoryFault when another process keeps the journal from being emptied: what was forgotten is then
+    gone from the memory, and its bytes go with `compact`.
+    """
+    if not path.exists():
+        return Forgotten(0, _aside(path, which, ()))
+    with opened(path) as db:
+        load_vectors(db)
+        with writing(db):
+            found = _matching(db, which)
+            if which.everything:
+                clear(db)
+            else:
+                remove(db, [number for number, _, _ in found])
+        scrub(db, path)
+    return Forgotten(len(found), _aside(path, which, [text for _, _, text in found]))
+
+
+def remove(db: apsw.Connection, numbers: Iterable[int]) -> None:
+    """Delete these auctions and all that is theirs. Inside the caller's transaction."""
+    for number in numbers:
+        vectors.remove(db, number)
+        db.execute("DELETE FROM auctions WHERE number = ?", (number,))  # the rest goes with it: ON DELETE CASCADE
+    codes.changed(db)
+
+
+def clear(db: apsw.Connection) -> None:
+    """Delete every auction. Inside the caller's transaction."""
+    db.execute("DELETE FROM auctions")
+    db.execute("DELETE FROM codes")
+    for (dimension,) in rows.select(db, "SELECT dimension FROM embedder"):
+        db.execute("DROP TABLE vectors")
+        vectors.create(db, dimension)
+    codes.changed(db)
+
+
+def scrub(db: apsw.Connection, path: Path) -> None:
+    """Write the file anew without what was deleted, and empty the journal."""
+    db.execute("VACUUM")
+    ((busy, _, _),) = rows.select(db, "PRAGMA wal_checkpoint(TRUNCATE)")
+    if busy:
+        raise MemoryFault(
+            f"{path}: another process is reading, so the journal still holds what was deleted; "
+            "when that one has ended: edge-sale memory compact"
+        )
+
+
+def _matching(db: apsw.Connection, which: Which) -> list[tuple[int, str, str]]:
+    if which.id is not None:
+        number = find(db, which.id)
+        found = rows.select(db, "SELECT number, id, text FROM auctions WHERE number = ?", number)
+    else:
+        before = time.time() - which.days * DAY if which.days is not None else None
+        found = rows.select(
+            db, "SELECT number, id, text FROM auctions WHERE ?1 IS NULL OR at < ?1 ORDER BY number", before
+        )
+    if which.text is not None:
+        holding = _holding(db, which.text)
+        found = [row for row in found if row[0] in holding]
+    if which == Which():
+        return []
+    return [(number, id_, text) for number, id_, text in found]
+
+
+def _holding(db: apsw.Connection, text: str) -> set[int]:
+    """Auctions that hold `text` in any word of theirs, whatever its case."""
+    wanted = text.casefold()
+
+    def holds(*values: Any) -> int:
+        return any(wanted in str(value or "").casefold() for value in values)
+
+    db.create_scalar_function("holds", holds)
+    return {number for (number,) in rows.select(db, _HOLDING)}
+
+
+_HOLDING = """
+SELECT number FROM auctions WHERE holds(text) OR holds("check") OR holds(files) OR holds(sat_out) OR holds(run)
+UNION SELECT auction FROM bids WHERE holds(plan)
+UNION SELECT auction FROM outcomes WHERE holds(answer) OR holds(notes)
+"""
+
+
+def _aside(path: Path, which: Which, texts: Sequence[str]) -> tuple[Path, ...]:
+    """Deletes the damaged memories put aside that hold what is forgotten; all of them with `everything`."""
+    wanted = [text.encode("utf-8", "surrogatepass") for text in (*texts, *([which.text] if which.text else []))]
+    gone = []
+    for file in sorted(path.parent.glob(f"{path.name}.aside-*")):
+        if which.everything or any(text in file.read_bytes() for text in wanted):
+            file.unlink()
+            gone.append(file)
+    return tuple(gone)

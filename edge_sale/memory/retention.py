@@ -1,0 +1,66 @@
+"""How much is remembered, and for how long: beyond that the oldest auctions are forgotten."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_sale.memory import rows
+from edge_sale.memory.erase import DAY, remove
+from edge_sale.memory.transactions import writing
+
+if TYPE_CHECKING:
+    import apsw
+
+EVERY = 64  # records between two looks
+AT_A_TIME = 200  # auctions forgotten in one transaction, so that other processes get their turn
+DOWN_TO = 0.9  # of the bound: not at every look again
+SLACK = 0.25  # of the file unused: then it is written anew
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What is kept at most. Zero: no bound."""
+
+    mb: int = 1024  # of live data, not of the file: 100,000 auctions of three bids are about 500 MB
+    days: float = 0
+
+
+def live_bytes(db: apsw.Connection) -> int:
+    """What the file holds, less its unused pages."""
+    return int(db.pragma("page_size")) * (int(db.pragma("page_count")) - int(db.pragma("freelist_count")))
+
+
+def enforce(db: apsw.Connection, bounds: Bounds) -> int:
+    """Forget the oldest auctions until the bounds are kept; returns how many. The last one always stays."""
+    gone = 0
+    if bounds.days:
+        before = time.time() - bounds.days * DAY
+        while found := _oldest(db, before):
+            gone += _forget(db, found)
+    if bounds.mb and live_bytes(db) > bounds.mb * 1_000_000:
+        while live_bytes(db) > DOWN_TO * bounds.mb * 1_000_000 and (found := _oldest(db)):
+            gone += _forget(db, found)
+    return gone
+
+
+def slack(db: apsw.Connection) -> bool:
+    """Whether so much of the file is unused that it is worth writing anew."""
+    return int(db.pragma("freelist_count")) > SLACK * int(db.pragma("page_count"))
+
+
+def _oldest(db: apsw.Connection, before: float | None = None) -> list[int]:
+    found = rows.select(
+        db,
+        "SELECT number FROM auctions WHERE (?1 IS NULL OR at < ?1)"
+        " AND number < (SELECT max(number) FROM auctions) ORDER BY number LIMIT ?2",
+        before, AT_A_TIME,
+    )  # fmt: skip
+    return [number for (number,) in found]
+
+
+def _forget(db: apsw.Connection, numbers: list[int]) -> int:
+    with writing(db):
+        remove(db, numbers)
+    return len(numbers)

@@ -1,0 +1,29 @@
+"""A vector as it may be kept: finite, of the right size, of length 1. Anything else is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from edge_sale.errors import MemoryFault
+from edge_sale.types import Embedder
+
+
+def unit(made: Any, embedder: Embedder) -> bytes:
+    """The one vector that `embedder` made, shape (1, dimension), as float32 of length 1. Raises MemoryFault."""
+    raw = np.asarray(made, dtype=np.float64)
+    if raw.shape != (1, embedder.dimension):
+        raise _refusal(embedder, f"of shape {raw.shape}, not (1, {embedder.dimension})")
+    if not np.isfinite(raw).all():
+        raise _refusal(embedder, "with NaN or infinite parts")
+    largest = np.abs(raw).max()
+    if largest < 1e-12:  # sqlite-vec ranks a zero vector above true neighbours: its cosine is undefined
+        raise _refusal(embedder, "without a length")
+    raw = raw[0] / largest
+    vector: np.ndarray[Any, Any] = (raw / np.linalg.norm(raw)).astype(np.float32)
+    return vector.tobytes()
+
+
+def _refusal(embedder: Embedder, what: str) -> MemoryFault:
+    return MemoryFault(f"embedder {embedder.name!r} gave a vector {what}; verify its file: edge-sale pull")
