@@ -85,8 +85,8 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
     if agents:
         pool = replace(pool, agents=tuple(known[name] for name in dict.fromkeys(agents) if name in known))
     if unknown := sorted(set(settings.carry) - set(CARRIERS)):
-        there = ", ".join(CARRIERS)
-        raise ConfigError(f"{settings.config_file}: [auction] carry: nothing is called {unknown[0]!r}; there are: {there}")
+        where, there = f"{settings.config_file}: [auction] carry", ", ".join(CARRIERS)
+        raise ConfigError(f"{where}: nothing is called {unknown[0]!r}; there are: {there}")
     models = dict.fromkeys(agent.model for agent in pool.agents)
     weights, moved = followed(weights_in_force(pool, settings), settings, pool.name)
     return Plan(

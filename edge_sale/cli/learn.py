@@ -106,7 +106,7 @@ def _apply(proposal: Proposal, table: Table, settings: Settings) -> int | None:
     strangers = sorted(set(proposal.data["agents"]) - {agent.name for agent in parts.pool.agents})
     if strangers:
         raise EdgeSaleError(
-            f"these runs are of {', '.join(strangers)}, not in pool {parts.pool.name!r}: there is nothing to put in force"
+            f"these runs are of {', '.join(strangers)}, not in pool {parts.pool.name!r}: nothing to put in force"
         )
     if proposal.weights is None or proposal.method is None:
         return None

@@ -4,7 +4,8 @@
 still to be heard spoke for it, and no more than if they spoke against it (gave it 5 and 0, or the other way
 round where fitted weights count a juror negative). A bid whose least is above another's most has lost: no
 further juror reads it, and an agent whose best bid would have lost is not asked for one. The winner and its
-C - V are those of the full auction, for jurors that answer or fail alike for every plan. (A refined bid is always asked for: its agent is cheaper than the leader, so it might ask less.)
+C - V are those of the full auction, for jurors that answer or fail alike for every plan. (A refined bid is
+always asked for: its agent is cheaper than the leader, so it might ask less.)
 """
 
 from __future__ import annotations

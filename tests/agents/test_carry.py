@@ -10,6 +10,7 @@ import pytest
 from edge_sale import assemble
 from edge_sale.agents.carry import CARRIERS
 from edge_sale.auction import collect, hold
+from edge_sale.engines.desk import Desk
 from edge_sale.events import Placed, Spent
 from edge_sale.scoring.signals import SIGNALS
 from edge_sale.scoring.weights import Weights
@@ -54,12 +55,9 @@ def test_weights_that_read_a_signal_make_bids_carry_it():
 
 def test_what_is_known_beforehand_stands_on_every_bid():
     """Experience is put on opening and refined bids alike; an agent of whom nothing is known carries none."""
-    agents = [
-        Scripted("a", 0.1, [plan("pa")], [{"pa": 1.0, "pb": 1.0}]), Scripted("b", 0.2, [plan("pb")], [{"pa": 1.0, "pb": 1.0}]),
-    ]  # fmt: skip
+    verdicts = {"pa": 1.0, "pb": 1.0}
+    agents = [Scripted("a", 0.1, [plan("pa")], [verdicts]), Scripted("b", 0.2, [plan("pb")], [verdicts])]
     heard = Heard()
-    from edge_sale.engines.desk import Desk
-
     desk = Desk({}, emit=heard, agents={agent.name: agent for agent in agents})
     weights = Weights("w", 1, "", {"experience": 1.0}, juror=0.0)
     award = hold(TASK, agents, desk, weights, full=True, known=lambda task, names: {"b": {"experience": 0.9}})

@@ -168,9 +168,10 @@ def write_runs(file: Path, tasks: int) -> None:
         for agent in prices:
             right = (n % 3 == 0) if agent == "a" else (n % 3 == 1)
             lines.append({
-                "kind": "trial", "task": f"t{n}", "agent": agent, "text": f"Do {n}.", "domain": "text", "bin": "all",
-                "checked": False, "success": right, "tokens_in": 10, "tokens_out": 10, "plan": "p", "plan_tokens": 9 + n,
-                "entropy": 1.0 + n % 5, "scores": {"a": 4.0 + n / 100 if right else 1.0, "b": 2.0}, "judged": [1, 0.0, 0.0],
+                "kind": "trial", "task": f"t{n}", "agent": agent, "text": f"Do {n}.", "domain": "text", "bin": "x",
+                "checked": False, "success": right, "tokens_in": 10, "tokens_out": 10, "plan": "p",
+                "plan_tokens": 9 + n, "entropy": 1.0 + n % 5, "judged": [1, 0.0, 0.0],
+                "scores": {"a": 4.0 + n / 100 if right else 1.0, "b": 2.0},
             })  # fmt: skip
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
@@ -191,7 +192,7 @@ def test_fit_on_recorded_runs_compares_and_cannot_be_put_in_force(home, tmp_path
 
 
 def test_recalibration_is_off_until_asked_for(home):
-    """With it on, constants follow newer outcomes, what drifted is told, and shipped weights say they promise nothing."""
+    """On, constants follow newer outcomes and what drifted is told; shipped weights have nothing to be held to."""
     remember(home, 80)
     call("fit", "--apply", "--seconds", "2")
     fitted = assemble.plan(load()).weights

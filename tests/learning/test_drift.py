@@ -16,7 +16,7 @@ def weights():
 
 
 def test_promises_kept_raise_no_alarm(weights):
-    """Over 200 streams that are as promised, looked at after every tenth outcome, an alarm is at most as rare as said."""
+    """In 200 streams that are as promised, looked at after every tenth outcome, alarms are as rare as said."""
     rng = np.random.default_rng(0)
     alarms = 0
     for _ in range(200):

@@ -16,7 +16,8 @@ def test_records_are_of_known_outcomes_near_and_of_late(tmp_path):
     path = tmp_path / "m.sqlite"
     with AuctionMemory.open(path, Grams()) as memory:
         for n, verified in enumerate((True, False, None, True)):
-            memory.record(award(f"w{n}", f"count the words of file {n}"), Outcome("quick", "done", "x", verified), run())
+            outcome = Outcome("quick", "done", "x", verified)
+            memory.record(award(f"w{n}", f"count the words of file {n}"), outcome, run())
         memory.record(award("s", "bake a cake of seven layers"), Outcome("quick", "failed", ""), run())
         verdicts.give(path, "w3", False)
         found = memory.records(Task("new", "count the words of file 7"), ["quick", "planner"])

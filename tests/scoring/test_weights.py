@@ -87,7 +87,8 @@ def test_an_agent_of_its_own_weights_has_them_on_top() -> None:
 def test_weights_survive_being_written_down() -> None:
     """What `to_table` writes is read back the same, and what is not whole is refused by name."""
     own = {"a": Own(2.0, {"entropy": -0.3})}
-    weights = Weights("w", 3, "here", {"length": -2.5}, 0.1, {"j": -0.2}, agents=own, usual={"familiarity": -3.0}, odds=True)
+    usual = {"familiarity": -3.0}
+    weights = Weights("w", 3, "here", {"length": -2.5}, 0.1, {"j": -0.2}, agents=own, usual=usual, odds=True)
     table = to_table(weights)
     assert from_table(table, "w.json") == weights
     assert (weights.read, weights.carried) == ({"length", "entropy"}, frozenset())
