@@ -113,12 +113,12 @@ def weights_named(name: str, settings: Settings) -> Weights:
     """The weights file of that name, the user's own before the shipped."""
     folders = [settings.cards_dir / "weights", shipped_dir() / "weights"]
     known = {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.toml"))}
-    fitted = {f"fit-{version.number}": version.weights for version in versions.every(settings.weights_dir)}
-    if name in fitted and name not in known:
-        return fitted[name]
-    if name not in known:
-        raise UnknownName("weights", name, {**known, **fitted})
-    return read(known[name])
+    if name in known:
+        return read(known[name])
+    fitted = {f"fit-{number}": number for number in versions.numbers(settings.weights_dir)}
+    if name in fitted:
+        return versions.get(settings.weights_dir, fitted[name]).weights
+    raise UnknownName("weights", name, [*known, *fitted])
 
 
 @dataclass(frozen=True, slots=True)

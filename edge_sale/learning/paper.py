@@ -34,7 +34,8 @@ def fit(table: Table, shipped: Weights, seconds: float = 60.0) -> Solved:
     stacked = np.stack(list(parts.values()), axis=2)
     present = ~np.isnan(table.signal("price_length"))
     scale = np.nanmax(np.abs(stacked), axis=(0, 1))
-    signs = np.nan_to_num(stacked / scale, nan=0.0)
+    usual = np.nanmean(stacked, axis=(0, 1))  # of what was not asked, because it could not change the winner
+    signs = np.where(np.isnan(stacked), usual, stacked) / scale
     allowed = (table.right == 1) & present
     allowed = np.where(allowed.any(axis=1, keepdims=True), allowed, present)
     kept = allowed.any(axis=1)

@@ -41,6 +41,11 @@ def every(folder: Path) -> list[Version]:
     return [_read(file) for _, file in sorted(_files(folder))]
 
 
+def numbers(folder: Path) -> list[int]:
+    """The numbers of all versions; none of them is read."""
+    return sorted(number for number, _ in _files(folder))
+
+
 def in_force(folder: Path, pool: str) -> Version | None:
     """The version that counts for this pool; None: its own weights. Raises ConfigError for a damaged file."""
     number = _numbers(folder).get(pool, 0)
