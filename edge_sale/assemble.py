@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from edge_sale import __version__
 from edge_sale.agents.answers import domain_of
+from edge_sale.agents.carry import CARRIERS
 from edge_sale.agents.checks import Checks
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.reading import Reader
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.site import Site
+from edge_sale.auction import Known, Signals, nothing
 from edge_sale.catalog import fit, gguf, probe, store
 from edge_sale.catalog.cards import DEFAULT_POOL, HOME_POOL, AgentCard, ModelCard, PoolCard, load, shipped_dir
 from edge_sale.catalog.free import free
@@ -30,9 +32,12 @@ from edge_sale.engines.machine import Tuning, cores
 from edge_sale.errors import ConfigError, EdgeSaleError, ModelMissing, TaskError, UnknownName
 from edge_sale.escalation import Reserve
 from edge_sale.events import Asked, Noted, Searched, Spent
+from edge_sale.learning import versions
+from edge_sale.learning.recalibrate import followed
 from edge_sale.market import Market
 from edge_sale.prompts import fingerprint
 from edge_sale.remotes import Remote, key_of, remotes, reserve
+from edge_sale.scoring.experience import settled
 from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import Settings, forced_offline, own_secrets
 from edge_sale.types import Agent, Embedder, Engine, Entry, Past, Task
@@ -84,26 +89,41 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
         raise ConfigError(f"{settings.config_file}: {taken[0]!r} is an agent's name and a remote's; rename the remote")
     if agents:
         pool = replace(pool, agents=tuple(known[name] for name in dict.fromkeys(agents) if name in known))
+    if unknown := sorted(set(settings.carry) - set(CARRIERS)):
+        where, there = f"{settings.config_file}: [auction] carry", ", ".join(CARRIERS)
+        raise ConfigError(f"{where}: nothing is called {unknown[0]!r}; there are: {there}")
     models = dict.fromkeys(agent.model for agent in pool.agents)
+    weights, moved = followed(weights_in_force(pool, settings), settings, pool.name)
     return Plan(
         settings=settings,
         pool=pool,
         chat=tuple(catalogue.model(name) for name in models),
         embedder=catalogue.model(pool.embedder) if settings.remember else None,
-        weights=weights_named(pool.weights, settings),
+        weights=weights,
         bidders=far.bidders,
         reserve=far.reserve,
-        notes=far.notes,
+        notes=(*far.notes, *moved),
     )
+
+
+def weights_in_force(pool: PoolCard, settings: Settings) -> Weights:
+    """The user's word in config.toml, else what `edge-sale fit --apply` put in force for this pool, else its own."""
+    own = weights_named(pool.weights, settings)
+    named = settings.weights or settings.pools.get(pool.name, {}).get("weights")
+    fitted = None if named else versions.in_force(settings.weights_dir, pool.name)
+    return replace(fitted.weights, floor=own.floor) if fitted else own
 
 
 def weights_named(name: str, settings: Settings) -> Weights:
     """The weights file of that name, the user's own before the shipped."""
     folders = [settings.cards_dir / "weights", shipped_dir() / "weights"]
     known = {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.toml"))}
-    if name not in known:
-        raise UnknownName("weights", name, known)
-    return read(known[name])
+    if name in known:
+        return read(known[name])
+    fitted = {f"fit-{number}": number for number in versions.numbers(settings.weights_dir)}
+    if name in fitted:
+        return versions.get(settings.weights_dir, fitted[name]).weights
+    raise UnknownName("weights", name, [*known, *fitted])
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +226,7 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody, site: Site | None
         },
         reserve=standby,
         errand=errand,
+        known=_known(memory) if memory else nothing,
         beyond=_beyond(parts),
     )
 
@@ -229,6 +250,18 @@ def over_documents(sold: Market, library: Library) -> Market:
     if sold.reserve:
         sold.reserve = replace(sold.reserve, agent=readers[sold.reserve.agent.name])
     return sold
+
+
+def _known(memory: AuctionMemory) -> Known:
+    """What memory says of agents before they bid: experience, which every bid then carries."""
+
+    def known(task: Task, agents: Sequence[str]) -> Signals:
+        records = memory.records(task, agents)
+        return {agent: {"experience": settled(r.near, r.right, r.tried)} for agent, r in records.items()}
+
+    return known
+
+
 def _beyond(parts: Plan) -> str:
     """What to say of a task outside the pool's trade."""
     if not parts.pool.trade:
@@ -374,6 +407,7 @@ def _loader(
 def _agent(
     card: AgentCard, settings: Settings, seed: int, checks: Checks, site: Site | None, weights: Weights
 ) -> LocalAgent:
+    wanted = {*settings.carry, *weights.carried}
     return LocalAgent(
         name=card.name,
         model=card.model,
@@ -387,7 +421,8 @@ def _agent(
         seed=seed,
         plan_temperature=card.plan_temperature,
         prompts=card.prompts,
-        familiar="familiarity" in weights.needs and bool(card.prompts),
+        familiar=bool(card.prompts) and "familiarity" in wanted,
+        carry=tuple(name for name in CARRIERS if name in wanted and not (card.prompts and name == "familiarity")),
         checks=checks,
         site=site,
     )

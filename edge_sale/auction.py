@@ -7,7 +7,8 @@ What can no longer change the winner is not asked for (see `jury.panel`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from edge_sale.engines.desk import Desk
 from edge_sale.errors import BelowFloor, NoBids
@@ -15,6 +16,15 @@ from edge_sale.events import Began, Judged, Led, Placed, Recalled, SatOut, Skipp
 from edge_sale.jury.panel import Jury, batches
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Bid, Lesson, Memory, Phase, Purpose, Scored, Task
+
+Signals = Mapping[str, Mapping[str, float]]  # agent -> signal -> number
+Known = Callable[[Task, Sequence[str]], Signals]
+NOTHING: Signals = {}
+
+
+def nothing(task: Task, agents: Sequence[str]) -> Signals:
+    """What is known of the agents beforehand where there is no memory."""
+    return NOTHING
 
 
 def hold(
@@ -26,16 +36,19 @@ def hold(
     *,
     k: int = 8,
     full: bool = False,
+    known: Known = nothing,
 ) -> Award:
     """Sells `task` to the agent whose plan asks least for what it promises.
 
     Cheaper losers refine from at most `k` lessons each; without `memory`, or with k = 0, nobody does.
     With `full` every bid and every judgement is asked for; winner and asking are the same.
+    `known` gives signals that agents' bids carry whatever they say, such as experience.
     Raises NoBids, with each agent's reason, when there is nothing to choose from, and BelowFloor when
     those who bid are held to a floor that none of them reaches.
     """
     jury = Jury(task, agents, desk, weights, full)
-    bids, sat_out = opening(task, agents, jury, desk)
+    signals = known(task, [agent.name for agent in agents])
+    bids, sat_out = opening(task, agents, jury, desk, signals)
     if not bids:
         raise _nobody(sat_out, jury)
     ranked = jury.clear(bids)
@@ -46,7 +59,7 @@ def hold(
     past = recall(task, agents, memory, desk, k) if memory and k else {}
     pupils = [a for a in agents if a.price < provisional.price and past.get(a.name)]
     lessons = {agent.name: past[agent.name] for agent in pupils}
-    refined, _ = collect(task, pupils, desk, lessons)
+    refined, _ = collect(task, pupils, desk, lessons, signals)
     refined, _ = standing(refined, jury, desk, "refine")
     final = jury.clear([provisional, *refined])
     tell([scored for scored in final if scored.bid.phase == "refined"], desk)
@@ -66,7 +79,7 @@ def hold(
 
 
 def opening(
-    task: Task, agents: Sequence[Agent], jury: Jury, desk: Desk
+    task: Task, agents: Sequence[Agent], jury: Jury, desk: Desk, known: Signals = NOTHING
 ) -> tuple[list[Bid], dict[str, str]]:
     """All opening bids in the order of the agents, and why those who made none did not."""
     bids: dict[str, Bid] = {}
@@ -74,12 +87,12 @@ def opening(
     for batch in [agents] if jury.full else batches(agents):
         asked = []
         for agent in batch:
-            if why := jury.hopeless(agent.price, list(bids.values())):
+            if why := jury.hopeless(agent, list(bids.values())):
                 sat_out[agent.name] = f"not asked: {why}"
                 desk.emit(Skipped("bid", (agent.name,), agent.name, why))
             else:
                 asked.append(agent)
-        made, missing = collect(task, asked, desk)
+        made, missing = collect(task, asked, desk, known=known)
         made, low = standing(made, jury, desk, "bid")
         missing |= low
         bids |= {bid.agent: bid for bid in made}
@@ -92,6 +105,7 @@ def collect(
     agents: Sequence[Agent],
     desk: Desk,
     lessons: Mapping[str, Sequence[Lesson]] | None = None,
+    known: Signals = NOTHING,
 ) -> tuple[list[Bid], dict[str, str]]:
     """The agents' bids, refined where there are lessons; and why those who made none did not."""
     if not agents:
@@ -108,6 +122,8 @@ def collect(
             sat_out[agent.name] = str(plan)
             desk.emit(SatOut(agent.name, str(plan), purpose))
         else:
+            if more := known.get(agent.name):
+                plan = replace(plan, signals={**plan.signals, **more})
             bids.append(Bid(agent.name, agent.price, plan, phase=phase))
             desk.emit(Placed(bids[-1]))
     return bids, sat_out

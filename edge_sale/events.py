@@ -209,7 +209,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Scored):
         return {
             "bid": plain(value.bid), "cost": value.cost, "value": value.value,
-            "unheard": value.unheard, "asking": value.asking,
+            "unheard": value.unheard, "risk": value.risk, "asking": value.asking,
         }  # fmt: skip
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}

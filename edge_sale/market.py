@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edge_sale.agents.answers import syntax_fault
-from edge_sale.auction import hold
+from edge_sale.auction import Known, hold, nothing
 from edge_sale.engines.desk import Desk
 from edge_sale.errors import BelowFloor, EdgeSaleError, MemoryFault, NoBids
 from edge_sale.escalation import Errand, Reserve
@@ -44,6 +44,7 @@ class Market:
     run: Mapping[str, Any] = field(default_factory=dict)
     reserve: Reserve | None = None  # None: nothing is ever escalated
     errand: Errand = lambda task, reason: None
+    known: Known = nothing  # what memory says of the agents before they bid
     beyond: str = ""  # what to say of a task below the floor: the pool's trade, and the way out of it
 
     def solve(self, task: Task, emit: Listener, *, execute: bool = True) -> Sale:
@@ -65,7 +66,10 @@ class Market:
         self.errand(task.id, "auction")
         tell(Opened(task, {agent.name: agent.price for agent in self.agents}, self.run))
         try:
-            award = hold(task, self.agents, self.desk, self.weights, self.memory, k=self.lessons, full=self.full)
+            award = hold(
+                task, self.agents, self.desk, self.weights, self.memory, k=self.lessons, full=self.full,
+                known=self.known,
+            )  # fmt: skip
         except BelowFloor as low:
             refusal = BelowFloor(low.reasons, low.reached, low.least, self.beyond)
             tell(Refused(low.reached, low.least, str(refusal)))

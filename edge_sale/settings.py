@@ -33,7 +33,8 @@ SCHEMA: dict[str, dict[str, Any]] = {
     "engine": {"batch_threads": int, "batch": int, "micro_batch": int, "flash_attention": str,
                "lookup": bool, "prefix_cache_mb": int},
     "auction": {"plan_tokens": int, "bid_seconds": NUMBER, "lessons": int, "refine": bool,
-                "full_auction": bool},
+                "full_auction": bool, "carry": list},
+    "learn": {"recalibrate": bool},
     "work": {"max_tokens": int, "seconds": NUMBER},
     "memory": {"enabled": bool, "durable": bool, "max_mb": int, "max_days": NUMBER},
     "pools.*": {"agents": list, "embedder": str, "weights": str},
@@ -64,6 +65,7 @@ class Settings:
     undo_dir: Path  # changes that were applied to the user's files, before and after
     sessions_dir: Path
     work_dir: Path  # private copies, gone after each run
+    weights_dir: Path  # versions of fitted weights
     pool: str = ""  # empty: see catalog.pools.in_use
     weights: str = ""  # a weights file's name; empty: the pool's own
     seed: int | None = None  # None: drawn anew for each run, and recorded
@@ -83,7 +85,9 @@ class Settings:
     bid_seconds: float = 60.0
     lessons: int = 8
     refine: bool = True
+    carry: tuple[str, ...] = ()  # see agents/carry.py
     full_auction: bool = False  # True: nothing is left out that cannot change the winner
+    recalibrate: bool = False  # fitted weights follow newer outcomes
     max_tokens: int = 512
     work_seconds: float = 600.0
     remember: bool = True
@@ -124,6 +128,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     flat = {k: v for k, v in data.items() if not isinstance(v, dict)}
     flat |= auction
     flat |= data.get("engine", {})
+    flat |= data.get("learn", {})
+    flat["carry"] = tuple(flat.get("carry", ()))
     for key, name in (("max_tokens", "max_tokens"), ("seconds", "work_seconds")):
         if key in work:
             flat[name] = work[key]
@@ -258,6 +264,7 @@ def _paths(environ: Mapping[str, str]) -> dict[str, Any]:
         "egress_log": data / "egress.jsonl",
         "crash_dir": data / "crashes",
         "tuned_file": data / "tuned.json",
+        "weights_dir": data / "weights",
         "prefix_dir": cache / "prefixes",
         "library_dir": data / "library",
         "undo_dir": data / "undo",
@@ -299,7 +306,7 @@ def _check(data: dict[str, Any], text: str, file: Path) -> None:
             if wanted in (int, NUMBER) and value < 0 and key != "gpu_layers":
                 fail(table, key, f"{label}{key} cannot be negative, is {value!r}")
 
-    top = {"engine", "auction", "work", "memory", "escalate", *NAMED}
+    top = {"engine", "auction", "learn", "work", "memory", "escalate", *NAMED}
     for key, value in data.items():
         if key not in top:
             continue

@@ -177,13 +177,15 @@ class Bid:
 class Scored:
     """A bid with its cost C and value V; the lowest `asking` = C - V wins.
 
-    `unheard` is what jurors who were not asked could have added to V: they could not change the winner.
+    `unheard` is what jurors who were not asked could have added to V, and `risk` what they could have taken
+    from it: they could not change the winner.
     """
 
     bid: Bid
     cost: float
     value: float
     unheard: float = 0.0
+    risk: float = 0.0
 
     @property
     def asking(self) -> float:
@@ -191,8 +193,13 @@ class Scored:
 
     @property
     def least(self) -> float:
-        """What it would ask had everyone who was not asked given it full marks."""
+        """What it would ask had everyone who was not asked spoken for it."""
         return self.asking - self.unheard
+
+    @property
+    def most(self) -> float:
+        """What it would ask had everyone who was not asked spoken against it."""
+        return self.asking + self.risk
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_sale.agents import edits, steps, ways
+from edge_sale.agents import carry, edits, steps, ways
 from edge_sale.agents.checks import Checks
 from edge_sale.agents.site import Site
 from edge_sale.jury.methods import METHODS
@@ -36,7 +36,8 @@ class LocalAgent:
     """Implements `types.Agent` over a model of this machine.
 
     `work` names an entry of `ways.WAYS`, `jury` one of `jury.methods.METHODS`, `prompts` a folder of prompts.
-    `familiar`: its bids also say how familiar the task's own words are to its model.
+    `familiar`: its bids also say how familiar the task's own words are to its model, by its own prompts;
+    `carry`: what else they carry.
     `checks` runs a task's check over answers.
     """
 
@@ -53,6 +54,7 @@ class LocalAgent:
     plan_temperature: float = PLAN_TEMPERATURE
     prompts: str = ""
     familiar: bool = False
+    carry: tuple[str, ...] = ()  # entries of `carry.CARRIERS`
     checks: Checks = field(default_factory=Checks)
     site: Site | None = None  # the folder that tasks with `repo` are about
 
@@ -76,14 +78,17 @@ class LocalAgent:
         replies: list[Any] = yield asks
         drawn: Generation = replies[0][0]
         words: list[LogProb] = replies[1:]
+        text = tidy(prompt.prefill + drawn.text, cut=drawn.ended == "length")
+        more = (yield from carry.load(self, task, text, self.carry)) if self.carry else {}
         return Strategy(
-            text=tidy(prompt.prefill + drawn.text, cut=drawn.ended == "length"),
+            text=text,
             tokens=drawn.tokens,
             entropy=drawn.entropy,
             signals={
                 "logprob": drawn.logprob,
                 "lessons": float(len(known)),
                 **({"familiarity": words[0].mean} if words else {}),
+                **more,
             },
         )
 

@@ -205,6 +205,12 @@ def _sampling(agent: Worker, task: Task) -> Sampling:
     )
 
 
+def beginning(agent: Worker, task: Task, plan: str, tokens: int) -> Generate:
+    """The likeliest first tokens of the work."""
+    stop = ("```",) if task.domain == "python" else ()
+    return Generate(_prompt(agent, task, plan, ""), Sampling(tokens, stop=stop))
+
+
 def _prompt(agent: Worker, task: Task, plan: str, notes: str) -> Prompt:
     name = prompt_in(agent.prompts, "answer")
     prompt = render(name, domain=task.domain, task=task.text, plan=plan, notes=notes, earlier=task.earlier)

@@ -184,7 +184,7 @@ def alone(question: Question, market: Market, agents: Sequence[Agent], sandbox: 
         trial = Trial(
             task.id, agent.name, right, work.tokens_in, work.tokens_out, bid.strategy.text, bid.strategy.tokens,
             bid.strategy.entropy, outcome.answer[:KEPT], work.seconds, bid.scores,
-            (cost.tokens, cost.dollars, cost.seconds),
+            (cost.tokens, cost.dollars, cost.seconds), bid.strategy.signals,
         )  # fmt: skip
         found.append(rundata.to_line(question.item, trial))
         found.append(_sold(question, agent.name, 0, [agent.name], right, work, Sum(), score=score))
@@ -247,7 +247,8 @@ def _bid(scored: Scored) -> dict[str, Any]:
     return {
         "agent": bid.agent, "phase": bid.phase, "price": bid.price, "tokens": bid.strategy.tokens,
         "cost": round(scored.cost, 5), "value": round(scored.value, 5), "right": None,
-        "signals": {"entropy": round(bid.strategy.entropy, 4)}, "plan": bid.strategy.text[:KEPT],
+        "signals": {"entropy": round(bid.strategy.entropy, 4), **bid.strategy.signals},
+        "plan": bid.strategy.text[:KEPT],
         "scores": {name: round(x, 3) for name, x in bid.scores.items()},
     }  # fmt: skip
 

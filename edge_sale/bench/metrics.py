@@ -168,18 +168,6 @@ def over_time(won: Any, parts: int = 10) -> list[float]:
 # --- signals ------------------------------------------------------------------------------
 
 
-def auc(signal: Any, success: Any) -> float:
-    """The chance that a right try has the higher signal than a wrong one, ties half (Mann-Whitney)."""
-    values, right = np.asarray(signal, dtype=float), np.asarray(success, dtype=bool)
-    good, bad = int(right.sum()), int((~right).sum())
-    if not good or not bad:
-        return math.nan
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks = (ends - (counts - 1) / 2)[place]
-    return float((ranks[right].sum() - good * (good + 1) / 2) / (good * bad))
-
-
 def auc_error(area: float, right: int, wrong: int) -> float:
     """Standard error of an AUC (Hanley and McNeil 1982)."""
     if not right or not wrong or math.isnan(area):

@@ -15,6 +15,7 @@ import numpy as np
 from edge_sale.bench import metrics, printed
 from edge_sale.bench.table import Row, Runs
 from edge_sale.errors import EdgeSaleError
+from edge_sale.scoring.auc import auc
 
 BROWSED = 300  # auctions of a contender that can be looked at one by one
 STRETCHES = 10  # of a task order, for the win rate over time
@@ -119,7 +120,7 @@ def _signals(told: Told) -> list[dict[str, Any]]:
     found = []
     for name, x in columns.items():
         known = (right >= 0) & ~np.isnan(x)
-        area = metrics.auc(x[known], right[known])
+        area = auc(x[known], right[known])
         if not np.isnan(area):
             good = int((right[known] == 1).sum())
             error = metrics.auc_error(area, good, int(known.sum()) - good)

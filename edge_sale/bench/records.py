@@ -46,6 +46,7 @@ class Trial:
     seconds: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)  # juror -> 0..5, where the plan was judged live
     judged: tuple[float, ...] = (0, 0.0, 0.0)  # what judging all plans of the task took: tokens, dollars, seconds
+    signals: Mapping[str, float] = field(default_factory=dict)  # what the bid carried besides
 
     @property
     def tokens(self) -> int:

@@ -45,6 +45,7 @@ def to_line(item: Item, trial: Trial) -> dict[str, Any]:
         "tokens_in": trial.tokens_in, "tokens_out": trial.tokens_out, "seconds": trial.seconds,
         "plan": trial.plan, "plan_tokens": trial.plan_tokens, "entropy": trial.entropy,
         "scores": dict(trial.scores), "judged": list(trial.judged), "answer": trial.opening,
+        "signals": dict(trial.signals),
     }  # fmt: skip
 
 
@@ -67,6 +68,7 @@ def from_line(where: str, value: Mapping[str, Any]) -> tuple[Item, Trial]:
         seconds=None if seconds is None else float(take(where, value, "seconds", NUMBER)),
         scores=take(where, value, "scores", dict),
         judged=tuple(take(where, value, "judged", list)),
+        signals={name: float(x) for name, x in value.get("signals", {}).items()},
     )
     return Item(task, take(where, value, "bin", str), take(where, value, "checked", bool)), trial
 

@@ -65,7 +65,7 @@ def run(name: str, data: Path, out: Path, agents: tuple[str, ...], pool: str | N
         raise UnknownName("set", name, SETS)
     settings = replace(load(), seed=seed)
     settings = replace(settings, pool=pool or settings.pool or DEFAULT_POOL, sandbox=sandbox or settings.sandbox)
-    with _bar() as told:
+    with bar() as told:
         made = live.run(
             name, data, out, settings, agents=agents, orders=orders, limit=limit, visible=visible_check, told=told
         )
@@ -105,7 +105,7 @@ def replay(kind: str, data: Path, test_data: Path | None, out: Path, agents: tup
     settings = load()
     settings = replace(settings, pool=pool or settings.pool or DEFAULT_POOL)
     folder = cache or out.with_name(out.stem + ".cache")
-    with _bar() as told:
+    with bar() as told:
         count = replaying.write(
             kind, data, test_data, out, agents=agents, orders=orders, budget=budget,
             method="" if jury == "none" else jury, cache=folder, settings=settings, told=told,
@@ -149,7 +149,7 @@ def bottle(out: Path, tasks: int, train: int, orders: int, seed: int, remote: bo
                    "pip install 'edge-sale[bottle]'", err=True)  # fmt: skip
         remote = False
     began = time.monotonic()
-    with _bar() as told:
+    with bar() as told:
         run(out, settings, Wanted(tasks, train, orders, seed, remote is not False), told)
     seconds = time.monotonic() - began
     printed.show(out, seconds, as_json=as_json, html=html)
@@ -244,7 +244,7 @@ def _print(runs: Runs, rows: list[Row], bins: bool) -> None:
 
 
 @contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None]]:
+def bar() -> Iterator[Callable[[str, int, int], None]]:
     """Hears (what, done, of how many); a bar with the time left on a terminal, a line a stage elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -58,7 +58,7 @@ class AuctionTable:
             scores = [f"{bid.scores[juror]:.1f}" if juror in bid.scores else "–" for juror in jurors]
             value, asking = (f"{scored.value:.3f}", f"{scored.asking:.3f}") if scored else ("", "")
             if scored and len(bid.scores) < len(jurors):  # what the others might have added is not in it
-                value, asking = f"≥{value}", f"≤{asking}"
+                value, asking = (f"~{value}", f"~{asking}") if scored.risk else (f"≥{value}", f"≤{asking}")
             cells = [
                 bid.agent + (" (refined)" if bid.phase == "refined" else ""),
                 price_of(bid.price),

@@ -117,4 +117,4 @@ def scored_from(values: dict[str, Any]) -> Any:
 
     bid = values["bid"]
     made = Bid(**{**bid, "strategy": Strategy(**bid["strategy"])})
-    return Scored(made, values["cost"], values["value"], values.get("unheard", 0.0))
+    return Scored(made, values["cost"], values["value"], values.get("unheard", 0.0), values.get("risk", 0.0))

@@ -1,10 +1,11 @@
 """The jury: every agent scores every plan, its own included, as long as that can change who wins.
 
-*Lazy clearing.* A score is from 0 to 5 and signals are bounded, so a bid asks no less than if all jurors
-still to be heard gave it 5, and no more than if they gave it 0. A bid whose least is above another's most
-has lost: no further juror reads it, and an agent whose best bid would have lost is not asked for one. The
-winner and its C - V are those of the full auction, for jurors that answer or fail alike for every plan.
-(A refined bid is always asked for: its agent is cheaper than the leader, so it might ask less.)
+*Lazy clearing.* A score is from 0 to 5 and a signal has its span, so a bid asks no less than if all jurors
+still to be heard spoke for it, and no more than if they spoke against it (gave it 5 and 0, or the other way
+round where fitted weights count a juror negative). A bid whose least is above another's most has lost: no
+further juror reads it, and an agent whose best bid would have lost is not asked for one. The winner and its
+C - V are those of the full auction, for jurors that answer or fail alike for every plan. (A refined bid is
+always asked for: its agent is cheaper than the leader, so it might ask less.)
 """
 
 from __future__ import annotations
@@ -57,28 +58,28 @@ class Jury:
         """The bids by rising asking with the scores they have; nobody is asked."""
         return by_asking(map(self._appraise, bids))
 
-    def hopeless(self, price: float, rivals: Sequence[Bid]) -> str:
-        """Why no bid at this price can win against the rivals; empty where one might.
+    def hopeless(self, agent: Agent, rivals: Sequence[Bid]) -> str:
+        """Why no bid of this agent can win against the rivals; empty where one might.
 
         Has the rivals judged where that alone can tell.
         """
         if self.full or not rivals:
             return ""
-        best = best_case(price, self._living, self.weights)
+        best = best_case(agent.name, agent.price, self._living, self.weights)
         standing = list(map(self._appraise, rivals))
-        if min(one.asking for one in standing) + SLACK >= best > min(one.least for one in standing) + SLACK:
+        if min(one.most for one in standing) + SLACK >= best > min(one.least for one in standing) + SLACK:
             standing = self.clear(rivals)
-        leader = by_asking(standing)[0]
-        if leader.asking + SLACK >= best:
+        leader = min(standing, key=lambda one: one.most)
+        if leader.most + SLACK >= best:
             return ""
-        return f"even its best bid would ask {best:.3f}, {leader.bid.agent} asks {leader.asking:.3f}"
+        return f"even its best bid would ask {best:.3f}, {leader.bid.agent} asks {leader.most:.3f}"
 
     def tell_skipped(self, ranked: Sequence[Scored]) -> None:
         """Says which jurors were not asked about which plan, and why."""
         for scored in ranked:
             unheard = tuple(sorted(self._living - set(scored.bid.scores)))
             if unheard:
-                why = f"even with full marks it would ask {scored.least:.3f}, {ranked[0].bid.agent} asks "
+                why = f"even if all spoke for it, it would ask {scored.least:.3f}, {ranked[0].bid.agent} asks "
                 self.desk.emit(Skipped("judge", unheard, scored.bid.agent, f"{why}{ranked[0].asking:.3f}"))
 
     @property
@@ -93,7 +94,7 @@ class Jury:
     def _next(self, bids: Sequence[Bid]) -> tuple[list[Agent], list[Bid]] | None:
         """The next jurors to hear, and on which bids; None where the winner is known."""
         standing = [self._appraise(bid) for bid in bids]
-        most = min((one.asking for one in standing), default=0.0)
+        most = min((one.most for one in standing), default=0.0)
         open_ = [one.bid for one in standing if self.full or one.least <= most + SLACK]
         living = [juror for juror in self.jurors if juror.name not in self._failed]
         for group in [living] if self.full else batches(living):

@@ -120,10 +120,14 @@ class History:
                 raise UnknownName("auction", name, (), "edge-sale run")
             return _auction(db, find(db, name))
 
-    def auctions(self) -> Iterator[Auction]:
-        """Every recorded auction, whole, the oldest first, one at a time: a consistent view while it lasts."""
+    def auctions(self, since: datetime | None = None, newest: int = -1) -> Iterator[Auction]:
+        """Every recorded auction, whole, the oldest first, one at a time: a consistent view while it lasts.
+
+        Only those after `since`, and at most so many of the `newest`, where that is asked for.
+        """
         with self.view() as db:
-            numbers = [] if db is None else rows.select(db, "SELECT number FROM auctions ORDER BY number")
+            after = since.timestamp() if since else 0.0
+            numbers = [] if db is None else rows.select(db, _NUMBERS, after, newest)
             for (number,) in numbers:
                 yield _auction(db, number)  # type: ignore[arg-type]  # without a file there are no numbers
 
@@ -153,6 +157,11 @@ JOIN bids w ON w.auction = a.number AND w.won
 LEFT JOIN outcomes o ON o.number = (SELECT max(number) FROM outcomes WHERE auction = a.number)
 LEFT JOIN entries e ON e.auction = a.number
 GROUP BY a.number ORDER BY a.number DESC
+"""
+
+
+_NUMBERS = """
+SELECT number FROM (SELECT number FROM auctions WHERE at > ? ORDER BY number DESC LIMIT ?) ORDER BY number
 """
 
 

@@ -8,7 +8,7 @@ thread at a time.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
@@ -128,6 +128,18 @@ class AuctionMemory:
         with faults(self.path), self._looking():
             near = self._neighbours(vector, agent, distinct=False)
             return list(islice(evidence.read(self._db, near, task, agent), k))
+
+    def records(self, task: Task, agents: Sequence[str]) -> dict[str, evidence.Record]:
+        """How well each agent did on the nearest tasks of its past, and of late; without those that never finished."""
+        vector = self._vector(task)
+        with faults(self.path), self._looking():
+            lately = evidence.lately(self._db)
+            found = {}
+            for agent in agents:
+                if agent in lately:
+                    near = self._neighbours(vector, agent, distinct=False)
+                    found[agent] = evidence.record(evidence.read(self._db, near, task, agent), *lately[agent])
+            return found
 
     def nearest(self, text: str, k: int = 8) -> list[tuple[float, str]]:
         """Cosine and id of the `k` auctions whose tasks are most like `text`."""

@@ -42,18 +42,33 @@ def fit(signals: Any, success: Any, *, ridge: float = RIDGE) -> Chance:
     scale = np.where(scale > 1e-9, scale, 1.0)
     model = Chance(np.zeros(rows.shape[1] + 1), centre, scale)
     design = model._design(rows)
-    penalty = ridge * np.eye(design.shape[1])
-    penalty[0, 0] = 1e-3
-    weights = model.weights
+    penalty = np.full(design.shape[1], ridge)
+    penalty[0] = 1e-3
+    return Chance(most_likely(design, right, penalty), centre, scale)
+
+
+def most_likely(design: Any, success: Any, penalty: Any, offset: Any = 0.0) -> Floats:
+    """Weights w of log odds = offset + design @ w that are most likely under a Gaussian prior, by Newton's method.
+
+    `design` has shape (outcomes, weights); `penalty` is a weight's precision under the prior, around 0.
+    """
+    rows, right = np.asarray(design, dtype=float), np.asarray(success, dtype=float)
+    weights = np.zeros(rows.shape[1])
     for _ in range(ROUNDS):
-        chance = 1.0 / (1.0 + np.exp(-design @ weights))
-        slope = design.T @ (chance - right) + penalty @ weights
-        bend = (design.T * (chance * (1 - chance))) @ design + penalty
+        chance = sigmoid(offset + rows @ weights)
+        slope = rows.T @ (chance - right) + penalty * weights
+        bend = (rows.T * (chance * (1 - chance))) @ rows + np.diag(penalty)
         step = np.linalg.solve(bend, slope)
-        weights = weights - step
+        # far from the answer a whole step may overshoot: no weight moves by more than 5 at a time
+        weights = weights - step / max(1.0, float(np.abs(step).max()) / 5.0)
         if np.abs(step).max() < 1e-9:
             break
-    return Chance(weights, centre, scale)
+    return np.asarray(weights, dtype=float)
+
+
+def sigmoid(odds: Any) -> Floats:
+    """The chance whose log odds these are."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -500.0, 500.0))), dtype=float)
 
 
 def log_odds(chance: Any) -> Floats:

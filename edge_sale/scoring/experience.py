@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,3 +39,15 @@ def experience(
     weights = weight[:, :, None] * tried[found]
     hits = (weights * np.where(tried, done, 0)[found]).sum(axis=1)
     return np.asarray((hits + prior * overall) / (weights.sum(axis=1) + prior), dtype=float)
+
+
+def settled(past: Sequence[tuple[float, bool]], right: int, tried: int, *, prior: float = PRIOR) -> float:
+    """The same of one agent for one task, live: `past` is (cosine, whether it succeeded) of its nearest past tasks.
+
+    `right` of the `tried` tasks that its overall share is taken from; that share is itself shrunk towards one
+    half, as much as two tasks count, so that a first success proves little.
+    """
+    overall = (right + 1.0) / (tried + 2.0)
+    weights = [max(0.0, similarity) ** 2 for similarity, _ in past]
+    hits = sum(weight for weight, (_, well) in zip(weights, past, strict=True) if well)
+    return (hits + prior * overall) / (sum(weights) + prior)

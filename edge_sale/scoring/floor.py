@@ -32,7 +32,7 @@ class Floor:
         """How far the bid comes, 0..1; 1 for an agent that is not held to it."""
         if bid.agent not in self.agents:
             return 1.0
-        x = self.constant + sum(weight * SIGNALS[name].of(bid) for name, weight in self.signals.items())
+        x = self.constant + sum(weight * (SIGNALS[name].of(bid) or 0.0) for name, weight in self.signals.items())
         return 1.0 / (1.0 + math.exp(-max(-FAR, min(FAR, x))))
 
     def refuses(self, bid: Bid) -> str:

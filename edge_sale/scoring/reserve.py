@@ -27,9 +27,10 @@ whenever it promises more. t = 1: no gain is enough; only local work that fails 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_sale.scoring.scorer import TOP, rank
+from edge_sale.scoring.signals import MOST_ODDS, log_odds
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Bid, Past, Scored, Strategy
 
@@ -48,7 +49,12 @@ def margin(cost_local: float, cost_reserve: float, thrift: float, scale: float) 
 
 
 def scale(jurors: Iterable[str], weights: Weights) -> float:
-    """The most value that these jurors can give a plan; 1 where they have no weight."""
+    """The most value that these jurors can give a plan; 1 where they have no weight.
+
+    Where V is log odds (weights fitted from outcomes) it is the whole range of them.
+    """
+    if weights.odds:
+        return 2 * MOST_ODDS
     return TOP * sum(weights.of_juror(juror) for juror in jurors) or 1.0
 
 
@@ -108,7 +114,8 @@ def estimate(
     paid = shrunk(price, past, lambda p: p.price)
     plan = Strategy("", round(length), entropy)
     (scored,) = rank([Bid(remote, paid, plan, dict.fromkeys(jurors, score))], weights)
-    return scored
+    # fitted weights say how an agent's jurors and signals tell, and nothing of this one's: its past does
+    return replace(scored, value=log_odds(score / TOP)) if weights.odds else scored
 
 
 def merit(past: Past) -> float | None:

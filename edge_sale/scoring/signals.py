@@ -1,28 +1,73 @@
-"""What can be read off a bid: a table of named signals. A new one is one entry."""
+"""What can be read off a bid: a table of named signals. A new one is one entry.
+
+Some are there with every bid. Others a bid carries only where it is asked to (`[auction] carry` in
+config.toml, or weights that read them), because they cost an ask; experience is there where memory is.
+A signal that a bid does not carry is None, and counts as what is usual (`Weights.usual`).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from edge_sale.types import Bid
 
+TOP = 5.0  # the most that a juror gives
 MOST_ENTROPY = 14.0  # nats: log of 1.2 million, more tokens than any vocabulary has
+MOST_ODDS = math.log(0.98 / 0.02)  # a share is kept within 0.02..0.98, so that no single one decides alone
+
+Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
     """A number read off a bid, and whether it counts as cost or as value.
 
-    `best` is the most favourable it can be for a bid at a price before its plan is known; where there
-    is none, a bid under this signal is always asked for.
+    `span` is between what it can be for a bid at a price before anything else of it is known; lazy clearing
+    rests on it, so an end that nothing bounds is infinite. `jury`: it depends on the jurors' scores, so it
+    may still become anything in its span while a juror is to be heard. `carried`: what a bid must be asked
+    to carry for it (see `agents.carry`). `alike`: another signal says the same, so it is not fitted.
     """
 
     side: Literal["cost", "value"]
-    of: Callable[[Bid], float]
+    of: Callable[[Bid], float | None]
     about: str
-    best: Callable[[float], float] | None = None
+    span: Callable[[float], Span]
+    jury: bool = False
+    carried: str = ""
+    alike: bool = False
+
+
+def told(name: str) -> Callable[[Bid], float | None]:
+    """Reads what the bid carries under this name."""
+    return lambda bid: bid.strategy.signals.get(name)
+
+
+def within(low: float, high: float) -> Callable[[float], Span]:
+    return lambda price: (low, high)
+
+
+def odds(bid: Bid) -> float | None:
+    """log p / (1 - p) of the experience that the bid carries."""
+    share = bid.strategy.signals.get("experience")
+    return None if share is None else log_odds(share)
+
+
+def log_odds(share: float) -> float:
+    """log p / (1 - p), with p kept within 0.02..0.98."""
+    p = min(0.98, max(0.02, share))
+    return math.log(p / (1 - p))
+
+
+def agreement(bid: Bid) -> float | None:
+    """Minus the standard deviation of the jurors' scores; None with fewer than two."""
+    scores = list(bid.scores.values())
+    if len(scores) < 2:
+        return None
+    mean = math.fsum(scores) / len(scores)
+    return -math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / len(scores))
 
 
 SIGNALS: dict[str, Signal] = {
@@ -30,40 +75,83 @@ SIGNALS: dict[str, Signal] = {
         "cost",
         lambda bid: bid.price * bid.strategy.tokens,
         "price times plan length: dollars per million tokens x tokens (SALE, cost)",
-        best=lambda price: 0.0,
+        within(0.0, math.inf),
     ),
     "price": Signal(
-        "cost",
-        lambda bid: bid.price,
-        "price alone, dollars per million tokens",
-        best=lambda price: price,
+        "cost", lambda bid: bid.price, "price alone, dollars per million tokens", lambda price: (price, price)
     ),
     "length": Signal(
-        "cost",
-        lambda bid: bid.strategy.tokens / 100,
-        "plan length, hundreds of tokens",
-        best=lambda price: 0.0,
+        "cost", lambda bid: bid.strategy.tokens / 100, "plan length, hundreds of tokens", within(0.0, math.inf)
     ),
     "entropy": Signal(
         "value",
         lambda bid: bid.strategy.entropy,
         "mean per-token entropy of the plan, nats (SALE, value)",
-        best=lambda price: MOST_ENTROPY,
+        within(0.0, MOST_ENTROPY),
     ),
     "certainty": Signal(
         "value",
         lambda bid: -bid.strategy.entropy,
         "the entropy with its sign turned, for models whose sure plans are the good ones",
-        best=lambda price: 0.0,
+        within(-MOST_ENTROPY, 0.0),
+        alike=True,
+    ),
+    "logprob": Signal(
+        "value", told("logprob"), "mean log p of the plan's own tokens, nats", within(-math.inf, 0.0)
+    ),
+    "draft_entropy": Signal(
+        "value",
+        told("draft_entropy"),
+        "mean per-token entropy of the first tokens of the work, nats",
+        within(0.0, MOST_ENTROPY),
+        carried="draft",
+    ),
+    "draft_logprob": Signal(
+        "value",
+        told("draft_logprob"),
+        "mean log p of the first tokens of the work, nats",
+        within(-math.inf, 0.0),
+        carried="draft",
     ),
     "familiarity": Signal(
         "value",
-        lambda bid: bid.strategy.signals.get("familiarity", 0.0),
-        "mean log p of the task's own text under the agent, nats a token: what is strange to it is below its trade",
+        told("familiarity"),
+        "mean log p of the task's words under the agent, nats a token: what is strange to it is beyond its trade",
+        within(-math.inf, 0.0),
+        carried="familiarity",
+    ),
+    "recoverability": Signal(
+        "value",
+        told("recoverability"),
+        "how much of the task the agent itself recovers from its plan, 0..5 (see jury/methods.py)",
+        within(0.0, TOP),
+        carried="recoverability",
+    ),
+    "likert": Signal(
+        "value",
+        told("likert"),
+        "the agent's own answer to the paper's question about its plan, 0..5",
+        within(0.0, TOP),
+        carried="likert",
+    ),
+    "agreement": Signal(
+        "value",
+        agreement,
+        "how much the jurors agree: minus the standard deviation of their scores",
+        within(-TOP / 2, 0.0),
+        jury=True,
+    ),
+    "experience": Signal(
+        "value",
+        odds,
+        "log odds of the agent's success on the nearest past tasks, shrunk to its overall rate",
+        within(-MOST_ODDS, MOST_ODDS),
     ),
     "chance": Signal(
         "value",
-        lambda bid: bid.strategy.signals.get("chance", 0.0),
-        "the fitted chance that the agent's work on this task succeeds, 0..1 (see scoring/chance.py)",
+        told("chance"),
+        "a chance of success that the bid was given from outside, 0..1 (recorded bids: see bench/replay.py)",
+        within(0.0, 1.0),
+        alike=True,
     ),
 }

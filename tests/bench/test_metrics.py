@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge_sale.bench import metrics as m
+from edge_sale.scoring.auc import auc
 
 
 def test_pass_at_k():
@@ -96,9 +97,9 @@ def test_over_time():
 
 def test_auc_counts_pairs_with_ties_half():
     """Right: 3, 2; wrong: 2, 1. Of four pairs three are in order and one is tied."""
-    assert m.auc([3, 2, 2, 1], [1, 1, 0, 0]) == pytest.approx(3.5 / 4)
-    assert m.auc([1, 2], [0, 1]) == 1.0
-    assert math.isnan(m.auc([1, 2], [1, 1]))
+    assert auc([3, 2, 2, 1], [1, 1, 0, 0]) == pytest.approx(3.5 / 4)
+    assert auc([1, 2], [0, 1]) == 1.0
+    assert math.isnan(auc([1, 2], [1, 1]))
     assert m.auc_error(0.5, 1, 1) == pytest.approx(0.5)
 
 

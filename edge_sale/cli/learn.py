@@ -1,0 +1,288 @@
+"""`edge-sale fit` and `edge-sale signals`: what outcomes say of weights, and of what bids say of themselves."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_sale.settings import Settings, load
+
+if TYPE_CHECKING:
+    from edge_sale.learning.fitting import Proposal
+    from edge_sale.learning.table import Table
+    from edge_sale.scoring.auc import Area
+
+FOLDER = click.Path(path_type=Path)
+NEWEST = 5000  # auctions of memory: what is older says less of today's agents, and takes its time to read
+
+
+def data_options(command: Any) -> Any:
+    """Where outcomes come from: memory, or recorded runs by path."""
+    for option in reversed((
+        click.argument("runs", required=False, type=FOLDER),
+        click.option("-p", "--pool", metavar="NAME", help="Whose weights; default: the pool in force."),
+        click.option("--jury", type=click.Choice(["recoverability", "likert"]),
+                     help="Have plans judged that never were, in RUNS."),
+        click.option("--cache", type=FOLDER, help="Keep RUNS' vectors and scores here."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.command()
+@data_options
+@click.option("--apply", "apply_", is_flag=True, help="Put the proposed weights in force.")
+@click.option("--list", "list_", is_flag=True, help="List all versions, and how the one in force holds.")
+@click.option("--rollback", type=click.IntRange(0), metavar="N", help="Put version N in force again; 0: as shipped.")
+@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True,
+              help="For the paper's program, at most.")
+@click.option("--slack", type=click.FloatRange(0, 100), default=1.0, show_default=True, metavar="POINTS",
+              help="Of pass@1, given up for what is cheaper.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same folds.")
+def fit(runs: Path | None, pool: str | None, jury: str | None, cache: Path | None, as_json: bool, apply_: bool,
+        list_: bool, rollback: int | None, seconds: float, slack: float, seed: int) -> None:  # fmt: skip
+    """Fit the weights to recorded outcomes.
+
+    Two ways, compared by cross-validation with the weights as shipped: the paper's min-max program, and the log
+    odds of success. The better one is proposed. Learns from the newest 5,000 auctions in memory, or from RUNS: what
+    bench run wrote, or a folder of MINT's traces.
+
+    \b
+    edge-sale fit
+    edge-sale fit --apply
+    edge-sale fit runs.jsonl --cache DIR
+    edge-sale fit --rollback 0
+    """
+    from edge_sale.learning import versions
+
+    if sum((apply_, list_, rollback is not None)) > 1:
+        raise click.UsageError("--apply, --list and --rollback are three different things")
+    settings = _settings(pool)
+    if list_:
+        _list(settings, as_json)
+        return
+    if rollback is not None:
+        name = _pool(settings)
+        versions.roll_back(settings.weights_dir, name, rollback)
+        _say(as_json, {"pool": name, "in_force": rollback}, f"pool {name}: {_called(rollback)} in force")
+        return
+    table = _table(runs, settings, jury, cache)
+    proposal, base = _propose(table, settings, runs, seconds, seed, slack / 100)
+    kept = None
+    if apply_:
+        kept = _apply(proposal, table, settings)
+    if as_json:
+        _echo(_document(proposal, kept))
+        return
+    _print(proposal, base, kept, applied=apply_)
+
+
+def _propose(
+    table: Table, settings: Settings, runs: Path | None, seconds: float, seed: int, slack: float
+) -> tuple[Proposal, str]:
+    from edge_sale import assemble
+    from edge_sale.learning import fitting
+
+    parts = assemble.plan(replace(settings, remember=False))
+    shipped = assemble.weights_named(parts.pool.weights, settings)
+    agents = [agent.name for agent in parts.pool.agents] + [remote.name for remote in parts.bidders]
+    if runs and not set(table.agents) & set(agents):
+        agents = list(table.agents)  # strangers' runs: to look at
+    return fitting.propose(table, shipped, parts.weights, agents, seconds, seed, slack), shipped.name
+
+
+def _apply(proposal: Proposal, table: Table, settings: Settings) -> int | None:
+    from edge_sale import assemble
+    from edge_sale.errors import EdgeSaleError
+    from edge_sale.learning import versions
+
+    parts = assemble.plan(replace(settings, remember=False))
+    strangers = sorted(set(proposal.data["agents"]) - {agent.name for agent in parts.pool.agents})
+    if strangers:
+        raise EdgeSaleError(
+            f"these runs are of {', '.join(strangers)}, not in pool {parts.pool.name!r}: nothing to put in force"
+        )
+    if proposal.weights is None or proposal.method is None:
+        return None
+    return versions.keep(
+        settings.weights_dir, parts.pool.name, proposal.method, proposal.data, proposal.scores, proposal.weights
+    ).number
+
+
+def _print(proposal: Proposal, base: str, kept: int | None, *, applied: bool) -> None:
+    from edge_sale.cli.tables import print_table
+
+    data = proposal.data
+    agents = ", ".join(f"{name} {right}/{tried}" for name, (right, tried) in data["agents"].items())
+    click.echo(
+        f"{data['tasks']} tasks of {data['from']}, {data['outcomes']} outcomes, {data['right']} right: {agents}\n"
+    )
+    print_table(
+        ["weights", "pass@1 %", "95 %", "against shipped", "95 %", "$/1k tasks", "regret %", "on record %"],
+        [
+            [f"{row.name} ({base})" if row.name == "shipped" else row.name, f"{row.passed:.1%}"[:-1],
+             f"± {1.96 * row.error:.1%}"[:-1], f"{row.gain:+.1%}"[:-1], f"± {1.96 * row.gain_error:.1%}"[:-1],
+             f"{row.dollars * 1000:.4g}", "–" if math.isnan(row.regret) else f"{row.regret:.1%}"[:-1],
+             f"{row.known:.0%}"[:-1]]
+            for row in proposal.comparison.rows
+        ],
+    )  # fmt: skip
+    click.echo()
+    for note in proposal.notes:
+        click.echo(note)
+    if proposal.method is None:
+        click.echo("proposed: none; nothing fitted is better than the weights as shipped")
+    elif kept:
+        click.echo(f"fit-{kept}, by the {proposal.method}, is in force; back: edge-sale fit --rollback 0")
+    else:
+        click.echo(f"proposed: {proposal.method}; take it with --apply")
+    if applied and kept and (named := load().weights):
+        click.echo(f"but config.toml names weights {named!r}, and that goes first: take it out")
+
+
+def _document(proposal: Proposal, kept: int | None) -> dict[str, Any]:
+    from edge_sale.scoring.weights import to_table
+
+    return {
+        "data": proposal.data, "scores": proposal.scores, "proposed": proposal.method, "moved": proposal.moved,
+        "program": proposal.how, "notes": list(proposal.notes), "applied": kept,
+        "weights": to_table(proposal.weights) if proposal.weights else None,
+    }  # fmt: skip
+
+
+def _list(settings: Settings, as_json: bool) -> None:
+    from edge_sale.learning import versions
+    from edge_sale.learning.recalibrate import since
+
+    pool = _pool(settings)
+    every = versions.every(settings.weights_dir)
+    now = versions.in_force(settings.weights_dir, pool)
+    drifts = since(settings, now) if now else []
+    if as_json:
+        rows = [
+            {"number": v.number, "pool": v.pool, "method": v.method, "at": v.at, "data": dict(v.data),
+             "scores": v.scores, "in_force": now is not None and v.number == now.number}
+            for v in every
+        ]  # fmt: skip
+        _echo({"versions": rows, "drift": [asdict(d) | {"drifted": d.drifted} for d in drifts]})
+        return
+    if not every:
+        click.echo("no fitted weights yet; every pool has its own: edge-sale fit", err=True)
+        return
+    from edge_sale.cli.tables import print_table
+
+    def scored(v: versions.Version) -> str:
+        row = next((row for row in v.scores if row["name"] == v.method), None)
+        return f"{row['passed']:.1%} ({row['gain']:+.1%})" if row else "–"
+
+    print_table(
+        ["version", "pool", "by", "when", "tasks", "outcomes", "pass@1 (against shipped)", ""],
+        [
+            [f"fit-{v.number}", v.pool, v.method, v.at[:16].replace("T", " "), f"{v.data['tasks']}",
+             f"{v.data['outcomes']}", scored(v), "in force" if now and v.number == now.number else ""]
+            for v in every
+        ],
+    )  # fmt: skip
+    for drift in drifts:
+        mark = "drifted" if drift.drifted else "holds"
+        click.echo(f"since then {drift.words}: {mark}")
+
+
+@click.command()
+@data_options
+def signals(runs: Path | None, pool: str | None, jury: str | None, cache: Path | None, as_json: bool) -> None:
+    """Print what each signal tells of outcomes.
+
+    AUC: the chance that a right answer's bid has the higher signal than a wrong one's. Near 0.5 it tells nothing;
+    below 0.5 low is good. The interval is 95 %. Within a task: among the bids for one task.
+
+    \b
+    edge-sale signals
+    edge-sale signals runs.jsonl --json
+    """
+    from edge_sale import assemble
+    from edge_sale.learning import fitting, telling
+
+    settings = _settings(pool)
+    table = _table(runs, settings, jury, cache)
+    known, _ = fitting.usable(table, table.agents)
+    found = telling.tell(known, assemble.plan(replace(settings, remember=False)).weights)
+    if as_json:
+        _echo({
+            "tasks": len(known.bids), "outcomes": known.outcomes, "from": known.name,
+            "signals": [
+                {"signal": one.signal, "about": one.about, "overall": _area(one.overall), "within": _area(one.within),
+                 "agents": {agent: _area(area) for agent, area in one.agents.items()}}
+                for one in found
+            ],
+        })  # fmt: skip
+        return
+    from edge_sale.cli.tables import print_table
+
+    def cell(area: Area) -> str:
+        if math.isnan(area.auc):
+            return "–"
+        return f"{area.auc:.2f}" if math.isnan(area.low) else f"{area.auc:.2f} ({area.low:.2f}–{area.high:.2f})"
+
+    click.echo(f"{len(known.bids)} tasks of {known.name}, {known.outcomes} outcomes; AUC with its 95 % interval\n")
+    print_table(
+        ["signal", "overall", "within a task", *known.agents],
+        [[one.signal, cell(one.overall), cell(one.within), *map(cell, one.agents.values())] for one in found],
+    )
+
+
+def _area(area: Area) -> dict[str, Any]:
+    return {name: None if isinstance(x, float) and math.isnan(x) else x for name, x in asdict(area).items()}
+
+
+def _settings(pool: str | None) -> Settings:
+    settings = load()
+    return replace(settings, pool=pool) if pool else settings
+
+
+def _pool(settings: Settings) -> str:
+    """The name of the pool whose weights these are; reads none, so that damaged ones can be rolled back."""
+    from edge_sale.catalog.cards import load as cards
+    from edge_sale.catalog.pools import pool_agents
+
+    return pool_agents(cards(settings.cards_dir), settings).name
+
+
+def _table(runs: Path | None, settings: Settings, jury: str | None, cache: Path | None) -> Table:
+    if runs is None:
+        if jury:
+            raise click.UsageError("--jury is for recorded RUNS: what memory holds was judged when it was sold")
+        from edge_sale.learning.table import from_history
+        from edge_sale.memory.history import History
+
+        return from_history(History.open(settings.memory_file).auctions(newest=NEWEST), _pool(settings))
+    from edge_sale.bench import outcomes
+    from edge_sale.cli.bench import bar
+
+    with bar() as told:
+        return outcomes.read(runs, settings, jury or "", cache, told)
+
+
+def _called(number: int) -> str:
+    return f"fit-{number} is" if number else "its own weights are"
+
+
+def _say(as_json: bool, document: dict[str, Any], line: str) -> None:
+    if as_json:
+        _echo(document)
+    else:
+        click.echo(line)
+
+
+def _echo(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+__all__: Sequence[str] = ["fit", "signals"]

@@ -1,0 +1,200 @@
+"""Weights fitted to outcomes: the log odds that an agent's work succeeds, linear in what its bid says.
+
+In the paper's form C - V, with V the log odds:
+
+    V = constant + constant_a + sum_k (w_k + d_ak) s_k + sum_j w_j score_j       for a bid of agent a
+
+The most likely weights under a Gaussian prior around the shipped ones: without outcomes V is the shipped V,
+and every weight moves as far from it as outcomes insist. C is the shipped cost, or the price alone, times a
+dial: what a dollar counts for against a right answer is no question of outcomes. It is the cheapest dial
+whose pass@1, on tasks that the fit had not seen, is within `slack` of the best one's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_sale.learning.table import Floats, Places, Table, experienced
+from edge_sale.scoring.chance import most_likely, sigmoid
+from edge_sale.scoring.signals import SIGNALS
+from edge_sale.scoring.weights import Own, Weights
+
+RIDGE = 3.0  # on standardised signals: one must earn its weight from a few hundred outcomes
+OWN_RIDGE = 12.0  # on what a signal counts for with one agent beyond what it does with all
+AGENT_RIDGE = 1.0  # on an agent's constant
+FREE = 1e-3  # on what all have in common
+FOLDS = 5
+SLACK = 0.01  # of pass@1, given up for what is cheaper
+ENOUGH = 100  # outcomes below which the cost side is left as shipped
+STEPS = np.concatenate([[0.0], 2.0 ** np.arange(-10, 3.01, 0.5)])  # dials, in spreads of V a spread of C
+
+# prices are an agent's constant under another name, and the cost's own matter
+FEATURES = tuple(n for n, signal in SIGNALS.items() if not signal.alike and n not in ("price", "price_length"))
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Weights, and how far outcomes moved them: 0 as shipped, 1 as if there had been no prior."""
+
+    weights: Weights
+    moved: float
+    features: tuple[str, ...]
+
+
+def fit(table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK) -> Fitted:
+    """Weights from the outcomes in `table`, the cost side by held-out pass@1. Deterministic for a seed."""
+    found = value_of(table, shipped)
+    signals, factor = dial(table, shipped, seed, slack)
+    merged = _said(found.weights, shipped)
+    for name, weight in signals.items():
+        merged[name] = merged.get(name, 0.0) + weight * factor
+    return replace(found, weights=replace(found.weights, signals=merged))
+
+
+def _said(fitted: Weights, shipped: Weights) -> dict[str, float]:
+    """What signals say of outcomes, without what they cost: a plan's length may do both."""
+    own = fitted.signals
+    return {name: w - (shipped.signals.get(name, 0.0) if _costs(name) else 0.0) for name, w in own.items()}
+
+
+def value_of(table: Table, shipped: Weights) -> Fitted:
+    """Weights whose V is the log odds of success; their C is the shipped one."""
+    known = experienced(table, table)
+    rows, places = np.nonzero(~np.isnan(known.right) & known.present)
+    right = known.right[rows, places]
+    _, base = known.sides(shipped)
+    columns = {name: known.signal(name)[rows, places] for name in FEATURES}
+    columns |= {f"juror {juror}": known.score(juror)[rows, places] for juror in known.jurors}
+    columns = {name: x for name, x in columns.items() if _tells(x)}
+    centre = {name: float(np.nanmean(x)) for name, x in columns.items()}
+    scale = {name: float(np.nanstd(x)) for name, x in columns.items()}
+    shared = np.column_stack([np.ones(len(rows)), *(_standard(x, centre[n], scale[n]) for n, x in columns.items())])
+    who = np.eye(len(known.agents))[places]
+    names = list(columns)
+    signals = [i for i, name in enumerate(names) if not name.startswith("juror ")]
+    own = [who * shared[:, [1 + i]] for i in signals]
+    design = np.concatenate([shared, who, *own], axis=1)
+    penalty = np.concatenate([
+        [FREE], np.full(len(names), RIDGE), np.full(who.shape[1], AGENT_RIDGE),
+        np.full(who.shape[1] * len(own), OWN_RIDGE),
+    ])  # fmt: skip
+    offset = base[rows, places]
+    found = most_likely(design, right, penalty, offset)
+    chance = sigmoid(offset + design @ found)
+    bend = (design.T * (chance * (1 - chance))) @ design
+    moved = np.trace(np.linalg.solve(bend + np.diag(penalty), bend)) - 1.0
+
+    constant, weights, agents, deviations = np.split(
+        found, np.cumsum([1, len(names), who.shape[1]])
+    )  # fmt: skip
+    slopes = {name: float(w / scale[name]) for name, w in zip(names, weights, strict=True)}
+    by_agent = deviations.reshape(len(own), who.shape[1])
+    tables: dict[str, Own] = {}
+    for a, agent in enumerate(known.agents):
+        mine = {names[i]: float(by_agent[k, a] / scale[names[i]]) for k, i in enumerate(signals)}
+        level = float(agents[a]) - sum(w * centre[name] for name, w in mine.items())
+        tables[agent] = Own(level, {name: _sided(name, w) for name, w in mine.items()})
+    fitted = Weights(
+        name="fit",
+        version=0,
+        provenance="the likeliest log odds of success, from outcomes",
+        signals={
+            **shipped.signals,
+            **{n: shipped.signals.get(n, 0.0) + _sided(n, w) for n, w in slopes.items() if n in SIGNALS},
+        },
+        juror=shipped.juror,
+        floor=shipped.floor,
+        jurors={
+            **shipped.jurors,
+            **{j: shipped.of_juror(j) + slopes.get(f"juror {j}", 0.0) for j in known.jurors},
+        },
+        agents=tables,
+        usual={name: centre[name] for name in names if name in SIGNALS},
+        odds=True,
+        constant=float(constant[0]) - sum(w * centre[name] for name, w in slopes.items()),
+    )
+    return Fitted(fitted, float(moved) / (len(found) - 1), tuple(names))
+
+
+def dial(
+    table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK
+) -> tuple[dict[str, float], float]:
+    """The cost signals' weights, and what they are multiplied by, as held-out tasks would have it."""
+    as_shipped = {name: weight for name, weight in shipped.signals.items() if _costs(name)}
+    if table.outcomes < ENOUGH or len(table.bids) < FOLDS:
+        return as_shipped, 1.0
+    value = np.full(table.right.shape, -np.inf)
+    for train, test in folds(len(table.bids), seed):
+        past = table.part(train)
+        seen, weights = experienced(table.part(test), past), value_of(past, shipped).weights
+        cost, promised = seen.sides(replace(weights, signals=_said(weights, shipped)))
+        value[test] = promised - np.where(np.isinf(cost), 0.0, cost)
+    passed, paid = expected(table)
+    present = table.present
+    points: list[tuple[float, float, dict[str, float], float]] = []
+    for signals in (as_shipped, {"price": 1.0}):
+        bare = Weights("cost", 0, "", signals, 0.0)
+        cost = table.sides(bare)[0]
+        if not (wide := float(np.std(cost[present]))):
+            continue
+        factors = STEPS * float(np.std(value[present])) / wide
+        for factor in [*factors.tolist(), 1.0][: None if signals is as_shipped else -1]:
+            asking = np.where(present, factor * np.where(present, cost, 0.0) - value, np.inf)
+            won = np.argmin(asking, axis=1)
+            rows = np.arange(len(won))
+            points.append((float(passed[rows, won].mean()), float(paid[rows, won].mean()), signals, factor))
+    if not points:
+        return as_shipped, 1.0
+    best = max(point[0] for point in points)
+    _, _, signals, factor = min((p for p in points if p[0] >= best - slack), key=lambda p: (p[1], -p[0]))
+    return signals, factor
+
+
+def folds(tasks: int, seed: int, parts: int = FOLDS) -> Iterator[tuple[Places, Places]]:
+    """(train, test) places of cross-validation over shuffled tasks."""
+    places = np.random.default_rng(seed).permutation(tasks)
+    for test in np.array_split(places, min(parts, tasks)):
+        yield np.setdiff1d(places, test).astype(np.int64), test.astype(np.int64)
+
+
+def expected(table: Table) -> tuple[Floats, Floats]:
+    """Success and dollars of every bid's work, (N, A): as known, else as that agent did on average.
+
+    The average share is shrunk towards everybody's as much as two tasks count, so that no model that is
+    compared by it fills its own gaps; an agent that never worked costs what others did, at its price.
+    """
+    everybody = float(np.nanmean(table.right))
+    tried = ~np.isnan(table.right)
+    rate = (np.nansum(table.right, axis=0) + 2 * everybody) / (tried.sum(axis=0) + 2)
+    passed = np.where(tried, table.right, rate)
+    price = np.nanmean(table.signal("price"), axis=0)
+    known = ~np.isnan(table.dollars)
+    tokens = np.where(known, table.dollars, 0.0).sum() / max(float((known * np.maximum(price, 1e-12)).sum()), 1e-12)
+    mean = np.where(known, table.dollars, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known.any(axis=0), mean, price * tokens)
+    return passed, np.where(known, table.dollars, mean)
+
+
+def _tells(x: Floats) -> bool:
+    """Whether a signal is there on at least half of the bids, and varies."""
+    known = x[~np.isnan(x)]
+    return len(known) * 2 >= len(x) > 0 and float(np.std(known)) > 1e-9
+
+
+def _standard(x: Floats, centre: float, scale: float) -> Floats:
+    return np.nan_to_num((x - centre) / scale, nan=0.0)
+
+
+def _costs(name: str) -> bool:
+    return SIGNALS[name].side == "cost"
+
+
+def _sided(name: str, weight: float) -> float:
+    """A weight in the log odds as a weight on its signal's side: what is counted as cost lowers V."""
+    return -weight if name in SIGNALS and _costs(name) else weight
+
+
+__all__: Sequence[str] = ["Fitted", "dial", "expected", "fit", "folds", "value_of"]

@@ -1,0 +1,162 @@
+"""The paper's program for the weights (SALE, arXiv 2602.02751) as a mixed-integer program, solved by HiGHS.
+
+    min Q   over w, x, z, Q
+    z_t <= Q                                        for every training task t
+    z_t >= sum_k w_k s_tik - M (1 - x_ti)           for every agent i that t may go to
+    z_t <= sum_k w_k s_tik + M (1 - x_ti)
+    sum_i x_ti = 1,  x_ti in {0, 1}
+
+s_tik are the signals of i's bid for t with their sign in C - V. As published nothing bounds w (w = 0, or an
+unbounded w, is optimal), so w lies on the simplex here (each w_k in [0, 1], sum 1) over signals scaled to
+-1..1, and x may choose only among agents that solved t, any where none did. On that scale C - V lies within
+-1..1, so M = 2 says the same as the published 1e4 and leaves the solver a far tighter relaxation.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+M = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """Weights on the simplex, the largest C - V that they leave, and the least that any could."""
+
+    weights: Floats
+    worst: float
+    bound: float
+    seconds: float
+
+    @property
+    def proved(self) -> bool:
+        return self.worst - self.bound <= 1e-6
+
+    @property
+    def how(self) -> str:
+        """How far it is solved, in words."""
+        if self.proved:
+            return f"solved to its optimum {self.worst:.4f}"
+        return f"best found {self.worst:.4f}, optimum at least {self.bound:.4f} (stopped after {self.seconds:.0f} s)"
+
+
+def there() -> bool:
+    """Whether the solver is installed (extra `fit`)."""
+    return find_spec("highspy") is not None
+
+
+def solve(signs: Any, allowed: Any, seconds: float, start: Any = None) -> Optimum:
+    """The program over `signs`, (tasks, agents, signals) within -1..1; `allowed` is boolean, (tasks, agents).
+
+    `start` are weights to begin with. Stops after so many seconds with the best that was found.
+    """
+    import highspy
+
+    bids, may = np.asarray(signs, dtype=float), np.asarray(allowed, dtype=bool)
+    if not may.any(axis=1).all():
+        raise ValueError("a task that no agent may be given")
+    tasks, count = np.nonzero(may)[0], bids.shape[2]
+    rows = bids[may]  # (pairs, signals)
+    pairs, n = len(rows), len(may)
+    # columns: w (count), Q, z (n), x (pairs)
+    q, z, x = count, count + 1, count + 1 + n
+    total = x + pairs
+    with _quiet():
+        solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    solver.setOptionValue("output_flag", False)
+    solver.setOptionValue("time_limit", float(seconds))
+    solver.setOptionValue("mip_rel_gap", 0.0)
+    solver.setOptionValue("mip_abs_gap", 1e-7)
+    solver.setOptionValue("random_seed", 0)
+    low, high = np.zeros(total), np.ones(total)
+    low[q:x], high[q:x] = -1.0, 1.0
+    cost = np.zeros(total)
+    cost[q] = 1.0
+    solver.addVars(total, low, high)
+    every = np.arange(total, dtype=np.int32)
+    solver.changeColsCost(total, every, cost)
+    integer = np.array([highspy.HighsVarType.kInteger] * pairs)
+    solver.changeColsIntegrality(pairs, every[x:], integer)
+    lower, upper, starts, index, value = _rows(rows, tasks, n, (q, z, x))
+    solver.addRows(len(lower), lower, upper, len(index), starts, index, value)
+    if start is not None:
+        solution = highspy.HighsSolution()
+        solution.col_value = _feasible(np.asarray(start, dtype=float), rows, tasks, n)
+        solver.setSolution(solution)
+    solver.run()
+    info = solver.getInfo()
+    found = np.clip(np.asarray(solver.getSolution().col_value)[:count], 0.0, 1.0)
+    weights = found / found.sum() if found.sum() else np.full(count, 1.0 / count)
+    return Optimum(weights, worst(bids, may, weights), float(info.mip_dual_bound), float(solver.getRunTime()))
+
+
+def worst(signs: Floats, allowed: Any, weights: Floats) -> float:
+    """The largest over tasks of the least C - V among the agents that it may go to."""
+    return float(np.where(allowed, signs @ weights, np.inf).min(axis=1).max())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the banner off stdout that HiGHS prints, past Python, before it can be told not to."""
+    sys.stdout.flush()
+    kept, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(null)
+
+
+def _rows(rows: Floats, tasks: Any, n: int, places: tuple[int, int, int]) -> tuple[Any, ...]:
+    """Bounds and sparse entries of all constraints, as HiGHS takes them."""
+    q, z, x = places
+    lower: list[float] = []
+    upper: list[float] = []
+    starts: list[int] = []
+    index: list[int] = []
+    value: list[float] = []
+
+    def add(low: float, high: float, entries: list[tuple[int, float]]) -> None:
+        lower.append(low)
+        upper.append(high)
+        starts.append(len(index))
+        index.extend(place for place, _ in entries)
+        value.extend(factor for _, factor in entries)
+
+    add(1.0, 1.0, [(k, 1.0) for k in range(q)])
+    for t in range(n):
+        add(-np.inf, 0.0, [(z + t, 1.0), (q, -1.0)])
+        add(1.0, 1.0, [(x + int(i), 1.0) for i in np.nonzero(tasks == t)[0]])
+    for i, (t, row) in enumerate(zip(tasks.tolist(), rows.tolist(), strict=True)):
+        asked = [(k, -s) for k, s in enumerate(row) if s]
+        add(-M, np.inf, [(z + t, 1.0), *asked, (x + i, -M)])
+        add(-np.inf, M, [(z + t, 1.0), *asked, (x + i, M)])
+    return (
+        np.array(lower), np.array(upper), np.array(starts, dtype=np.int32), np.array(index, dtype=np.int32),
+        np.array(value),
+    )  # fmt: skip
+
+
+def _feasible(weights: Floats, rows: Floats, tasks: Any, n: int) -> list[float]:
+    """All columns for these weights: the cheapest agent for every task."""
+    asking = rows @ weights
+    chosen = np.zeros(len(rows))
+    z = np.zeros(n)
+    for t in range(n):
+        mine = np.nonzero(tasks == t)[0]
+        best = mine[np.argmin(asking[mine])]
+        chosen[best], z[t] = 1.0, asking[best]
+    return [*weights.tolist(), float(z.max()), *z.tolist(), *chosen.tolist()]
