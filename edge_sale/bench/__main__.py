@@ -12,7 +12,10 @@ from edge_sale.bench.report import Figure, as_json, as_line, as_table, machine
 from edge_sale.errors import EdgeSaleError, UnknownName
 
 # name -> module of edge_sale.bench with a function `measure(data, runs, tell) -> figures`
-BENCHES = {"engine": "engine", "first": "first", "models": "models", "reserve": "reserve", "table": "scale"}
+BENCHES = {
+    "engine": "engine", "first": "first", "memory": "recall", "models": "models", "reserve": "reserve",
+    "table": "scale",
+}  # fmt: skip
 
 Measure = Callable[[Path | None, int, Callable[[str], None]], Iterable[Figure]]
 
@@ -28,6 +31,7 @@ def bench(name: str, data: Path | None, runs: int, as_json_: bool) -> None:
     \b
     ./scripts/bench first     the main job as a user meets it
     ./scripts/bench engine    the engine beside llama-cpp-python's Llama
+    ./scripts/bench memory    recall from 100,000 and a million tasks beside numpy, faiss and hnswlib
     """
     if name not in BENCHES:
         raise UnknownName("bench", name, BENCHES)
