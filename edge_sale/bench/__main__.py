@@ -14,7 +14,8 @@ from edge_sale.errors import EdgeSaleError, UnknownName
 # name -> module of edge_sale.bench with a function `measure(data, runs, tell) -> figures`
 BENCHES = {
     "bundled": "family.measure", "docs": "work_docs", "engine": "engine", "first": "first", "home": "home",
-    "models": "models", "refinement": "refinement", "reserve": "reserve", "table": "scale", "work": "work",
+    "memory": "recall", "models": "models", "refinement": "refinement", "reserve": "reserve", "table": "scale",
+    "work": "work",
 }  # fmt: skip
 
 Measure = Callable[..., Iterable[Figure]]
@@ -38,6 +39,7 @@ def bench(
     ./scripts/bench engine    the engine beside llama-cpp-python's Llama
     ./scripts/bench work --data ../shared/data --out work.jsonl     agents that do the work
     ./scripts/bench bundled   the bundled models in their four roles (--data: a folder of other weights)
+    ./scripts/bench memory    recall from 100,000 and a million tasks beside numpy, faiss and hnswlib
     """
     if name not in BENCHES:
         raise UnknownName("bench", name, BENCHES)

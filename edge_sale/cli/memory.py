@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_sale.cli.options import offline_option
-from edge_sale.errors import EdgeSaleError
+from edge_sale.errors import EdgeSaleError, ModelMissing
 from edge_sale.settings import load
 
 if TYPE_CHECKING:
@@ -77,7 +77,11 @@ def search(text: str, limit: int, exact: bool, as_json: bool) -> None:
     elif settings.memory_file.exists():
         from edge_sale.memory.store import AuctionMemory
 
-        with AuctionMemory.open(settings.memory_file, _embedder()) as opened:
+        try:
+            embedder = _embedder()
+        except ModelMissing as error:
+            raise EdgeSaleError(f"{error}; or look for the words themselves: --exact") from error
+        with AuctionMemory.open(settings.memory_file, embedder) as opened:
             found = list(opened.nearest(text, limit))
     history = History.open(settings.memory_file)
     rows = [(similarity, history.get(id_)) for similarity, id_ in found]

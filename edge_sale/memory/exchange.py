@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 KIND, VERSION = "edge-sale memory", 1
 LONGEST_LINE = 64 * 2**20
-TEXTS_AT_A_TIME = 32
 
 NUMBER = (int, float)
 NONE = type(None)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 EVERY = 64  # records between two looks
 AT_A_TIME = 200  # auctions forgotten in one transaction, so that other processes get their turn
 DOWN_TO = 0.9  # of the bound: not at every look again
-SLACK = 0.25  # of the file unused: then it is written anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,6 @@ def enforce(db: apsw.Connection, bounds: Bounds) -> int:
         while live_bytes(db) > DOWN_TO * bounds.mb * 1_000_000 and (found := _oldest(db)):
             gone += _forget(db, found)
     return gone
-
-
-def slack(db: apsw.Connection) -> bool:
-    """Whether so much of the file is unused that it is worth writing anew."""
-    return int(db.pragma("freelist_count")) > SLACK * int(db.pragma("page_count"))
 
 
 def _oldest(db: apsw.Connection, before: float | None = None) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 import zlib
 from collections.abc import Sequence
 from multiprocessing.synchronize import Barrier
@@ -13,8 +14,12 @@ import apsw
 import numpy as np
 import sqlite_vec
 
+from edge_sale.engines.desk import Desk
+from edge_sale.market import Market
 from edge_sale.memory.store import AuctionMemory
+from edge_sale.scoring.weights import Weights
 from edge_sale.types import Award, Bid, Entry, Outcome, Phase, Scored, Strategy, Task
+from tests.scripted import Scripted, plan
 
 RUN = {"pool": "starter", "seed": 7, "prompts": "ab12", "weights": "shipped-1", "models": {"m": "00ff"}}
 
@@ -83,21 +88,40 @@ def sets(path: Path) -> tuple[set[str], set[int], set[int]]:
         return ids, numbers, {row[0] for row in db.execute("SELECT rowid FROM vectors")}
 
 
-def record_for_ever(path: Path, name: str, acknowledged: object) -> None:
-    """Record auction after auction, and say so of each after it is recorded."""
+def market(memory: AuctionMemory, plans: int = 1) -> Market:
+    """Two scripted agents on a real memory, ready for `plans` sales: the cheaper one may refine from its lessons."""
+    agents = [
+        Scripted("quick", 0.02, [plan("quick's plan"), plan("quick's better plan")] * plans,
+                 [{"quick's plan": 2.0, "big's plan": 4.0}, {"quick's better plan": 3.0, "big's plan": 4.0}] * plans,
+                 Outcome("quick", "done", "42")),
+        Scripted("big", 0.2, [plan("big's plan")] * plans,
+                 [{"quick's plan": 2.0, "big's plan": 4.0}, {"quick's better plan": 3.0, "big's plan": 4.0}] * plans,
+                 Outcome("big", "done", "42")),
+    ]  # fmt: skip
+    desk = Desk({}, agents={agent.name: agent for agent in agents})
+    return Market(agents, desk, Weights("w", 1, "", {"price_length": 0.1}, juror=0.5), memory, full=True)
+
+
+def sell_for_ever(path: Path, name: str, acknowledged: object) -> None:
+    """Sell task after task (auction, work, record), and say so of each after it is recorded."""
     with AuctionMemory.open(path, Grams()) as memory:
         for n in itertools.count():
-            memory.record(award(f"{name}-{n}", f"count the words of file {n}"), done(), run())
-            acknowledged.send(f"{name}-{n}")  # type: ignore[attr-defined]
+            sale = market(memory).solve(Task(f"{name}-{n}", f"count the words of file {n}"), lambda event: None)
+            if sale.recorded:
+                acknowledged.send(f"{name}-{n}")  # type: ignore[attr-defined]
 
 
 def record_some(path: Path, name: str, count: int, together: Barrier) -> None:
     together.wait(60)
+    seconds = []
     with AuctionMemory.open(path, Grams()) as memory:
         for n in range(count):
             task = Task(f"{name}-{n}", f"count the words of file {n}")
             memory.recall(task, "quick")
+            began = time.perf_counter()
             memory.record(award(task.id, task.text), done(), run())
+            seconds.append(time.perf_counter() - began)
+    path.with_name(f"{name}.seconds").write_text("\n".join(map(str, seconds)))
 
 
 def agree(path: Path) -> set[str]:
