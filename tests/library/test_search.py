@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_sale.library import ranking
@@ -24,6 +24,7 @@ def test_fused_ranks_are_the_formulas():
     assert ranking.fuse([["a", "b"], ["c"]], [1.0, 1.0], 10) == ["a", "c", "b"]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a busy machine
 @given(st.text(max_size=60))
 def test_no_question_is_syntax(text: str):
     """Whatever is asked, FTS5 is given quoted words alone."""
