@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_sale.library.html import html
@@ -10,6 +10,7 @@ from edge_sale.library.passages import LONGEST, code, cut, markdown, pages, plai
 SHORT = st.text(st.characters(codec="utf-8", exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), max_size=80)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a busy machine
 @given(st.lists(SHORT, max_size=60))
 def test_every_line_is_in_one_passage_under_its_own_number(lines: list[str]):
     """Line n of a passage's text is line first + n of the file, and no line that says something is lost."""
