@@ -138,8 +138,9 @@ def decide(
 
 def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step], kept: int) -> Prompt:
     """The prompt of the next step: what never changes first, then the task, then the last steps."""
+    whole = len(steps) - kept  # of earlier steps the call alone, and how it ended
     shown = [
-        {"said": said(step), "seen": step.seen if place >= len(steps) - kept else step.seen[:80]}
+        {"said": said(step, place >= whole), "seen": step.seen if place >= whole else step.seen[:80]}
         for place, step in enumerate(steps)
     ]
     prompt = render(
@@ -149,8 +150,9 @@ def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step]
     return replace(prompt, fixed=1)  # the tools are the same for every task
 
 
-def said(step: Step) -> str:
-    body = f"\n```\n{step.call.body}\n```" if step.call and step.call.body is not None else ""
+def said(step: Step, whole: bool = True) -> str:
+    """A step as the agent wrote it; without its text where it is not shown `whole`."""
+    body = f"\n```\n{step.call.body}\n```" if whole and step.call and step.call.body is not None else ""
     return f"{step.thought}\n{step.call or ''}{body}".strip()
 
 
