@@ -44,6 +44,9 @@ def work(agent: Worker, task: Task, plan: str, show: Show, site: Site, strict: b
     at = site.begin()
     try:
         steps: list[Step] = []
+        # a check that passes before anything was done says nothing of an edit: then the agent has to finish
+        telling = bool(site.check) and not site.passes(at)[0]
+        at.copy.restore()
         status, why, passed = "failed", f"no end after {STEPS[agent.work]} steps", None
         while len(steps) < STEPS[agent.work]:
             thought, call = yield from decide(agent, task, plan, site, at, steps, strict)
@@ -60,7 +63,7 @@ def work(agent: Worker, task: Task, plan: str, show: Show, site: Site, strict: b
                 seen, useful = f"not finished, the check fails:\n{tail(said)}", False
             else:
                 seen, useful = act(at, call, steps)
-                if useful and call and call.name == "edit" and site.check:
+                if useful and call and call.name == "edit" and telling:
                     passed, said = site.passes(at)
                     if passed:
                         status, why = "passed", f"the check passes after step {len(steps) + 1}"
