@@ -37,15 +37,21 @@ class Checks:
         return run_python(program(task, answer), mode=self.mode).exit_code == 0
 
     def sieve(self, task: Task, answers: Sequence[str]) -> list[bool]:
-        """Which answers pass, found in one sandbox; whoever is told so should be asked `passes` too."""
+        """Which answers pass, found in one sandbox; whoever is told so should be asked `passes` too.
+
+        Answers that take long there have not passed, unless the check itself takes long: where nothing passed,
+        the first of them is given its whole time, alone, and where that passes so are the others.
+        """
         parse = [bool(answer.strip()) and syntax_fault(code_in(answer)) is None for answer in answers]
         sound = [answer for answer, good in zip(answers, parse, strict=True) if good]
-        verdicts = iter(which_pass([program(task, answer) for answer in sound], mode=self.mode))
-        found = []
-        for answer, good in zip(answers, parse, strict=True):
-            verdict = next(verdicts) if good else False
-            found.append(bool(self.passes(task, answer)) if verdict is None else verdict)
-        return found
+        verdicts = which_pass([program(task, answer) for answer in sound], mode=self.mode)
+        if not any(verdicts):
+            for place in [place for place, verdict in enumerate(verdicts) if verdict is None]:
+                verdicts[place] = self.passes(task, sound[place])
+                if not verdicts[place]:
+                    break  # it does not end, and the others like it will not either
+        told = iter(verdicts)
+        return [bool(next(told)) if good else False for good in parse]
 
     def behaviours(self, task: Task, answers: Sequence[str]) -> list[str]:
         """For each answer what it does on inputs like the check's; equal texts, equal behaviour."""

@@ -44,6 +44,9 @@ def work(agent: Worker, task: Task, plan: str, show: Show, site: Site, strict: b
     at = site.begin()
     try:
         steps: list[Step] = []
+        # a check that passes before anything was done says nothing of an edit: then the agent has to finish
+        telling = bool(site.check) and not site.passes(at)[0]
+        at.copy.restore()
         status, why, passed = "failed", f"no end after {STEPS[agent.work]} steps", None
         while len(steps) < STEPS[agent.work]:
             thought, call = yield from decide(agent, task, plan, site, at, steps, strict)
@@ -60,7 +63,7 @@ def work(agent: Worker, task: Task, plan: str, show: Show, site: Site, strict: b
                 seen, useful = f"not finished, the check fails:\n{tail(said)}", False
             else:
                 seen, useful = act(at, call, steps)
-                if useful and call and call.name == "edit" and site.check:
+                if useful and call and call.name == "edit" and telling:
                     passed, said = site.passes(at)
                     if passed:
                         status, why = "passed", f"the check passes after step {len(steps) + 1}"
@@ -138,8 +141,9 @@ def decide(
 
 def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step], kept: int) -> Prompt:
     """The prompt of the next step: what never changes first, then the task, then the last steps."""
+    whole = len(steps) - kept  # of earlier steps the call alone, and how it ended
     shown = [
-        {"said": said(step), "seen": step.seen if place >= len(steps) - kept else step.seen[:80]}
+        {"said": said(step, place >= whole), "seen": step.seen if place >= whole else step.seen[:80]}
         for place, step in enumerate(steps)
     ]
     prompt = render(
@@ -149,8 +153,9 @@ def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step]
     return replace(prompt, fixed=1)  # the tools are the same for every task
 
 
-def said(step: Step) -> str:
-    body = f"\n```\n{step.call.body}\n```" if step.call and step.call.body is not None else ""
+def said(step: Step, whole: bool = True) -> str:
+    """A step as the agent wrote it; without its text where it is not shown `whole`."""
+    body = f"\n```\n{step.call.body}\n```" if whole and step.call and step.call.body is not None else ""
     return f"{step.thought}\n{step.call or ''}{body}".strip()
 
 

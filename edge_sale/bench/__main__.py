@@ -26,7 +26,7 @@ Measure = Callable[..., Iterable[Figure]]
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of benchmark data, where one is needed.")
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Runs to take medians of.")
 @click.option("--limit", type=click.IntRange(min=1), help="work: the first so many tasks of each set.")
-@click.option("--part", type=click.Choice(["code", "docs"]), help="work: one half of it.")
+@click.option("--part", help="work: mbpp, quixbugs, loop, bipia (together code), or docs.")
 @click.option("--out", type=click.Path(path_type=Path), help="work: keep what was measured here, and go on from it.")
 @click.option("--json", "as_json_", is_flag=True, help="A JSON list of what, value, unit, goal and met.")
 def bench(

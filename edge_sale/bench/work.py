@@ -14,7 +14,8 @@ from pathlib import Path
 from edge_sale.bench.report import Figure
 from edge_sale.errors import EdgeSaleError
 
-PARTS = ("code", "docs")
+HALVES = ("code", "docs")
+PARTS = ("mbpp", "quixbugs", "loop", "bipia", *HALVES)
 
 
 def measure(
@@ -26,7 +27,9 @@ def measure(
         raise EdgeSaleError("this bench needs task sets: ./scripts/bench work --data FOLDER")
     if part and part not in PARTS:
         raise EdgeSaleError(f"--part is one of {', '.join(PARTS)}, not {part!r}")
-    for name in [part] if part else PARTS:
-        module = f"edge_sale.bench.work_{name}"
-        if find_spec(module) is not None:
-            yield from import_module(module).measure(data, runs, tell, limit=limit, out=out)
+    for half in HALVES:
+        module = f"edge_sale.bench.work_{half}"
+        if find_spec(module) is None or part not in ("", half, *(PARTS[:4] if half == "code" else ())):
+            continue
+        inner = {"part": part} if half == "code" and part != "code" else {}
+        yield from import_module(module).measure(data, runs, tell, limit=limit, out=out, **inner)

@@ -36,12 +36,13 @@ from edge_sale.sandbox.batch import which_pass
 from edge_sale.settings import Settings, load, variable
 from edge_sale.tools.code import Workspace
 from edge_sale.tools.copy import private_copy
-from edge_sale.types import Agent, Job, Outcome, Task
+from edge_sale.types import Job, Outcome, Task
 
 SEED = 1
 SECONDS = 2.0  # for one draft with all of its tests: they are small functions
 CHECK = "timeout 4 python -B check.py"
 STEPS = 500
+PARTS = ("mbpp", "quixbugs", "loop", "bipia")
 
 Tell = Callable[[str], None]
 
@@ -73,21 +74,22 @@ class Book:
 
 
 def measure(
-    data: Path, runs: int, tell: Tell, *, limit: int | None = None, out: Path | None = None
+    data: Path, runs: int, tell: Tell, *, limit: int | None = None, out: Path | None = None, part: str = ""
 ) -> Iterator[Figure]:
-    """Figures of the starter pool on code."""
+    """Figures of the pool in use on code, or of one of PARTS alone."""
     settings = replace(load(), remember=False, seed=SEED)
     book = Book(out)
     with tempfile.TemporaryDirectory(prefix="edge-sale-bench-") as scratch:
         holder: dict[str, Site] = {}
         site = Site(lambda: holder["site"].begin())
         market = assemble.market(assemble.plan(settings), site=site)
-        if (data / "mbpp_sanitized").is_dir():
+        if part in ("", "mbpp") and (data / "mbpp_sanitized").is_dir():
             yield from mbpp(data / "mbpp_sanitized", market, book, settings, tell, limit)
-        if (data / "quixbugs").is_dir():
+        if part in ("", "quixbugs") and (data / "quixbugs").is_dir():
             yield from quixbugs(data / "quixbugs", market, site, holder, book, settings, Path(scratch), tell, limit)
+        if part in ("", "loop") and (data / "quixbugs").is_dir():
             yield from loop(data / "quixbugs", market, site, holder, book, settings, Path(scratch), tell, limit)
-        if (data / "bipia").is_dir():
+        if part in ("", "bipia") and (data / "bipia").is_dir():
             from edge_sale.bench import work_attacks
 
             yield from work_attacks.measure(data / "bipia", settings, Path(scratch), tell, limit)
@@ -134,22 +136,24 @@ def _one(
     settings: Settings,
 ) -> dict[str, Any]:  # fmt: skip
     """Which ways of working were right on one task."""
-    row: dict[str, Any] = {}
-    for agent in agents:
-        outcome = _drive(market, agent, bare.item.task, _plan(market, agent, bare.item.task))
-        row[agent.name] = _right(bare, [outcome.answer], settings)[0]
+    task = bare.item.task
+    bids = market.desk.drive({agent.name: agent.bid(task) for agent in agents}, "bid")
+    plans = {name: "1. Do it." if isinstance(bid, EdgeSaleError) else bid.text for name, bid in bids.items()}
+    jobs = {agent.name: agent.execute(task, plans[agent.name], lambda text: None) for agent in agents}
+    done = market.desk.drive(jobs, "work", 600)
+    answers = ["" if isinstance(outcome, EdgeSaleError) else outcome.answer for outcome in done.values()]
+    row: dict[str, Any] = dict(zip(done, _right(bare, answers, settings), strict=True))
     if many is None:
         return row
-    plan = _plan(market, many, shown.item.task)
     few = replace(many, samples=8)
     began = time.monotonic()
-    waves: list[list[str]] = []  # new texts of each wave: the first, the second, the repairs
+    waves: list[list[str]] = []  # texts that passed, of each wave: the first, the second, the repairs
     listening = _Listening(few, waves)
-    outcome = _drive(market, listening.agent, shown.item.task, plan)
+    outcome = _drive(market, listening.agent, shown.item.task, plans[many.name])
     row["_seconds"] = time.monotonic() - began
     row["passed its check"] = outcome.verified is True
-    first = _best_of(few, shown.item.task, waves[0])
-    drawn = [text for wave in waves[:2] for text in wave]
+    first = waves[0][0] if waves and waves[0] else ""  # what the first wave alone would have given
+    drawn = [text for wave in waves[:2] for text in wave]  # what fails its first assertion is not right
     texts = [outcome.answer, first, *drawn]
     graded = dict(zip(texts, _right(shown, texts, settings), strict=True))
     row["at 8"], row["at 32"] = graded[first], graded[outcome.answer]
@@ -168,8 +172,9 @@ class _Listening:
         return self.inner.passes(task, answer)
 
     def sieve(self, task: Task, answers: Sequence[str]) -> list[bool]:
-        self.waves.append(list(answers))
-        return self.inner.sieve(task, answers)
+        verdicts = self.inner.sieve(task, answers)
+        self.waves.append([answer for answer, passed in zip(answers, verdicts, strict=True) if passed])
+        return verdicts
 
     def behaviours(self, task: Task, answers: Sequence[str]) -> list[str]:
         return self.inner.behaviours(task, answers)
@@ -178,24 +183,11 @@ class _Listening:
         return self.inner.failure(task, answer)
 
 
-def _best_of(agent: LocalAgent, task: Task, drawn: Sequence[str]) -> str:
-    """What the first wave alone would have given: the first draft that passes the check."""
-    verdicts = agent.checks.sieve(task, drawn)
-    return next((text for text, passed in zip(drawn, verdicts, strict=True) if passed), drawn[0] if drawn else "")
-
-
 def _right(question: Question, answers: Sequence[str], settings: Settings) -> list[bool]:
     before, tests = question.key["before"], question.key["tests"]
     codes = [f"{before}{answer}\n\n{tests}\n" for answer in answers]
     verdicts = which_pass(codes, seconds=SECONDS, mode=settings.sandbox)
     return [bool(verdict) and bool(answer.strip()) for verdict, answer in zip(verdicts, answers, strict=True)]
-
-
-def _plan(market: Market, agent: Agent, task: Task) -> str:
-    found = market.desk.drive({agent.name: agent.bid(task)}, "bid")[agent.name]
-    if isinstance(found, EdgeSaleError):
-        return "1. Do it."
-    return found.text
 
 
 def _drive(market: Market, agent: LocalAgent, task: Task, plan: str) -> Outcome:

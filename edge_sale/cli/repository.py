@@ -112,8 +112,8 @@ def conclude(
             return left("nothing was applied: you said no")
     try:
         applied = Journal(settings.undo_dir).apply(site.root, changes, task.text)
-    except ChangedSince as since:
-        raise ChangedSince(f"{since}; the patch: edge-sale run --dry-run, or the lines above") from None
+    except ChangedSince as since:  # the work is not lost: its patch is the answer
+        return left(str(since))
     return Changed(files, applied.id, "applied; take it back with: edge-sale undo")
 
 

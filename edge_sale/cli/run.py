@@ -98,11 +98,14 @@ def _sell(
             sale = assemble.market(parts, asker(settings.currency), site).solve(wanted, hear, execute=execute)
         except MemoryFault as fault:
             raise MemoryFault(f"{fault}; to do without the memory: --no-memory") from fault
+        held_back = False
         if site and sale.outcome:
             show = not (as_json or quiet)
-            hear(conclude(wanted, sale.outcome, site, settings, yes=yes, dry_run=dry_run, show=show))
+            changed = conclude(wanted, sale.outcome, site, settings, yes=yes, dry_run=dry_run, show=show)
+            hear(changed)
+            held_back = yes and bool(changed.files) and not changed.applied
         hear.end(sale)
-    if sale.outcome and sale.outcome.status == "failed":
+    if held_back or (sale.outcome and sale.outcome.status == "failed"):
         raise click.exceptions.Exit(1)
 
 

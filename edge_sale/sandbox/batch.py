@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from edge_sale.sandbox.python import run_python
 
-EACH = 2.0  # seconds of wall time for one program
+EACH = 1.0  # seconds of wall time for one program
 MOST = 64  # programs in one sandbox: their text travels as one file
 
 PROGRAM = """
@@ -67,10 +67,11 @@ print("\\n" + {mark!r} + "".join(verdicts), flush=True)
 def which_pass(
     codes: Sequence[str], *, seconds: float = EACH, memory_mb: int = 512, mode: str = "auto"
 ) -> list[bool | None]:
-    """For each program whether it ended with exit code 0; None where nothing is known, as after a crash of all.
+    """For each program whether it ended with exit code 0; None where that is not known.
 
-    A program that does not end within `seconds` has not passed. Raises SandboxMissing.
+    That is where it did not end within `seconds`, or where one of them took all down. Raises SandboxMissing.
     """
+    known = {"y": True, "n": False}
     found: list[bool | None] = []
     for start in range(0, len(codes), MOST):
         some = list(codes[start : start + MOST])
@@ -78,5 +79,5 @@ def which_pass(
         program = PROGRAM.format(codes=json.dumps(some), each=seconds, mark=mark)
         ran = run_python(program, seconds=seconds * len(some) + 10, memory_mb=memory_mb, mode=mode)
         verdicts = ran.stdout.rpartition(mark)[2].strip() if mark in ran.stdout else ""
-        found += [verdict == "y" for verdict in verdicts] if len(verdicts) == len(some) else [None] * len(some)
+        found += [known.get(verdict) for verdict in verdicts] if len(verdicts) == len(some) else [None] * len(some)
     return found

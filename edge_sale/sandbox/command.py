@@ -142,6 +142,8 @@ def _chain(bin_: Path) -> Iterator[Path]:
         home = re.search(r"^home\s*=\s*(.+)$", (prefix / "pyvenv.cfg").read_text(errors="replace"), re.MULTILINE)
         if home:
             yield Path(home[1].strip()).resolve().parent
+    elif (prefix / "conda-meta").is_dir() or prefix.is_relative_to("/opt"):  # packages put there whole
+        yield prefix
     else:
         yield from (prefix / name for name in BESIDE_BIN)
         yield from (prefix / name for name in OWN if prefix.name == ".local")

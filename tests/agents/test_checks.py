@@ -22,9 +22,17 @@ def test_a_sieve_finds_what_passes_and_agrees_with_single_runs():
 
 @wrapped
 def test_a_program_that_kills_the_sieve_is_found_out():
-    """An answer that takes its neighbours down is judged alone, and so are they."""
+    """Where an answer takes its neighbours down, nothing is taken for passed that was not seen to pass alone."""
     bad = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
-    assert Checks().sieve(TASK, [RIGHT, bad, ALSO]) == [True, False, True]
+    assert Checks().sieve(TASK, [RIGHT, ALSO, bad]) == [True, True, False]
+    assert Checks().sieve(TASK, [bad, RIGHT]) == [False, False]
+
+
+@wrapped
+def test_a_check_that_takes_long_by_itself_can_be_passed():
+    """Two seconds of work in the check are not the answer's fault."""
+    task = Task("t", "Square.", "python", check="import time\ntime.sleep(1.5)\nassert f(3) == 9")
+    assert Checks().sieve(task, [RIGHT, "def f(x): return 1"]) == [True, False]
 
 
 @wrapped

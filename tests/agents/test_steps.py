@@ -89,6 +89,15 @@ def test_the_check_judges_after_every_edit(site: Site) -> None:
 
 
 @wrapped
+def test_a_check_that_passed_before_does_not_end_the_work_at_the_first_edit(site: Site) -> None:
+    """Tests that pass already say nothing of a feature to come: the work ends when the agent says so, and they pass."""
+    site.check = "test -f a.py"
+    edit = 'edit(path="a.py", first=2, last=2)'
+    outcome, _ = play(agent(site), site, "Hm.", edit, "return 3", "Hm.", edit, "return 2", "Ok.", 'finish(answer="x")')
+    assert (outcome.status, outcome.verified, outcome.steps) == ("passed", True, 2)
+
+
+@wrapped
 def test_an_agents_own_word_is_not_believed(site: Site) -> None:
     """It says it is done, the check says otherwise: it goes on, and in the end has failed."""
     site.check = CHECK
