@@ -12,7 +12,7 @@ whose pass@1, on tasks that the fit had not seen, is within `slack` of the best 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,64 +64,76 @@ def value_of(table: Table, shipped: Weights) -> Fitted:
     """Weights whose V is the log odds of success; their C is the shipped one."""
     known = experienced(table, table)
     rows, places = np.nonzero(~np.isnan(known.right) & known.present)
-    right = known.right[rows, places]
-    _, base = known.sides(shipped)
+    frame = _frame(known, rows, places)
+    offset = known.sides(shipped)[1][rows, places]
+    found = most_likely(frame.design, known.right[rows, places], frame.penalty, offset)
+    chance = sigmoid(offset + frame.design @ found)
+    bend = (frame.design.T * (chance * (1 - chance))) @ frame.design
+    moved = np.trace(np.linalg.solve(bend + np.diag(frame.penalty), bend)) - 1.0
+    return Fitted(_weights(frame, found, known, shipped), float(moved) / (len(found) - 1), frame.names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Known outcomes as rows: a constant, what all bids say, who it is, and what each agent's own bids say."""
+
+    names: tuple[str, ...]  # signals, then "juror NAME"
+    signals: int  # how many of them are signals
+    centre: dict[str, float]
+    scale: dict[str, float]
+    design: Floats
+    penalty: Floats
+
+
+def _frame(known: Table, rows: Places, places: Places) -> _Frame:
     columns = {name: known.signal(name)[rows, places] for name in FEATURES}
-    columns |= {f"juror {juror}": known.score(juror)[rows, places] for juror in known.jurors}
+    jurors = {f"juror {juror}": known.score(juror)[rows, places] for juror in known.jurors}
     columns = {name: x for name, x in columns.items() if _tells(x)}
+    signals = len(columns)
+    columns |= {name: x for name, x in jurors.items() if _tells(x)}
     centre = {name: float(np.nanmean(x)) for name, x in columns.items()}
     scale = {name: float(np.nanstd(x)) for name, x in columns.items()}
-    shared = np.column_stack([np.ones(len(rows)), *(_standard(x, centre[n], scale[n]) for n, x in columns.items())])
+    said = [np.nan_to_num((x - centre[name]) / scale[name], nan=0.0) for name, x in columns.items()]
     who = np.eye(len(known.agents))[places]
-    names = list(columns)
-    signals = [i for i, name in enumerate(names) if not name.startswith("juror ")]
-    own = [who * shared[:, [1 + i]] for i in signals]
-    design = np.concatenate([shared, who, *own], axis=1)
-    penalty = np.concatenate([
-        [FREE], np.full(len(names), RIDGE), np.full(who.shape[1], AGENT_RIDGE),
-        np.full(who.shape[1] * len(own), OWN_RIDGE),
-    ])  # fmt: skip
-    offset = base[rows, places]
-    found = most_likely(design, right, penalty, offset)
-    chance = sigmoid(offset + design @ found)
-    bend = (design.T * (chance * (1 - chance))) @ design
-    moved = np.trace(np.linalg.solve(bend + np.diag(penalty), bend)) - 1.0
+    own = [who * x[:, None] for x in said[:signals]]
+    parts = [(np.ones((len(rows), 1)), FREE), *((x[:, None], RIDGE) for x in said), (who, AGENT_RIDGE)]
+    parts += [(x, OWN_RIDGE) for x in own]
+    design = np.concatenate([part for part, _ in parts], axis=1)
+    penalty = np.concatenate([np.full(part.shape[1], ridge) for part, ridge in parts])
+    return _Frame(tuple(columns), signals, centre, scale, design, penalty)
 
-    constant, weights, agents, deviations = np.split(
-        found, np.cumsum([1, len(names), who.shape[1]])
-    )  # fmt: skip
-    slopes = {name: float(w / scale[name]) for name, w in zip(names, weights, strict=True)}
-    by_agent = deviations.reshape(len(own), who.shape[1])
+
+def _weights(frame: _Frame, found: Floats, known: Table, shipped: Weights) -> Weights:
+    """What was found, in C - V: signals as they are instead of standardised, constants made up for that."""
+    count, agents = len(frame.names), len(known.agents)
+    constant, shared, who, own = np.split(found, np.cumsum([1, count, agents]))
+    slopes = {name: float(w / frame.scale[name]) for name, w in zip(frame.names, shared, strict=True)}
+    deviations = own.reshape(frame.signals, agents)
     tables: dict[str, Own] = {}
     for a, agent in enumerate(known.agents):
-        mine = {names[i]: float(by_agent[k, a] / scale[names[i]]) for k, i in enumerate(signals)}
-        level = float(agents[a]) - sum(w * centre[name] for name, w in mine.items())
+        mine = {
+            name: float(w / frame.scale[name])
+            for name, w in zip(frame.names[: frame.signals], deviations[:, a], strict=True)
+        }
+        level = float(who[a]) - sum(w * frame.centre[name] for name, w in mine.items())
         tables[agent] = Own(level, {name: _sided(name, w) for name, w in mine.items()})
-    fitted = Weights(
+    moved = {name: slopes[name] for name in frame.names[: frame.signals]}
+    return Weights(
         name="fit",
         version=0,
         provenance="the likeliest log odds of success, from outcomes",
-        signals={
-            **shipped.signals,
-            **{n: shipped.signals.get(n, 0.0) + _sided(n, w) for n, w in slopes.items() if n in SIGNALS},
-        },
+        signals={**shipped.signals, **{n: shipped.signals.get(n, 0.0) + _sided(n, w) for n, w in moved.items()}},
         juror=shipped.juror,
+        jurors={**shipped.jurors, **{j: shipped.of_juror(j) + slopes.get(f"juror {j}", 0.0) for j in known.jurors}},
         floor=shipped.floor,
-        jurors={
-            **shipped.jurors,
-            **{j: shipped.of_juror(j) + slopes.get(f"juror {j}", 0.0) for j in known.jurors},
-        },
         agents=tables,
-        usual={name: centre[name] for name in names if name in SIGNALS},
+        usual={name: frame.centre[name] for name in moved},
         odds=True,
-        constant=float(constant[0]) - sum(w * centre[name] for name, w in slopes.items()),
+        constant=float(constant[0]) - sum(w * frame.centre[name] for name, w in slopes.items()),
     )
-    return Fitted(fitted, float(moved) / (len(found) - 1), tuple(names))
 
 
-def dial(
-    table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK
-) -> tuple[dict[str, float], float]:
+def dial(table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK) -> tuple[dict[str, float], float]:
     """The cost signals' weights, and what they are multiplied by, as held-out tasks would have it."""
     as_shipped = {name: weight for name, weight in shipped.signals.items() if _costs(name)}
     if table.outcomes < ENOUGH or len(table.bids) < FOLDS:
@@ -184,10 +196,6 @@ def _tells(x: Floats) -> bool:
     return len(known) * 2 >= len(x) > 0 and float(np.std(known)) > 1e-9
 
 
-def _standard(x: Floats, centre: float, scale: float) -> Floats:
-    return np.nan_to_num((x - centre) / scale, nan=0.0)
-
-
 def _costs(name: str) -> bool:
     return SIGNALS[name].side == "cost"
 
@@ -195,6 +203,3 @@ def _costs(name: str) -> bool:
 def _sided(name: str, weight: float) -> float:
     """A weight in the log odds as a weight on its signal's side: what is counted as cost lowers V."""
     return -weight if name in SIGNALS and _costs(name) else weight
-
-
-__all__: Sequence[str] = ["Fitted", "dial", "expected", "fit", "folds", "value_of"]

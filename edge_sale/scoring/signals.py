@@ -96,9 +96,7 @@ SIGNALS: dict[str, Signal] = {
         within(-MOST_ENTROPY, 0.0),
         alike=True,
     ),
-    "logprob": Signal(
-        "value", told("logprob"), "mean log p of the plan's own tokens, nats", within(-math.inf, 0.0)
-    ),
+    "logprob": Signal("value", told("logprob"), "mean log p of the plan's own tokens, nats", within(-math.inf, 0.0)),
     "draft_entropy": Signal(
         "value",
         told("draft_entropy"),

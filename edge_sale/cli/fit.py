@@ -1,39 +1,20 @@
-"""`edge-sale fit` and `edge-sale signals`: what outcomes say of weights, and of what bids say of themselves."""
+"""`edge-sale fit`: what outcomes say of the weights."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_sale.cli.recorded import data_options, echo, pool_of, settings_of, table_of
 from edge_sale.settings import Settings, load
 
 if TYPE_CHECKING:
     from edge_sale.learning.fitting import Proposal
     from edge_sale.learning.table import Table
-    from edge_sale.scoring.auc import Area
-
-FOLDER = click.Path(path_type=Path)
-NEWEST = 5000  # auctions of memory: what is older says less of today's agents, and takes its time to read
-
-
-def data_options(command: Any) -> Any:
-    """Where outcomes come from: memory, or recorded runs by path."""
-    for option in reversed((
-        click.argument("runs", required=False, type=FOLDER),
-        click.option("-p", "--pool", metavar="NAME", help="Whose weights; default: the pool in force."),
-        click.option("--jury", type=click.Choice(["recoverability", "likert"]),
-                     help="Have plans judged that never were, in RUNS."),
-        click.option("--cache", type=FOLDER, help="Keep RUNS' vectors and scores here."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
-    )):  # fmt: skip
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -41,10 +22,17 @@ def data_options(command: Any) -> Any:
 @click.option("--apply", "apply_", is_flag=True, help="Put the proposed weights in force.")
 @click.option("--list", "list_", is_flag=True, help="List all versions, and how the one in force holds.")
 @click.option("--rollback", type=click.IntRange(0), metavar="N", help="Put version N in force again; 0: as shipped.")
-@click.option("--seconds", type=click.FloatRange(1), default=60.0, show_default=True,
-              help="For the paper's program, at most.")
-@click.option("--slack", type=click.FloatRange(0, 100), default=1.0, show_default=True, metavar="POINTS",
-              help="Of pass@1, given up for what is cheaper.")
+@click.option(
+    "--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="For the paper's program, at most."
+)
+@click.option(
+    "--slack",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    metavar="POINTS",
+    help="Of pass@1, given up for what is cheaper.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same folds.")
 def fit(runs: Path | None, pool: str | None, jury: str | None, cache: Path | None, as_json: bool, apply_: bool,
         list_: bool, rollback: int | None, seconds: float, slack: float, seed: int) -> None:  # fmt: skip
@@ -64,22 +52,22 @@ def fit(runs: Path | None, pool: str | None, jury: str | None, cache: Path | Non
 
     if sum((apply_, list_, rollback is not None)) > 1:
         raise click.UsageError("--apply, --list and --rollback are three different things")
-    settings = _settings(pool)
+    settings = settings_of(pool)
     if list_:
         _list(settings, as_json)
         return
     if rollback is not None:
-        name = _pool(settings)
+        name = pool_of(settings)
         versions.roll_back(settings.weights_dir, name, rollback)
         _say(as_json, {"pool": name, "in_force": rollback}, f"pool {name}: {_called(rollback)} in force")
         return
-    table = _table(runs, settings, jury, cache)
+    table = table_of(runs, settings, jury, cache)
     proposal, base = _propose(table, settings, runs, seconds, seed, slack / 100)
     kept = None
     if apply_:
         kept = _apply(proposal, table, settings)
     if as_json:
-        _echo(_document(proposal, kept))
+        echo(_document(proposal, kept))
         return
     _print(proposal, base, kept, applied=apply_)
 
@@ -161,7 +149,7 @@ def _list(settings: Settings, as_json: bool) -> None:
     from edge_sale.learning import versions
     from edge_sale.learning.recalibrate import since
 
-    pool = _pool(settings)
+    pool = pool_of(settings)
     every = versions.every(settings.weights_dir)
     now = versions.in_force(settings.weights_dir, pool)
     drifts = since(settings, now) if now else []
@@ -171,7 +159,7 @@ def _list(settings: Settings, as_json: bool) -> None:
              "scores": v.scores, "in_force": now is not None and v.number == now.number}
             for v in every
         ]  # fmt: skip
-        _echo({"versions": rows, "drift": [asdict(d) | {"drifted": d.drifted} for d in drifts]})
+        echo({"versions": rows, "drift": [asdict(d) | {"drifted": d.drifted} for d in drifts]})
         return
     if not every:
         click.echo("no fitted weights yet; every pool has its own: edge-sale fit", err=True)
@@ -195,94 +183,12 @@ def _list(settings: Settings, as_json: bool) -> None:
         click.echo(f"since then {drift.words}: {mark}")
 
 
-@click.command()
-@data_options
-def signals(runs: Path | None, pool: str | None, jury: str | None, cache: Path | None, as_json: bool) -> None:
-    """Print what each signal tells of outcomes.
-
-    AUC: the chance that a right answer's bid has the higher signal than a wrong one's. Near 0.5 it tells nothing;
-    below 0.5 low is good. The interval is 95 %. Within a task: among the bids for one task.
-
-    \b
-    edge-sale signals
-    edge-sale signals runs.jsonl --json
-    """
-    from edge_sale import assemble
-    from edge_sale.learning import fitting, telling
-
-    settings = _settings(pool)
-    table = _table(runs, settings, jury, cache)
-    known, _ = fitting.usable(table, table.agents)
-    found = telling.tell(known, assemble.plan(replace(settings, remember=False)).weights)
-    if as_json:
-        _echo({
-            "tasks": len(known.bids), "outcomes": known.outcomes, "from": known.name,
-            "signals": [
-                {"signal": one.signal, "about": one.about, "overall": _area(one.overall), "within": _area(one.within),
-                 "agents": {agent: _area(area) for agent, area in one.agents.items()}}
-                for one in found
-            ],
-        })  # fmt: skip
-        return
-    from edge_sale.cli.tables import print_table
-
-    def cell(area: Area) -> str:
-        if math.isnan(area.auc):
-            return "–"
-        return f"{area.auc:.2f}" if math.isnan(area.low) else f"{area.auc:.2f} ({area.low:.2f}–{area.high:.2f})"
-
-    click.echo(f"{len(known.bids)} tasks of {known.name}, {known.outcomes} outcomes; AUC with its 95 % interval\n")
-    print_table(
-        ["signal", "overall", "within a task", *known.agents],
-        [[one.signal, cell(one.overall), cell(one.within), *map(cell, one.agents.values())] for one in found],
-    )
-
-
-def _area(area: Area) -> dict[str, Any]:
-    return {name: None if isinstance(x, float) and math.isnan(x) else x for name, x in asdict(area).items()}
-
-
-def _settings(pool: str | None) -> Settings:
-    settings = load()
-    return replace(settings, pool=pool) if pool else settings
-
-
-def _pool(settings: Settings) -> str:
-    """The name of the pool whose weights these are; reads none, so that damaged ones can be rolled back."""
-    from edge_sale.catalog.cards import load as cards
-    from edge_sale.catalog.pools import pool_agents
-
-    return pool_agents(cards(settings.cards_dir), settings).name
-
-
-def _table(runs: Path | None, settings: Settings, jury: str | None, cache: Path | None) -> Table:
-    if runs is None:
-        if jury:
-            raise click.UsageError("--jury is for recorded RUNS: what memory holds was judged when it was sold")
-        from edge_sale.learning.table import from_history
-        from edge_sale.memory.history import History
-
-        return from_history(History.open(settings.memory_file).auctions(newest=NEWEST), _pool(settings))
-    from edge_sale.bench import outcomes
-    from edge_sale.cli.bench import bar
-
-    with bar() as told:
-        return outcomes.read(runs, settings, jury or "", cache, told)
-
-
 def _called(number: int) -> str:
     return f"fit-{number} is" if number else "its own weights are"
 
 
 def _say(as_json: bool, document: dict[str, Any], line: str) -> None:
     if as_json:
-        _echo(document)
+        echo(document)
     else:
         click.echo(line)
-
-
-def _echo(document: Any) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-__all__: Sequence[str] = ["fit", "signals"]
