@@ -25,8 +25,9 @@ MEMBERS = {
     "junior": Member(
         "Junior: every operation, tasks of one or two steps",
         Shape(SIZE, width=96, layers=3, heads=3, inner=192),
-        Course("all", 2, (0.36, 0.16, 0.2, 0.28)),
-        updates=2400,
+        Course("all", 2, (0.42, 0.16, 0.16, 0.26)),
+        updates=4600,
+        batch=2048,
     ),
     "lists": Member(
         "Lists: numbers in lists, up to four steps",

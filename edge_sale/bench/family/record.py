@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,19 @@ def score(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
     with _locked(folder):
         known = read(folder)
         _put(folder, known | {name: known[name] | {"scores": dict(of)} for name, of in scores.items() if name in known})
+
+
+def pin(cards: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
+    """Size, digest and parameters of each member's file into every card that ships it."""
+    for card in sorted(cards.glob("*.toml")):
+        text = card.read_text(encoding="utf-8")
+        of = [known for known in records.values() if f'name = "{known["file"]}"' in text]
+        if 'kind = "shipped"' not in text or not of:
+            continue
+        values = {"bytes": of[0]["bytes"], "parameters": of[0]["parameters"], "sha256": f'"{of[0]["sha256"]}"'}
+        for key, value in values.items():
+            text = re.sub(rf"^{key} = \S+", f"{key} = {value}", text, flags=re.MULTILINE)
+        card.write_text(text, encoding="utf-8")
 
 
 def _put(folder: Path, records: Mapping[str, Any]) -> None:
