@@ -16,7 +16,7 @@ from edge_sale.agents.answers import code_in, domain_of
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.catalog import fit, gguf, probe, store
-from edge_sale.catalog.cards import AgentCard, ModelCard, PoolCard, load, shipped_dir
+from edge_sale.catalog.cards import DEFAULT_POOL, HOME_POOL, AgentCard, ModelCard, PoolCard, load, shipped_dir
 from edge_sale.catalog.free import free
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.catalog.residents import Resident, Residents
@@ -168,7 +168,7 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
     passes = checker(settings.sandbox)
 
     engines, contexts = _engines(parts.chat, files, settings, tunings)
-    agents: list[Agent] = [_agent(card, settings, seed, passes) for card in parts.pool.agents]
+    agents: list[Agent] = [_agent(card, settings, seed, passes, parts.weights) for card in parts.pool.agents]
     agents += [_remote_agent(remote, settings) for remote in parts.bidders]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     memory = _memory(parts.embedder, encoder, settings, desk) if parts.embedder and encoder else None
@@ -197,7 +197,20 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody) -> Market:
         },
         reserve=standby,
         errand=errand,
+        beyond=_beyond(parts),
     )
+
+
+def _beyond(parts: Plan) -> str:
+    """What to say of a task outside the pool's trade."""
+    if not parts.pool.trade:
+        return ""
+    starter = load(parts.settings.cards_dir).pool(DEFAULT_POOL)
+    cards = [load(parts.settings.cards_dir).model(name) for name in starter.models]
+    way = f"edge-sale pull {starter.name}"
+    if not store.missing(cards, parts.settings.models_dir):
+        way = f"edge-sale run --pool {HOME_POOL}"
+    return f"these agents know {parts.pool.trade}, and nothing else; for anything else: {way}"
 
 
 def _standby(
@@ -252,7 +265,7 @@ def quietly(key: Callable[[], str]) -> str:
 
 def _remote_agent(remote: Remote, settings: Settings) -> RemoteAgent:
     return RemoteAgent(
-        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens
+        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens, remote.prompts
     )
 
 
@@ -277,8 +290,13 @@ PLANNED = 8192  # tokens that an auction's sequences hold together, about: what 
 
 
 def checked(card: ModelCard, settings: Settings) -> Path:
-    """The model's file, still the one that was pulled, and tried in a child process once."""
+    """The model's file, still the one that was pulled, and tried in a child process once.
+
+    What comes with edge-sale is trusted as its code is, once its sha256 is right.
+    """
     file = store.ready(card, settings.models_dir)
+    if card.shipped:
+        return file
     command = f"edge-sale pull {card.name} --force"
     probe.loadable(file, identity(card, settings), settings.models_dir, command)
     return file
@@ -338,7 +356,7 @@ def checker(sandbox: str) -> Callable[[Task, str], bool | None]:
 
 
 def _agent(
-    card: AgentCard, settings: Settings, seed: int, passes: Callable[[Task, str], bool | None]
+    card: AgentCard, settings: Settings, seed: int, passes: Callable[[Task, str], bool | None], weights: Weights
 ) -> LocalAgent:
     return LocalAgent(
         name=card.name,
@@ -348,9 +366,12 @@ def _agent(
         jury=card.jury,
         samples=card.samples,
         temperature=card.temperature,
-        plan_tokens=settings.plan_tokens,
+        plan_tokens=card.plan_tokens or settings.plan_tokens,
         max_tokens=card.max_tokens or settings.max_tokens,
         seed=seed,
+        plan_temperature=card.plan_temperature,
+        prompts=card.prompts,
+        familiar="familiarity" in weights.needs and bool(card.prompts),
         passes=passes,
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edge_sale.engines.desk import Desk
-from edge_sale.errors import NoBids
+from edge_sale.errors import BelowFloor, NoBids
 from edge_sale.events import Began, Judged, Led, Placed, Recalled, SatOut, Skipped, Won
 from edge_sale.jury.panel import Jury, batches
 from edge_sale.scoring.weights import Weights
@@ -31,12 +31,13 @@ def hold(
 
     Cheaper losers refine from at most `k` lessons each; without `memory`, or with k = 0, nobody does.
     With `full` every bid and every judgement is asked for; winner and asking are the same.
-    Raises NoBids, with each agent's reason, when there is nothing to choose from.
+    Raises NoBids, with each agent's reason, when there is nothing to choose from, and BelowFloor when
+    those who bid are held to a floor that none of them reaches.
     """
     jury = Jury(task, agents, desk, weights, full)
     bids, sat_out = opening(task, agents, jury, desk)
     if not bids:
-        raise NoBids(sat_out)
+        raise _nobody(sat_out, jury)
     ranked = jury.clear(bids)
     tell(ranked, desk)
     provisional = ranked[0].bid
@@ -46,6 +47,7 @@ def hold(
     pupils = [a for a in agents if a.price < provisional.price and past.get(a.name)]
     lessons = {agent.name: past[agent.name] for agent in pupils}
     refined, _ = collect(task, pupils, desk, lessons)
+    refined, _ = standing(refined, jury, desk, "refine")
     final = jury.clear([provisional, *refined])
     tell([scored for scored in final if scored.bid.phase == "refined"], desk)
 
@@ -78,6 +80,8 @@ def opening(
             else:
                 asked.append(agent)
         made, missing = collect(task, asked, desk)
+        made, low = standing(made, jury, desk, "bid")
+        missing |= low
         bids |= {bid.agent: bid for bid in made}
         sat_out |= missing
     return [bids[agent.name] for agent in agents if agent.name in bids], sat_out
@@ -109,6 +113,20 @@ def collect(
     return bids, sat_out
 
 
+def standing(
+    bids: Sequence[Bid], jury: Jury, desk: Desk, purpose: Purpose
+) -> tuple[list[Bid], dict[str, str]]:
+    """The bids that reach the floor, and why the others do not stand."""
+    kept, low = [], {}
+    for bid in bids:
+        if why := jury.below(bid):
+            low[bid.agent] = why
+            desk.emit(SatOut(bid.agent, why, purpose))
+        else:
+            kept.append(bid)
+    return kept, low
+
+
 def recall(
     task: Task, agents: Sequence[Agent], memory: Memory, desk: Desk, k: int
 ) -> dict[str, tuple[Lesson, ...]]:
@@ -134,6 +152,12 @@ def reason(award: Award) -> str:
     if not rivals:
         return f"{name} made the only bid ({price})"
     return f"{name} asks least ({price}; next {rivals[0].bid.agent} with {rivals[0].asking:.3f})"
+
+
+def _nobody(sat_out: Mapping[str, str], jury: Jury) -> NoBids:
+    if jury.reached and jury.weights.floor:
+        return BelowFloor(sat_out, jury.reached, jury.weights.floor.least)
+    return NoBids(sat_out)
 
 
 def tell(ranked: Sequence[Scored], desk: Desk) -> None:

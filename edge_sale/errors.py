@@ -13,6 +13,7 @@
     ├── EgressFault              the egress log cannot be kept, so nothing may leave
     ├── ExtraMissing             a package that an optional part needs
     ├── NoBids                   every agent sat out
+    │   └── BelowFloor           no bid reaches the floor: the task is not of the pool's trade
     └── EngineError              one ask of a model failed; the others go on
         ├── PromptTooLong        prompt and answer do not fit the context
         ├── BadGrammar           a grammar that llama.cpp cannot parse
@@ -36,6 +37,8 @@ from collections.abc import Iterable, Mapping
 
 class EdgeSaleError(Exception):
     """The user's to mend: the message is one line that names the thing and the way out."""
+
+    details: Mapping[str, object] = {}  # what --json says beside the message
 
 
 class ConfigError(EdgeSaleError):
@@ -102,10 +105,26 @@ class ExtraMissing(EdgeSaleError):
 class NoBids(EdgeSaleError):
     """Every agent sat out; `reasons` says why, agent by agent."""
 
-    def __init__(self, reasons: Mapping[str, str]) -> None:
+    def __init__(self, reasons: Mapping[str, str], beyond: str = "") -> None:
         self.reasons = dict(reasons)
         why = "; ".join(f"{agent}: {reason}" for agent, reason in self.reasons.items())
-        super().__init__(f"no agent made a bid ({why or 'the pool is empty'})")
+        more = f"; {beyond}" if beyond else ""
+        super().__init__(f"no agent made a bid ({why or 'the pool is empty'}){more}")
+
+
+class BelowFloor(NoBids):
+    """No bid reaches the floor; `reached` says how far each agent's came, of `least`."""
+
+    def __init__(
+        self, reasons: Mapping[str, str], reached: Mapping[str, float], least: float, beyond: str = ""
+    ) -> None:
+        self.reasons, self.reached, self.least = dict(reasons), dict(reached), least
+        self.details = {"refused": {"reached": self.reached, "floor": least, "sat_out": self.reasons}}
+        best = max(self.reached, key=lambda name: self.reached[name])
+        EdgeSaleError.__init__(
+            self, f"no bid reaches the floor: {best} comes nearest with {reached[best]:.2f} of {least:.2f}"
+            + (f"; {beyond}" if beyond else ""),
+        )  # fmt: skip
 
 
 class EngineError(EdgeSaleError):

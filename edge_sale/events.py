@@ -48,6 +48,15 @@ class SatOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Nobody does the task: no bid reaches the floor. `reached` is how far each one came, 0..1."""
+
+    reached: Mapping[str, float]
+    floor: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """What was not asked for, because no answer could have changed the winner.
 
@@ -151,7 +160,7 @@ class Recorded:
 
 
 Event = (
-    Opened | Began | Placed | SatOut | Skipped | Judged | Led | Recalled | Won
+    Opened | Began | Placed | SatOut | Refused | Skipped | Judged | Led | Recalled | Won
     | Weighed | Asked | Wrote | Noted | Spent | Finished | Recorded
 )  # fmt: skip
 Listener = Callable[[Event], None]

@@ -9,9 +9,9 @@ from typing import Any
 from edge_sale.agents.answers import syntax_fault
 from edge_sale.auction import hold
 from edge_sale.engines.desk import Desk
-from edge_sale.errors import EdgeSaleError, MemoryFault
+from edge_sale.errors import BelowFloor, EdgeSaleError, MemoryFault, NoBids
 from edge_sale.escalation import Errand, Reserve
-from edge_sale.events import Began, Finished, Listener, Noted, Opened, Recorded, Weighed, Wrote, to_json
+from edge_sale.events import Began, Finished, Listener, Noted, Opened, Recorded, Refused, Weighed, Wrote, to_json
 from edge_sale.ledger import Ledger
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Job, Memory, Outcome, Scored, Task
@@ -43,11 +43,13 @@ class Market:
     run: Mapping[str, Any] = field(default_factory=dict)
     reserve: Reserve | None = None  # None: nothing is ever escalated
     errand: Errand = lambda task, reason: None
+    beyond: str = ""  # what to say of a task below the floor: the pool's trade, and the way out of it
 
     def solve(self, task: Task, emit: Listener, *, execute: bool = True) -> Sale:
         """Auctions `task` and, with `execute`, has the winner do it. Recorded whole, at the end, or not at all.
 
-        Raises NoBids. What goes wrong in the work is the outcome's, not an exception.
+        Raises NoBids, and BelowFloor for a task that is not of the pool's trade. What goes wrong in the
+        work is the outcome's, not an exception.
         """
         ledger = Ledger()
         weighed: list[Weighed] = []
@@ -61,7 +63,14 @@ class Market:
         self.desk.emit = tell
         self.errand(task.id, "auction")
         tell(Opened(task, {agent.name: agent.price for agent in self.agents}, self.run))
-        award = hold(task, self.agents, self.desk, self.weights, self.memory, k=self.lessons, full=self.full)
+        try:
+            award = hold(task, self.agents, self.desk, self.weights, self.memory, k=self.lessons, full=self.full)
+        except BelowFloor as low:
+            refusal = BelowFloor(low.reasons, low.reached, low.least, self.beyond)
+            tell(Refused(low.reached, low.least, str(refusal)))
+            raise refusal from None
+        except NoBids as nobody:  # a task too long for the trade is outside it as well
+            raise NoBids(nobody.reasons, self.beyond) from None
         earlier: Sequence[Outcome] = ()
         outcome = None
         if execute:

@@ -37,6 +37,7 @@ class Remote:
     bids: str = "reserve"  # reserve: estimated from memory | live: asked for a plan like anybody
     seconds: float = 120.0  # from the first byte sent to the last one received, tries included
     max_tokens: int = 1024
+    prompts: str = ""  # a folder of prompts, for a model that was trained to them
     logprobs: bool = False  # whether the endpoint gives them: then plans have an entropy
 
     @property
@@ -115,6 +116,8 @@ def check(remote: Remote, where: str) -> Remote:
     far = remote.location == "remote" and parts.hostname not in LOOPBACK
     if parts.scheme == "http" and remote.key != "none" and far:
         raise ConfigError(f"{where}: the key would go out unencrypted; use https, or location = \"lan\"")
+    if remote.prompts not in ("", "trade"):
+        raise ConfigError(f"{where}: prompts is trade, or left out; not {remote.prompts!r}")
     if remote.max_tokens >= remote.context or remote.max_tokens < 1 or remote.seconds <= 0:
         raise ConfigError(f"{where}: max_tokens should be from 1 to below context, and seconds above 0")
     return remote

@@ -38,12 +38,13 @@ SCHEMA: dict[str, dict[str, Any]] = {
     "memory": {"enabled": bool, "durable": bool},
     "pools.*": {"agents": list, "embedder": str, "weights": str},
     "agents.*": {"model": str, "work": str, "price": NUMBER, "jury": str, "samples": int,
-                 "temperature": NUMBER, "max_tokens": int, "about": str},
+                 "temperature": NUMBER, "max_tokens": int, "plan_tokens": int, "plan_temperature": NUMBER,
+                 "prompts": str, "about": str},
     "escalate": {"policy": str, "thrift": NUMBER, "to": str, "currency": str, "per_task": NUMBER,
                  "per_day": NUMBER, "per_month": NUMBER, "keep_payload": bool},
     "remotes.*": {"url": str, "model": str, "key": str, "price_in": NUMBER, "price_out": NUMBER,
                   "context": int, "location": str, "bids": str, "seconds": NUMBER, "max_tokens": int,
-                  "logprobs": bool},
+                  "prompts": str, "logprobs": bool},
 }  # fmt: skip
 
 
@@ -59,7 +60,7 @@ class Settings:
     crash_dir: Path
     tuned_file: Path
     prefix_dir: Path
-    pool: str = "starter"
+    pool: str = ""  # empty: see catalog.pools.in_use
     weights: str = ""  # a weights file's name; empty: the pool's own
     seed: int | None = None  # None: drawn anew for each run, and recorded
     # None: what `edge-sale tune` measured, else what engines.machine chooses

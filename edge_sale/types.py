@@ -34,11 +34,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A chat ending in the assistant's turn, which opens with `prefill`."""
+    """A chat ending in the turn of `turn`, which opens with `prefill`."""
 
     messages: tuple[Message, ...]
     prefill: str = ""
     fixed: int = 0  # leading messages that are the same for every task: nothing of a user's is in them
+    turn: Literal["assistant", "user"] = "assistant"
 
 
 @dataclass(frozen=True, slots=True)

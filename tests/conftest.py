@@ -1,7 +1,7 @@
 """Before anything else: a home of the tests' own, and tripwires on the network and the real home.
 
-Tests marked `models` use the starter weights where the user pulled them. They are skipped where that has
-not happened, or fail with EDGE_SALE_TEST_REQUIRE_MODELS=1, which scripts/test sets.
+Tests use the models that come with edge-sale. Those marked `models` need the starter's weights too: they are
+skipped where nobody pulled them, or fail with EDGE_SALE_TEST_REQUIRE_MODELS=1, which .ci/run sets.
 """
 
 import atexit

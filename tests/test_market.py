@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from edge_sale.engines.desk import Desk
-from edge_sale.errors import EngineError, MemoryFault, NoBids
-from edge_sale.events import Finished, Noted, Opened, Recorded, Wrote
+from edge_sale.errors import BelowFloor, EngineError, MemoryFault, NoBids
+from edge_sale.events import Finished, Noted, Opened, Recorded, Refused, Wrote
 from edge_sale.market import Market, Sale
+from edge_sale.scoring.floor import Floor
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Outcome, Task
+from edge_sale.types import Lesson, Outcome, Strategy, Task
 from tests.scripted import Heard, Scripted, ScriptedMemory, plan
 
 TASK = Task("t1", "Say yes.")
@@ -108,3 +111,49 @@ def test_interrupted_work_records_nothing() -> None:
     with pytest.raises(KeyboardInterrupt):
         Market([agent], Desk({}, agents={"only": agent}), WEIGHTS, memory).solve(Task("t1", "x"), interrupted)
     assert memory.recorded == []
+
+
+FLOOR = Floor(0.5, 0.0, {"certainty": 1.0}, ("only",))  # a plan of entropy 1 reaches 0.27
+
+
+def test_nobody_does_what_is_below_the_floor() -> None:
+    """No bid reaches it: an error that says how near one came and what to do, an event, and no record."""
+    agent = Scripted("only", 0.1, [plan("1. Say it.")])
+    heard, memory = Heard(), ScriptedMemory()
+    weights = replace(WEIGHTS, floor=FLOOR)
+    market = Market([agent], Desk({}, agents={"only": agent}), weights, memory, beyond="for the rest: edge-sale pull x")
+    with pytest.raises(BelowFloor) as raised:
+        market.solve(TASK, heard)
+    says = "no bid reaches the floor: only comes nearest with 0.27 of 0.50; for the rest: edge-sale pull x"
+    assert str(raised.value) == says == heard.of(Refused)[0].reason
+    assert raised.value.details["refused"] == {
+        "reached": heard.of(Refused)[0].reached, "floor": 0.5,
+        "sat_out": {"only": "not its trade: reaches 0.27, the floor is 0.50"},
+    }  # fmt: skip
+    assert [name for name, _ in agent.heard] == ["bid"] and memory.recorded == []
+
+
+def test_the_rest_of_the_market_does_it() -> None:
+    """Who is not held to the floor takes the task, and only bids that stand are judged."""
+    low = Scripted("only", 0.1, [plan("1. Guess.")], [{"1. Say it.": 5}])
+    other = Scripted("other", 0.3, [plan("1. Say it.")], [{"1. Say it.": 1}], Outcome("other", "done", "yes"))
+    heard = Heard()
+    desk = Desk({}, agents={"only": low, "other": other})
+    sale = Market([low, other], desk, replace(WEIGHTS, floor=FLOOR)).solve(TASK, heard)
+    assert sale.award.winner.bid.agent == "other"
+    assert sale.award.sat_out == {"only": "not its trade: reaches 0.27, the floor is 0.50"}
+    assert ("judge", ("1. Say it.",)) in low.heard
+
+
+def test_a_refined_plan_is_held_to_the_floor_too() -> None:
+    """A pupil whose refined plan falls below it does not win by it."""
+    pupil = Scripted(
+        "only", 0.1, [Strategy("a", 10, 0.0), Strategy("b", 1, 9.0)], [{"a": 0, "c": 5}],
+    )  # fmt: skip
+    other = Scripted("other", 0.3, [Strategy("c", 10, 0.0)], [{"a": 0, "c": 5}], Outcome("other", "done", "yes"))
+    lesson = Lesson("a1", "Say no.", "1. Say it.", "1. Guess.", "other", "only", 0.9)
+    desk = Desk({}, agents={"only": pupil, "other": other})
+    memory = ScriptedMemory({"only": [lesson]})
+    sale = Market([pupil, other], desk, replace(WEIGHTS, floor=FLOOR), memory).solve(TASK, Heard())
+    assert [scored.bid.phase for scored in sale.award.ranked] == ["opening", "opening"]
+    assert sale.award.winner.bid.agent == "other"

@@ -5,13 +5,26 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edge_sale.agents import ways
 from edge_sale.jury.methods import METHODS
-from edge_sale.prompts import render
-from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Sampling, Strategy, Task
+from edge_sale.prompts import prompt_in, render
+from edge_sale.types import (
+    Ask,
+    Generate,
+    Generation,
+    Job,
+    Lesson,
+    LogLik,
+    LogProb,
+    Outcome,
+    Sampling,
+    Strategy,
+    Task,
+)
 
-PLAN_TEMPERATURE = 0.7  # agents on the same weights should not bid the same plan
+PLAN_TEMPERATURE = 0.7  # of an agent that does not say: agents on the same weights should not bid the same plan
 PLAN_STOPS = ("\n5.", "\n\n", "```")
 LESSON_CHARACTERS = 1200  # about 300 tokens: a refined bid should stay cheap to write
 
@@ -20,7 +33,8 @@ LESSON_CHARACTERS = 1200  # about 300 tokens: a refined bid should stay cheap to
 class LocalAgent:
     """Implements `types.Agent` over a model of this machine.
 
-    `work` names an entry of `ways.WAYS`, `jury` one of `jury.methods.METHODS`.
+    `work` names an entry of `ways.WAYS`, `jury` one of `jury.methods.METHODS`, `prompts` a folder of prompts.
+    `familiar`: its bids also say how familiar the task's own words are to its model.
     `passes` runs a task's check over an answer: True or False, None where there is none.
     """
 
@@ -34,33 +48,45 @@ class LocalAgent:
     plan_tokens: int = 80
     max_tokens: int = 512
     seed: int = 0
+    plan_temperature: float = PLAN_TEMPERATURE
+    prompts: str = ""
+    familiar: bool = False
     passes: Callable[[Task, str], bool | None] = lambda task, answer: None
 
     def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]:
         """A plan for the task, refined from `lessons` where there are any."""
         known = within(lessons, LESSON_CHARACTERS)
         values = {"task": task.text, "domain": task.domain}
-        prompt = render("refine", lessons=known, **values) if known else render("plan", **values)
+        name = prompt_in(self.prompts, "refine" if known else "plan")
+        prompt = render(name, **values, **({"lessons": known} if known else {}))
         sampling = Sampling(
             max_tokens=self.plan_tokens,
-            temperature=PLAN_TEMPERATURE,
+            temperature=self.plan_temperature,
             seed=self.seed_for("refine" if known else "bid"),
-            stop=PLAN_STOPS,
+            stop=() if self.prompts else PLAN_STOPS,
         )
         # whoever bids must be able to do the work: plan and answer have to fit behind the task
         room = self.plan_tokens + self.max_tokens
-        replies: list[list[Generation]] = yield [Generate(prompt, sampling, reserve=room)]
-        drawn = replies[0][0]
+        asks: list[Ask] = [Generate(prompt, sampling, reserve=room)]
+        if self.familiar:
+            asks.append(LogLik(render(prompt_in(self.prompts, "words")), f" {task.text}"))
+        replies: list[Any] = yield asks
+        drawn: Generation = replies[0][0]
+        words: list[LogProb] = replies[1:]
         return Strategy(
             text=tidy(prompt.prefill + drawn.text, cut=drawn.ended == "length"),
             tokens=drawn.tokens,
             entropy=drawn.entropy,
-            signals={"logprob": drawn.logprob, "lessons": float(len(known))},
+            signals={
+                "logprob": drawn.logprob,
+                "lessons": float(len(known)),
+                **({"familiarity": words[0].mean} if words else {}),
+            },
         )
 
     def judge(self, task: Task, plans: Sequence[str]) -> Job[list[float]]:
         """A score from 0 to 5 for each plan."""
-        return (yield from METHODS[self.jury](task, plans))
+        return (yield from METHODS[self.jury](task, plans, self.prompts))
 
     def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
         """The work, along the plan that was bid; what is shown on the way goes to `show`."""

@@ -7,7 +7,8 @@ tasks and nothing of other agents' plans: it neither refines from memory nor jud
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from edge_sale.agents import ways
 from edge_sale.agents.local import LESSON_CHARACTERS, PLAN_TEMPERATURE, tidy, within
@@ -19,13 +20,17 @@ from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Sampling
 
 @dataclass(frozen=True, slots=True)
 class RemoteAgent:
-    """Implements `types.Agent`; its engine has the agent's own name. `mine`: a server of the user's own."""
+    """Implements `types.Agent`; its engine has the agent's own name. `mine`: a server of the user's own.
+
+    `prompts`: a folder of prompts for models that were trained to them; such a one plans before it works.
+    """
 
     name: str
     price: float
     mine: bool
     plan_tokens: int = 80
     max_tokens: int = 1024
+    prompts: str = ""
 
     @property
     def model(self) -> str:
@@ -34,11 +39,7 @@ class RemoteAgent:
     def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]:
         """A plan for the task."""
         known = within(lessons, LESSON_CHARACTERS) if self.mine else []
-        prompt = render("remote-plan", task=task.text, lessons=known)
-        # chat models have their ways: room for a sentence before the plan, which still is bounded
-        sampling = Sampling(max_tokens=self.plan_tokens * 2, temperature=PLAN_TEMPERATURE)
-        replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
-        drawn = replies[0][0]
+        drawn = yield from self._plan(task, known)
         if not (text := tidy(drawn.text, cut=drawn.ended == "length")):
             raise EngineError(f"{self.name} wrote no plan")
         return Strategy(text, drawn.tokens, drawn.entropy, {"lessons": float(len(known))})
@@ -47,12 +48,32 @@ class RemoteAgent:
         """A score from 0 to 5 for each plan; other agents' plans stay away from somebody else's model."""
         if not self.mine:
             raise EngineError("a remote is not shown the other agents' plans")
-        return (yield from METHODS["likert"](task, plans))
+        return (yield from METHODS["likert"](task, plans, self.prompts))
 
     def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
-        """The answer, in one go."""
-        prompt = render("remote-answer", task=task.text, plan=plan, domain=task.domain)
+        """The answer, in one go; of a model with prompts of its own after a plan, where there is none."""
+        if self.prompts:
+            if not plan:
+                drawn = yield from self._plan(task, ())
+                plan = tidy(drawn.text, cut=drawn.ended == "length")
+            prompt = render(f"{self.prompts}/answer", task=task.text, plan=plan, domain=task.domain, notes="")
+        else:
+            prompt = render("remote-answer", task=task.text, plan=plan, domain=task.domain)
         replies: list[list[Generation]] = yield [Generate(prompt, Sampling(self.max_tokens), on_text=show)]
         drawn = replies[0][0]
         cut = (f"the answer was cut off at {drawn.tokens} tokens; max_tokens of remote {self.name!r} is the bound",)
         return Outcome(self.name, "done", ways.answer(drawn, task), notes=cut if drawn.ended == "length" else ())
+
+    def _plan(self, task: Task, lessons: Sequence[Lesson]) -> Job[Generation]:
+        if self.prompts:
+            more: dict[str, Any] = {"lessons": lessons} if lessons else {}
+            name = "refine" if lessons else "plan"
+            prompt = render(f"{self.prompts}/{name}", task=task.text, domain=task.domain, **more)
+            prompt = replace(prompt, prefill="")  # an endpoint opens the turn itself
+            sampling = Sampling(self.plan_tokens)
+        else:
+            prompt = render("remote-plan", task=task.text, lessons=lessons)
+            # chat models have their ways: room for a sentence before the plan, which still is bounded
+            sampling = Sampling(self.plan_tokens * 2, PLAN_TEMPERATURE)
+        replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
+        return replies[0][0]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from edge_sale.agents.answers import code_in, syntax_fault, trimmed, votes
-from edge_sale.prompts import render
+from edge_sale.prompts import prompt_in, render
 from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
 
 STEP_TOKENS = 48
@@ -34,6 +34,8 @@ class Worker(Protocol):
     def temperature(self) -> float: ...
     @property
     def max_tokens(self) -> int: ...
+    @property
+    def prompts(self) -> str: ...
     @property
     def passes(self) -> Callable[[Task, str], bool | None]: ...
 
@@ -56,8 +58,9 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     steps = plan.splitlines()[:STEPS]
     for step in steps:
         prompt = render(
-            "step", domain=task.domain, task=task.text, plan=plan, notes="\n".join(notes), step=step
-        )
+            prompt_in(agent.prompts, "step"),
+            domain=task.domain, task=task.text, plan=plan, notes="\n".join(notes), step=step,
+        )  # fmt: skip
         sampling = Sampling(STEP_TOKENS, agent.temperature, seed=agent.seed_for("step"), stop=("\n", "```"))
         replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
         notes.append(" ".join(replies[0][0].text.split()))
@@ -117,7 +120,7 @@ def _draw(
     show: Show | None = None,
 ) -> Job[list[Generation]]:
     """So many answers in one batch. Of several the first is the likeliest one; later waves are drawn warmer."""
-    prompt = _prompt(task, plan, notes)
+    prompt = _prompt(agent, task, plan, notes)
     sampling = Sampling(
         max_tokens=agent.max_tokens,
         temperature=agent.temperature + WARMER * wave,
@@ -133,8 +136,8 @@ def _draw(
     return [draft for reply in replies for draft in reply]
 
 
-def _prompt(task: Task, plan: str, notes: str) -> Prompt:
-    prompt = render("answer", domain=task.domain, task=task.text, plan=plan, notes=notes)
+def _prompt(agent: Worker, task: Task, plan: str, notes: str) -> Prompt:
+    prompt = render(prompt_in(agent.prompts, "answer"), domain=task.domain, task=task.text, plan=plan, notes=notes)
     # the fence is opened for the model, so that the code begins at once
     return replace(prompt, prefill=prompt.prefill + "\n") if prompt.prefill else prompt
 

@@ -13,8 +13,8 @@ from edge_sale.errors import EdgeSaleError, UnknownName
 
 # name -> module of edge_sale.bench with a function `measure(data, runs, tell) -> figures`
 BENCHES = {
-    "bundled": "family.measure", "engine": "engine", "first": "first", "models": "models", "reserve": "reserve",
-    "table": "scale",
+    "bundled": "family.measure", "engine": "engine", "first": "first", "home": "home", "models": "models",
+    "reserve": "reserve", "table": "scale",
 }  # fmt: skip
 
 Measure = Callable[[Path | None, int, Callable[[str], None]], Iterable[Figure]]

@@ -47,6 +47,17 @@ class Opinion:
     spent: Sum  # what judging these plans took
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The samples of one ask, as the cache keeps them."""
+
+    samples: list[dict[str, Any]]
+
+    @property
+    def generations(self) -> list[Generation]:
+        return [Generation(**one) for one in self.samples]
+
+
 @dataclass(slots=True)
 class Remembered:
     """An engine behind a cache: implements `types.Engine`, and loads the real one when it must ask it."""
@@ -62,7 +73,17 @@ class Remembered:
         return self._real().count(prompt)
 
     def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
-        return self._real().generate(asks, seconds)
+        quiet = [dataclasses.replace(one, on_text=None) for one in asks]  # who listens is no part of the question
+        told = self._answers(quiet, lambda new: [self._drawn(r) for r in self._real().generate(new, seconds)], _Drawn)
+        replies = [reply if isinstance(reply, Exception) else reply.generations for reply in told]
+        for ask, reply in zip(asks, replies, strict=True):
+            if ask.on_text and not isinstance(reply, Exception):
+                ask.on_text(reply[0].text)
+        return replies
+
+    @staticmethod
+    def _drawn(reply: list[Generation] | Exception) -> _Drawn | Exception:
+        return reply if isinstance(reply, Exception) else _Drawn([dataclasses.asdict(one) for one in reply])
 
     def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
         return self._answers(asks, lambda new: self._real().loglik(new, seconds), LogProb)
@@ -95,6 +116,7 @@ class Juror:
     name: str
     model: str
     price: float
+    prompts: str = ""  # the folder of prompts that its model is used to
 
 
 def opinions(
@@ -109,7 +131,9 @@ def opinions(
         desk = Desk(engines, ledger, agents=everyone)
         plans = [of.trial(item, agent).plan for agent in of.agents]
         jobs: dict[str, Job[Any]] = {
-            f"{juror.name} {method}": METHODS[method](item.task, plans) for juror in jurors for method in methods
+            f"{juror.name} {method}": METHODS[method](item.task, plans, juror.prompts)
+            for juror in jurors
+            for method in methods
         }
         heard: dict[str, Any] = desk.drive({**jobs, TASK: _expected(item)}, "judge")
         for voice, reply in heard.items():
@@ -139,7 +163,8 @@ def panel(parts: Plan, folder: Path | None) -> tuple[list[Juror], dict[str, Engi
         )
         for card in parts.chat
     }
-    return [Juror(card.name, card.name, card.price) for card in parts.chat], engines
+    used = {agent.model: agent.prompts for agent in parts.pool.agents}
+    return [Juror(card.name, card.name, card.price, used[card.name]) for card in parts.chat], engines
 
 
 def vectors(texts: Sequence[str], parts: Plan, folder: Path | None, told: Told = quiet) -> NDArray[np.float64]:

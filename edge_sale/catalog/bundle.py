@@ -32,6 +32,8 @@ Progress = Callable[[str, int, int], None]
 
 def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -> Path:
     """Writes the model, checked, to `target`; whole or not at all. Raises ModelMissing, BadModelFile, PullFailed."""
+    if card.shipped:
+        raise ConfigError(f"{card.name} comes with edge-sale: it is on that machine already")
     file = store.ready(card, models_dir)
     manifest = store.read_manifest(card, models_dir)
     assert manifest is not None

@@ -7,7 +7,7 @@ come first; the user's own (settings.cards_dir) add to them or replace them by n
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -20,8 +20,11 @@ KINDS = ("dense", "hybrid", "sliding-window", "encoder")  # what its layers reme
 TOOLS = ("", "hermes", "qwen-xml", "gemma", "phi", "llama", "lfm")  # how it writes a tool call; empty: none
 WORKS = ("quick", "drafts", "planner")
 JURIES = ("recoverability", "likert")
+PROMPTS = ("", "trade")  # folders of edge_sale/prompts; empty: those for any instruct model
 REQUANTIZE = ("Q4_0", "Q5_0", "Q8_0", "F16")
 DEFAULT_POOL = "starter"  # what a pool of the user's own does not say is as in this one
+BUNDLED_POOL = "bundled"  # its models come with edge-sale, so it can bid on any machine
+HOME_POOL = "home"  # both of them in one market
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +44,20 @@ class FileSpec:
 class Source:
     """Where the files can be had. Which fields are set depends on `kind`: see SOURCES."""
 
-    kind: str  # hub | wheel | path
+    kind: str  # hub | wheel | path | shipped
     repo: str = ""
     revision: str = "main"
     folder: str = ""  # inside the repository or the wheel
     package: str = ""
     version: str = ""
     bytes: int = 0  # of the whole wheel
-    path: Path = Path()  # a finished GGUF of the user's own, used in place
+    path: Path = Path()  # a finished GGUF, used in place: of the user's own, or one that comes with edge-sale
 
     def __str__(self) -> str:
         if self.kind == "hub":
             return f"hub {self.repo}@{self.revision[:12]}"
+        if self.kind == "shipped":
+            return "comes with edge-sale"
         return f"wheel {self.package} {self.version}" if self.kind == "wheel" else f"path {self.path}"
 
 
@@ -107,6 +112,11 @@ class ModelCard:
         return all(spec.sha256 for spec in self.files)
 
     @property
+    def shipped(self) -> Path | None:
+        """Where the model lies if it comes with edge-sale: it is always here, and never pulled."""
+        return next((source.path for source in self.sources if source.kind == "shipped"), None)
+
+    @property
     def bytes(self) -> int:
         """What is pulled, in bytes; 0 where the user's own file is the model."""
         return sum(spec.bytes for spec in self.files)
@@ -131,6 +141,9 @@ class AgentCard:
     samples: int = 1
     temperature: float = 0.0
     max_tokens: int | None = None  # None: settings.max_tokens
+    plan_tokens: int | None = None  # None: settings.plan_tokens
+    plan_temperature: float = 0.7  # agents on the same weights should not bid the same plan
+    prompts: str = ""  # a folder of prompts of its own, for models trained to them
     about: str = ""
 
 
@@ -143,6 +156,8 @@ class PoolCard:
     embedder: str
     weights: str
     agents: tuple[AgentCard, ...]
+    trade: str = ""  # what its agents can do, where that is not everything
+    join: tuple[str, ...] = ()  # pools whose agents are this one's
 
     @property
     def models(self) -> list[str]:
@@ -176,7 +191,9 @@ def load(user_dir: Path | None = None) -> Catalogue:
     pools: dict[str, PoolCard] = {}
     for folder in [shipped_dir(), *([user_dir] if user_dir else [])]:
         models |= {card.name: card for card in map(read_model, sorted(folder.glob("*.toml")))}
-        pools |= {card.name: card for card in map(read_pool, sorted((folder / "pools").glob("*.toml")))}
+        for file in sorted((folder / "pools").glob("*.toml")):
+            pools[file.stem] = read_pool(file)
+    pools |= {pool.name: _joined(pool, pools) for pool in pools.values() if pool.join}
     return Catalogue(models, pools)
 
 
@@ -204,6 +221,7 @@ SOURCES: dict[str, dict[str, tuple[Any, bool]]] = {
     "wheel": {"kind": (str, True), "package": (str, True), "version": (str, True), "folder": (str, True),
               "bytes": (int, True)},
     "path": {"kind": (str, True), "path": (str, True)},
+    "shipped": {"kind": (str, True), "folder": (str, True)},
 }  # fmt: skip
 MAKES: dict[str, dict[str, tuple[Any, bool]]] = {
     "requantize": {"with": (str, True), "file": (str, True), "to": (str, True)},
@@ -215,12 +233,13 @@ CHAT: dict[str, tuple[Any, bool]] = {
 }  # fmt: skip
 POOL: dict[str, tuple[Any, bool]] = {
     "name": (str, True), "title": (str, True), "embedder": (str, True), "weights": (str, True),
-    "agents": (list, True),
+    "agents": (list, False), "join": (list, False), "trade": (str, False),
 }  # fmt: skip
 AGENT: dict[str, tuple[Any, bool]] = {
     "name": (str, True), "model": (str, True), "work": (str, True), "price": (strict.NUMBER, True),
     "jury": (str, False), "samples": (int, False), "temperature": (strict.NUMBER, False),
-    "max_tokens": (int, False), "about": (str, False),
+    "max_tokens": (int, False), "plan_tokens": (int, False), "plan_temperature": (strict.NUMBER, False),
+    "prompts": (str, False), "about": (str, False),
 }  # fmt: skip
 
 
@@ -231,7 +250,7 @@ def read_model(file: Path) -> ModelCard:
     strict.one_of(data["role"], ROLES, file, "role")
     strict.one_of(data.get("kind", "dense"), KINDS, file, "kind")
     files = tuple(_file(row, file) for row in data.get("files", []))
-    sources = tuple(_source(row, file) for row in data["sources"])
+    sources = tuple(_source(row, file, files) for row in data["sources"])
     if not sources:
         raise ConfigError(f"{file}: sources is empty; give at least one [[sources]]")
     if not files and any(source.kind != "path" for source in sources):
@@ -239,6 +258,9 @@ def read_model(file: Path) -> ModelCard:
     if len({spec.name for spec in files}) < len(files):
         raise ConfigError(f"{file}: two [[files]] have the same name")
     make = _make(data["make"], file) if "make" in data else None
+    ships = any(source.kind == "shipped" for source in sources)
+    if ships and (make or len(files) != 1 or len(sources) != 1 or not files[0].sha256):
+        raise ConfigError(f"{file}: a shipped model is one source and one [[files]] with its sha256, and no [make]")
     if not make and len(files) > 1:
         raise ConfigError(f"{file}: several [[files]] need a [make] that says how they become one GGUF")
     if make and make.file in {spec.name for spec in files}:
@@ -254,12 +276,23 @@ def read_pool(file: Path) -> PoolCard:
     """The pool's card in `file`. Raises ConfigError naming file and key."""
     data = strict.table(strict.read_toml(file), POOL, file, "")
     strict.own_name(data, file)
-    agents = tuple(_agent(row, file) for row in data["agents"])
-    if not agents:
-        raise ConfigError(f"{file}: agents is empty; give at least one [[agents]]")
+    agents = tuple(_agent(row, file) for row in data.get("agents", []))
+    join = strict.strings(data.get("join", []), file, "join")
+    if bool(agents) == bool(join):
+        raise ConfigError(f"{file}: agents is empty; give at least one [[agents]], or join = [\"POOL\", …]")
     if len({agent.name for agent in agents}) < len(agents):
         raise ConfigError(f"{file}: two [[agents]] have the same name")
-    return PoolCard(**{**data, "agents": agents})
+    return PoolCard(**{**data, "agents": agents, "join": join})
+
+
+def _joined(pool: PoolCard, pools: Mapping[str, PoolCard]) -> PoolCard:
+    """The pool with the agents of those that it joins."""
+    agents: dict[str, AgentCard] = {}
+    for name in pool.join:
+        if name not in pools or pools[name].join:
+            raise ConfigError(f"pool {pool.name!r} joins {name!r}, which is no pool with agents of its own")
+        agents |= {agent.name: agent for agent in pools[name].agents}
+    return dataclasses.replace(pool, agents=tuple(agents.values()))
 
 
 def _file(row: Any, file: Path) -> FileSpec:
@@ -272,7 +305,7 @@ def _file(row: Any, file: Path) -> FileSpec:
     return FileSpec(**data)
 
 
-def _source(row: Any, file: Path) -> Source:
+def _source(row: Any, file: Path, files: tuple[FileSpec, ...]) -> Source:
     kind = row.get("kind") if isinstance(row, dict) else None
     strict.one_of(kind, SOURCES, file, "[[sources]] kind")
     data = strict.table(row, SOURCES[str(kind)], file, "[[sources]] ")
@@ -283,6 +316,8 @@ def _source(row: Any, file: Path) -> Source:
         raise ConfigError(f"{file}: [[sources]] folder should lie inside the source, is {data['folder']!r}")
     if "path" in data:
         data["path"] = (file.parent / Path(data["path"]).expanduser()).absolute()  # from the card on
+    if kind == "shipped":
+        data["path"] = shipped_dir() / data["folder"] / (files[0].name if files else "")
     return Source(**data)
 
 
@@ -302,11 +337,16 @@ def _agent(row: Any, file: Path) -> AgentCard:
 
 def check_agent(agent: AgentCard, where: str) -> AgentCard:
     """The agent with plain floats. Raises ConfigError with `where` in front."""
-    for key, known in (("work", WORKS), ("jury", JURIES)):
+    choices: dict[str, Collection[str]] = {"work": WORKS, "jury": JURIES, "prompts": PROMPTS}
+    for key, known in choices.items():
         if getattr(agent, key) not in known:
-            raise ConfigError(f"{where}: {key} is one of {', '.join(known)}, not {getattr(agent, key)!r}")
+            names = ", ".join(filter(None, known))
+            raise ConfigError(f"{where}: {key} is one of {names}, not {getattr(agent, key)!r}")
     if not strict.NAME.fullmatch(agent.name):
         raise ConfigError(f"{where}: an agent's name is lower case, digits, '.', '_' and '-'")
     if agent.samples < 1:
         raise ConfigError(f"{where}: samples should be at least 1, is {agent.samples}")
-    return dataclasses.replace(agent, price=float(agent.price), temperature=float(agent.temperature))
+    return dataclasses.replace(
+        agent, price=float(agent.price), temperature=float(agent.temperature),
+        plan_temperature=float(agent.plan_temperature),
+    )  # fmt: skip

@@ -5,9 +5,26 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from edge_sale.catalog.cards import DEFAULT_POOL, AgentCard, Catalogue, PoolCard, check_agent
+from edge_sale.catalog import store
+from edge_sale.catalog.cards import (
+    BUNDLED_POOL,
+    DEFAULT_POOL,
+    HOME_POOL,
+    AgentCard,
+    Catalogue,
+    PoolCard,
+    check_agent,
+)
 from edge_sale.errors import ConfigError, UnknownName
 from edge_sale.settings import Settings
+
+
+def in_use(catalogue: Catalogue, settings: Settings) -> str:
+    """The pool's name: the user's choice, else what comes with edge-sale, with the starter's agents once pulled."""
+    if settings.pool:
+        return settings.pool
+    starter = [catalogue.model(name) for name in catalogue.pool(DEFAULT_POOL).models]
+    return BUNDLED_POOL if store.missing(starter, settings.models_dir) else HOME_POOL
 
 
 def pool_agents(catalogue: Catalogue, settings: Settings) -> PoolCard:
@@ -17,6 +34,7 @@ def pool_agents(catalogue: Catalogue, settings: Settings) -> PoolCard:
     changes a known pool or makes a new one, which takes what it leaves out from the
     starter pool. Raises UnknownName and ConfigError.
     """
+    settings = dataclasses.replace(settings, pool=in_use(catalogue, settings))
     base = catalogue.pools.get(settings.pool)
     changes = settings.pools.get(settings.pool)
     if base is None and changes is None:

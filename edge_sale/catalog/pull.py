@@ -82,8 +82,11 @@ def pull(
 
     `force` pulls again, `keep` keeps the pulled originals of a made model beside it, `patience`
     is how many seconds a server may send nothing, `roots` are caches of other programs that are
-    looked into first. Raises PullFailed with every source's reason.
+    looked into first. What comes with edge-sale is verified and nothing else. Raises PullFailed with
+    every source's reason.
     """
+    if card.shipped:
+        return store.ready(card, models_dir)
     this = _Pull(card, models_dir, Wire(egress_log, f"pull {card.name}", offline, patience), progress, notice)
     if not force and (found := _there(this)):
         return found

@@ -4,6 +4,8 @@
 it records its sha256, what it was made from, and a stamp (size, times, inode): while the
 stamp holds the digest is trusted, when it changes the whole file is read again.
 
+A model that comes with edge-sale is small: it is read whole and compared with its card before every load.
+
 `models_dir/.pins/NAME.json` holds the sha256 of files whose card does not say it, as the
 first verified pull found them. It outlives the model: a later pull must give the same bytes.
 
@@ -56,6 +58,8 @@ def ready(card: ModelCard, models_dir: Path) -> Path:
     Raises ModelMissing where it was never pulled and BadModelFile, with the way out, where
     the file is truncated, is no GGUF, or is no longer what its manifest says.
     """
+    if card.shipped:
+        return _shipped(card, card.shipped)
     manifest = read_manifest(card, models_dir)
     file = path_of(card, models_dir, manifest)
     if manifest is None or not file.is_file():
@@ -82,6 +86,19 @@ def ready(card: ModelCard, models_dir: Path) -> Path:
     return file
 
 
+def _shipped(card: ModelCard, file: Path) -> Path:
+    way_out = "the installation is not whole; install edge-sale again"
+    if not file.is_file():
+        raise BadModelFile(f"{file}: comes with edge-sale and is not there ({card.name}): {way_out}")
+    digest = sha256_of(file)
+    if digest != card.files[0].sha256:
+        raise BadModelFile(
+            f"{file}: its sha256 is {digest[:12]}…, should be {card.files[0].sha256[:12]}… ({card.name}): {way_out}"
+        )
+    gguf.inspect(file)
+    return file
+
+
 def verify(card: ModelCard, models_dir: Path, progress: Callable[[str, int, int], None]) -> str:
     """The sha256 of the model's file, every byte of it read now. Raises ModelMissing, BadModelFile."""
     file = ready(card, models_dir)
@@ -101,6 +118,8 @@ def missing(cards: Iterable[ModelCard], models_dir: Path) -> list[str]:
     """The names of the models that are not on this machine. Looks whether files are there, not into them."""
     absent = []
     for card in cards:
+        if card.shipped:  # one that is not there is a broken installation, which `ready` says
+            continue
         manifest = read_manifest(card, models_dir)
         if manifest is None or not path_of(card, models_dir, manifest).is_file():
             absent.append(card.name)
@@ -163,7 +182,13 @@ def _pins_file(card: ModelCard, models_dir: Path) -> Path:
 
 
 def read_manifest(card: ModelCard, models_dir: Path) -> Manifest | None:
-    """The model's manifest; None where there is none that can be read: the model counts as not pulled."""
+    """The model's manifest; None where there is none that can be read: the model counts as not pulled.
+
+    Of a model that comes with edge-sale the card says it all.
+    """
+    if card.shipped:
+        (spec,) = card.files
+        return Manifest(str(card.shipped), spec.bytes, spec.sha256, made_from(card))
     try:
         data = json.loads(_manifest_file(card, models_dir).read_text(encoding="utf-8"))
         manifest = Manifest(**data | {"stamp": tuple(data["stamp"])})

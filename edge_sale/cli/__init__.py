@@ -91,7 +91,7 @@ def cli(offline: bool) -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits with its code: the only place where errors become text."""
     args = list(sys.argv[1:] if argv is None else argv)
-    code, failure = 0, ""
+    code, failure, details = 0, "", {}  # type: int, str, dict[str, object]
     try:
         _fill_streams()
         done = cli.main(args, prog_name="edge-sale", standalone_mode=False)
@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         os.dup2(null, 2)
         code = 1
     except EdgeSaleError as error:
-        code, failure = 1, str(error)
+        code, failure, details = 1, str(error), dict(error.details)
     except OSError as error:
         if error.errno not in OF_THE_MACHINE:
             code, failure = 3, _bug(error, args)
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         code, failure = 3, _bug(error, args)
     if failure:
-        _tell(failure, code, as_json="--json" in args)
+        _tell(failure, code, details, as_json="--json" in args)
     sys.exit(code)
 
 
@@ -128,13 +128,13 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR}
 
 
-def _tell(failure: str, code: int, *, as_json: bool) -> None:
+def _tell(failure: str, code: int, details: dict[str, object], *, as_json: bool) -> None:
     """The failure in one line on stderr (click has shown its own) and, for programs, as JSON on stdout."""
     try:
         if code != 2:
             click.echo(f"edge-sale: {failure}", err=True)
         if as_json:
-            click.echo(json.dumps({"error": failure, "exit": code}, ensure_ascii=False))
+            click.echo(json.dumps({"error": failure, "exit": code, **details}, ensure_ascii=False))
     except OSError:
         pass  # nobody is there to read it; the exit code still tells
 

@@ -174,6 +174,8 @@ def models(settings: Settings) -> list[Check]:
         manifest = store.read_manifest(card, settings.models_dir)
         tried = manifest and probe.read(manifest.sha256, settings.models_dir)
         says = "loads" if tried else "not tried with this llama.cpp yet: the next run does"
+        if card.shipped:
+            says = "comes with edge-sale"
         checks.append(Check("model", "ok", f"{card.name}: verified, {says}; {file}"))
     if lacking := [name for name in pool.models if name in absent]:
         command = f"edge-sale pull {pool.name}"

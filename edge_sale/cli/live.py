@@ -79,6 +79,11 @@ class Live:
                     used = ", ".join(award.lessons) or "nobody, for none of them is cheaper than the leader"
                     self._say(f"lessons from memory: {found}; refined by {used}", style="dim")
                 self._say(reason, style="bold")
+            case ev.Refused():
+                self.stop()
+                if self.table:
+                    self.rows.clear()
+                    self._console.print(self._table())
             case ev.Weighed():
                 self.stop()
                 self._say(event.reason, style="bold" if event.lost else "dim")

@@ -191,10 +191,11 @@ def pools(as_json: bool) -> None:
     from dataclasses import asdict, replace
 
     from edge_sale.catalog import cards
-    from edge_sale.catalog.pools import pool_agents
+    from edge_sale.catalog.pools import in_use, pool_agents
 
     settings = load()
     catalogue = cards.load(settings.cards_dir)
+    current = in_use(catalogue, settings)
     names = sorted({*catalogue.pools, *settings.pools})
     found = [pool_agents(catalogue, replace(settings, pool=name)) for name in names]
     if as_json:
@@ -205,7 +206,7 @@ def pools(as_json: bool) -> None:
     print_table(
         ["pool", "agent", "model", "works by", "$/Mt", "judges by", "about"],
         [
-            [pool.name + (" *" if pool.name == settings.pool else ""), agent.name, agent.model, agent.work,
+            [pool.name + (" *" if pool.name == current else ""), agent.name, agent.model, agent.work,
              price_of(agent.price), agent.jury, agent.about]
             for pool in found
             for agent in pool.agents

@@ -83,10 +83,12 @@ def rm_(name: str, with_card: bool, forget: bool) -> None:
 
     from edge_sale.catalog import cards, store
     from edge_sale.catalog.fit import size
-    from edge_sale.errors import ModelMissing
+    from edge_sale.errors import ConfigError, ModelMissing
 
     settings = load()
     card = cards.load(settings.cards_dir).model(name)
+    if card.shipped:
+        raise ConfigError(f"{name} comes with edge-sale and takes {size(card.bytes)}; it goes with edge-sale alone")
     folder, own = settings.models_dir / name, settings.cards_dir / f"{name}.toml"
     held = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
     manifest = store.read_manifest(card, settings.models_dir)

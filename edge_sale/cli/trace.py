@@ -48,6 +48,8 @@ def trace(file: Path) -> None:
                 console.print(plain(bid["strategy"]["text"]))
             case "satout":
                 line(event, f"{event['agent']} sat out ({event['purpose']}): {event['reason']}")
+            case "refused":
+                line(event, event["reason"])
             case "skipped":
                 who = ", ".join(event["who"])
                 whose = "" if event["what"] == "bid" else f" about {event['agent']}'s plan"

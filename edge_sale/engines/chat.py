@@ -40,6 +40,8 @@ class ChatTemplate:
         Template parts are of no message; the prefill counts as one more after the last.
         """
         messages = list(prompt.messages)
+        if prompt.turn == "user":  # cut off where the user would begin to write
+            messages.append(Message("user", ""))
         try:
             rendered = self._render(messages)
         except EngineError:
@@ -47,9 +49,11 @@ class ChatTemplate:
             if messages == asked:
                 raise
             rendered = self._render(messages)
-        merged = len(prompt.messages) - len(messages)
+        merged = len(prompt.messages) + (prompt.turn == "user") - len(messages)
         pieces: list[tuple[str, int | None]] = []
         for place, part in enumerate(_MARKER.split(rendered)):
+            if place % 2 and prompt.turn == "user" and int(part) == len(messages) - 1:
+                break
             if place % 2:
                 pieces.append((messages[int(part)].content, int(part) + merged))
             elif part:

@@ -1,4 +1,4 @@
-"""Text to vectors on a small encoder, for the auction memory."""
+"""Text to vectors for the auction memory: on a small encoder, or from the pooled states of a chat model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ SEQUENCES = 8  # texts a batch
 
 
 class LlamaEmbedder:
-    """An encoder model. Implements `types.Embedder`; vectors are float32 of length 1."""
+    """An encoder, or a chat model whose last states are averaged over the text.
+
+    Implements `types.Embedder`; vectors are float32 of length 1.
+    """
 
     def __init__(
         self,
@@ -37,7 +40,7 @@ class LlamaEmbedder:
         """
         self.name, self.identity = name, identity
         self._spent = spent
-        self._worker = worker()
+        self._worker, self._abort = worker(), native.Abort()
         self._worker.do(lambda: self._load(str(file), threads, gpu_layers))
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -70,6 +73,7 @@ class LlamaEmbedder:
             batch=SEQUENCES * self._window,
             embeddings=True,
         )
+        self._memory = native.memory(self._context)  # only a model that writes has one
 
     def _free(self) -> None:
         self._batch.free()
@@ -80,12 +84,13 @@ class LlamaEmbedder:
         first, last = lib.llama_vocab_bos(self._vocab), lib.llama_vocab_eos(self._vocab)
         if last < 0:  # many an encoder's file names its [SEP] as separator only
             last = lib.llama_vocab_sep(self._vocab)
-        inside = self._window - 2
+        opening, closing = [first] if first >= 0 else [], [last] if last >= 0 else []
+        inside = self._window - len(opening) - len(closing)
         windows: list[tuple[int, list[int]]] = []  # (text, tokens)
         for place, text in enumerate(texts):
             tokens = native.tokenize(self._vocab, text, special=False)
             for start in range(0, len(tokens) or 1, inside):
-                windows.append((place, [first, *tokens[start : start + inside], last]))
+                windows.append((place, [*opening, *tokens[start : start + inside], *closing]))
         sums = np.zeros((len(texts), self.dimension), dtype=np.float64)
         for start in range(0, len(windows), SEQUENCES):
             part = windows[start : start + SEQUENCES]
@@ -102,7 +107,11 @@ class LlamaEmbedder:
         for sequence, tokens in enumerate(sequences):
             for position, token in enumerate(tokens):
                 self._batch.add(token, position, sequence, True)
-        self._batch.encode(self._context)
+        if self._memory:
+            native.clear(self._memory)
+            self._batch.decode(self._context, self._abort)
+        else:
+            self._batch.encode(self._context)
         vectors = []
         for sequence in range(len(sequences)):
             pointer = lib.llama_get_embeddings_seq(self._context, sequence)

@@ -122,7 +122,8 @@ def new_context(
     params.n_outputs_max = outputs
     params.n_threads, params.n_threads_batch = threads, batch_threads or threads
     params.flash_attn_type = FLASH[flash]
-    params.kv_unified = False
+    # caches of their own make llama.cpp cut a batch where sequences end, and means are over what is decoded at once
+    params.kv_unified = embeddings
     params.no_perf = True
     if embeddings:
         params.embeddings = True

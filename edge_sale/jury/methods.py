@@ -11,31 +11,36 @@ recoverability  how much of the task a reader could recover from the plan alone:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
-from edge_sale.prompts import render
+from edge_sale.prompts import prompt_in, render
 from edge_sale.scoring.scorer import TOP
 from edge_sale.types import Choice, Choose, Job, LogLik, LogProb, Task
 
 DIGITS = ("0", "1", "2", "3", "4", "5")
 HALF_GAIN = 0.5  # nats a token at which a plan has earned 5 * (1 - 1/e), about 3.2
 
-Method = Callable[[Task, Sequence[str]], Job[list[float]]]
+
+class Method(Protocol):
+    """`prompts` is the folder of prompts that the juror's model is used to; empty: those for any instruct model."""
+
+    def __call__(self, task: Task, plans: Sequence[str], prompts: str = "") -> Job[list[float]]: ...
 
 
-def likert(task: Task, plans: Sequence[str]) -> Job[list[float]]:
+def likert(task: Task, plans: Sequence[str], prompts: str = "") -> Job[list[float]]:
     """The expected digit for each plan, 0..5."""
     replies: list[Choice] = yield [
-        Choose(render("likert", task=task.text, plan=plan), DIGITS) for plan in plans
+        Choose(render(prompt_in(prompts, "likert"), task=task.text, plan=plan), DIGITS) for plan in plans
     ]
     return [sum(digit * p for digit, p in enumerate(reply.probabilities)) for reply in replies]
 
 
-def recoverability(task: Task, plans: Sequence[str]) -> Job[list[float]]:
+def recoverability(task: Task, plans: Sequence[str], prompts: str = "") -> Job[list[float]]:
     """What each plan tells of its task, 0..5; a plan that tells nothing scores 0."""
     words = f" {task.text}"  # behind "Task:", as the model would write it
-    unseen = LogLik(render("recover-nothing"), words)
-    seen = [LogLik(render("recover", plan=plan), words) for plan in plans]
+    unseen = LogLik(render(prompt_in(prompts, "recover-nothing")), words)
+    seen = [LogLik(render(prompt_in(prompts, "recover"), plan=plan), words) for plan in plans]
     replies: list[LogProb] = yield [unseen, *seen]
     prior, *given = (reply.mean for reply in replies)
     return [squeeze(mean - prior) for mean in given]

@@ -34,6 +34,15 @@ class Jury:
     full: bool = False
     _scores: dict[Key, dict[str, float]] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
+    reached: dict[str, float] = field(default_factory=dict)  # how far bids below the floor came
+
+    def below(self, bid: Bid) -> str:
+        """Why a bid does not reach the floor, whatever jurors would say; empty where it does."""
+        floor = self.weights.floor
+        if why := floor.refuses(bid) if floor else "":
+            assert floor
+            self.reached[bid.agent] = floor.reached(bid)
+        return why
 
     def clear(self, bids: Sequence[Bid]) -> list[Scored]:
         """The bids by rising asking; the first has won, and everyone who may still judge has judged it.

@@ -1,7 +1,8 @@
 """Prompts are text files beside this one; `render` makes a chat of one.
 
 A file is a chat: a line `--- system`, `--- user` or `--- assistant` begins a
-turn; a closing assistant's turn is the prefill that the answer continues. What
+turn; a closing assistant's turn is the prefill that the answer continues, and a closing
+`--- words` how a user's turn begins whose words are to be read, not answered. What
 all prompts of a domain begin with is in `domains/`: the same tokens at the front
 can share one prefill.
 A name that the file uses and the caller forgot is an error, never an empty string.
@@ -18,7 +19,8 @@ from typing import Any, Literal, cast
 
 from edge_sale.types import Message, Prompt
 
-_TURN = re.compile(r"^--- (system|user|assistant)\n", re.MULTILINE)
+FOLDERS = ("", "domains/", "trade/")
+_TURN = re.compile(r"^--- (system|user|assistant|words)\n", re.MULTILINE)
 _MARK = "\ue002"  # private use; taken out of every value, so that no text can begin a turn
 _VALUE = "\ue003"  # stands before every value, so that messages without any are known
 
@@ -30,14 +32,20 @@ def render(name: str, **values: Any) -> Prompt:
         Message(cast(Literal["system", "user", "assistant"], role), content.replace(_VALUE, "").strip("\n"))
         for role, content in zip(parts[::2], parts[1::2], strict=True)
     ]
-    prefill = turns.pop().content if turns[-1].role == "assistant" else ""
+    words = parts[-2] == "words"
+    prefill = turns.pop().content if words or turns[-1].role == "assistant" else ""
     fixed = next((i for i, content in enumerate(parts[1::2]) if _VALUE in content), len(turns))
-    return Prompt(tuple(turns), prefill, min(fixed, len(turns)))
+    return Prompt(tuple(turns), prefill, min(fixed, len(turns)), "user" if words else "assistant")
+
+
+def prompt_in(folder: str, name: str) -> str:
+    """The name of a prompt in a folder of prompts; in none, of the one for any instruct model."""
+    return f"{folder}/{name}" if folder else name
 
 
 def names() -> list[str]:
     """Every prompt there is."""
-    return [name for name in _files() if "/" not in name]
+    return [name for name in _files() if not name.startswith("domains/")]
 
 
 @cache
@@ -51,7 +59,7 @@ def fingerprint() -> str:
 
 def _files() -> list[str]:
     root = resources.files(__package__)
-    found = [(folder, file.name) for folder in ("", "domains/") for file in (root / folder).iterdir()]
+    found = [(folder, file.name) for folder in FOLDERS for file in (root / folder).iterdir()]
     return sorted(folder + name.removesuffix(".txt") for folder, name in found if name.endswith(".txt"))
 
 

@@ -56,6 +56,11 @@ SIGNALS: dict[str, Signal] = {
         "the entropy with its sign turned, for models whose sure plans are the good ones",
         best=lambda price: 0.0,
     ),
+    "familiarity": Signal(
+        "value",
+        lambda bid: bid.strategy.signals.get("familiarity", 0.0),
+        "mean log p of the task's own text under the agent, nats a token: what is strange to it is below its trade",
+    ),
     "chance": Signal(
         "value",
         lambda bid: bid.strategy.signals.get("chance", 0.0),

@@ -13,8 +13,16 @@ from typing import Any
 
 EDGE_SALE = [sys.executable, "-m", "edge_sale"]
 
-# short plans and answers on one thread: what is tested is the command line, on machines with other work
+# On one thread, for machines with other work. The pool that comes with edge-sale: nothing has to be pulled for it.
 CONFIG = """
+pool = "bundled"
+threads = 1
+[auction]
+bid_seconds = 300
+"""
+# the starter's models, for tests marked `models`: short plans and answers, since the command line is what is tested
+STARTER = """
+pool = "starter"
 threads = 1
 [auction]
 plan_tokens = 32

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.kit import EDGE_SALE, edge, environment, new_home
+from tests.cli.kit import EDGE_SALE, STARTER, edge, environment, new_home
 
 TMUX = shutil.which("tmux")
 
@@ -44,9 +44,8 @@ def on_terminal(home: Path, *args: str, typed: bytes = b"", until: str = "", **c
 
 def test_missing_models_are_offered(tmp_path: Path) -> None:
     """On a terminal a run without models asks whether to pull; no is taken for an answer."""
-    code, shown = on_terminal(
-        new_home(tmp_path), "run", "Say yes.", typed=b"n\n", until="Pull now?", EDGE_SALE_MODELS=str(tmp_path / "m")
-    )
+    home, nothing = new_home(tmp_path, STARTER), str(tmp_path / "m")
+    code, shown = on_terminal(home, "run", "Say yes.", typed=b"n\n", until="Pull now?", EDGE_SALE_MODELS=nothing)
     assert "Not on this machine yet: smollm2-135m, all-minilm-l6-v2. Pull now? [Y/n]" in shown
     assert code == 1 and "pull with: edge-sale pull starter" in shown
 
@@ -109,11 +108,22 @@ def screens(tmux: Callable[..., str], seconds: float = 240) -> list[str]:
     raise AssertionError(f"still running, showing:\n{seen[-1]}")
 
 
+@pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
+def test_the_table_stands_whole_above_the_answer(tmux: Callable[..., str], tmp_path: Path) -> None:
+    """On 80 columns, with the models that come with edge-sale: four rows, who won and why, the answer, the costs."""
+    begin(tmux, new_home(tmp_path / "home"), "run", "Write a function that reverses a list of numbers.", "--no-memory")
+    last = screens(tmux)[-1].splitlines()
+    rows = [line for line in last if line.startswith(("junior ", "lists ", "texts ", "senior "))][:4]
+    assert len(rows) == 4 and sum(row.rstrip().endswith("winner") for row in rows) == 1
+    assert any("asks least" in line for line in last) and any("def solve(" in line for line in last)
+    assert last[-1] == "[code 0]" and "writing plans" not in "".join(last)
+
+
 @pytest.mark.models
 @pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
 def test_live_table_on_80_columns(tmux: Callable[..., str], tmp_path: Path) -> None:
     """The table fills while the auction is on and stays, whole, above the answer and the line of costs."""
-    home = new_home(tmp_path / "home")
+    home = new_home(tmp_path / "home", STARTER)
     begin(tmux, home, "run", "Name three rivers.", "--seed", "5", "--no-memory")
     seen = screens(tmux)
     assert any("writing plans: quick, planner, drafts" in screen for screen in seen)
@@ -132,7 +142,7 @@ def test_live_table_on_80_columns(tmux: Callable[..., str], tmp_path: Path) -> N
 @pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
 def test_interrupt_leaves_the_terminal_plain(tmux: Callable[..., str], tmp_path: Path) -> None:
     """^C in the middle of the live table takes it away, shows the cursor and says what happened."""
-    home = new_home(tmp_path / "home")
+    home = new_home(tmp_path / "home", STARTER)
     begin(tmux, home, "run", "Name three rivers.", "--no-memory")
     end = time.monotonic() + 60
     while "writing plans" not in tmux("capture-pane", "-p") and time.monotonic() < end:

@@ -105,10 +105,10 @@ def edge(*words: str) -> list[str]:
 
 
 FULL = [
-    edge("run", "Write a Python function that doubles a number.", "--seed", "1", "-a", "quick", "-a", "planner"),
-    edge("run", "Write a Python function that halves a number.", "--seed", "2", "-a", "quick", "--trace", "t.jsonl",
+    edge("run", "Write a function that doubles every number.", "--seed", "1", "-a", "junior", "-a", "lists"),
+    edge("run", "Write a function that sorts a list.", "--seed", "2", "-a", "junior", "--trace", "t.jsonl",
          "--check", "assert False", "--sandbox", "none"),
-    edge("bid", "Name three rivers.", "--seed", "3", "-a", "quick", "--json"),
+    edge("bid", "Write a function that reverses a list.", "--seed", "3", "-a", "junior", "--json"),
     *(edge(*words) for words in (
         ("history",), ("show",), ("trace", "t.jsonl"), ("models",), ("pools",), ("config",), ("remote", "list"),
         ("egress",), ("costs",), ("--version",), ("--help",), ("completion", "bash"),
@@ -125,25 +125,23 @@ def test_control_a_request_is_seen(setup: str, tmp_path: Path) -> None:
     assert seen.packets > 0 or setup == LOOPBACK
 
 
-@pytest.mark.models
 @pytest.mark.parametrize("setup", [LOOPBACK, SINK], ids=["loopback", "sink"])
-def test_a_full_session_sends_nothing(setup: str, tmp_path: Path, models_dir: Path) -> None:
+def test_a_full_session_sends_nothing(setup: str, tmp_path: Path) -> None:
     """Every command but pull, a remote configured and nobody there to say yes: 0 packets, 0 lookups, 0 far connects."""
     home = new_home(tmp_path / "home", CONFIG + REMOTE)
-    seen = session(setup, FULL, tmp_path, home, EDGE_SALE_MODELS=str(models_dir))
+    seen = session(setup, FULL, tmp_path, home)
     assert "def " in seen.output and "Traceback" not in seen.output
     assert "there is no terminal to ask on" in seen.output  # the reserve was wanted, and held back
     assert (seen.connects, seen.lookups, seen.packets) == ([], [], 0)
 
 
-@pytest.mark.models
-def test_offline_sends_nothing_where_the_policy_would(tmp_path: Path, models_dir: Path) -> None:
+def test_offline_sends_nothing_where_the_policy_would(tmp_path: Path) -> None:
     """With policy auto the same run sends; with --offline it does not."""
-    task = ("run", "Write a Python function that doubles a number.", "--seed", "1", "-a", "quick", "--escalate", "auto",
+    task = ("run", "Write a function that doubles every number.", "--seed", "1", "-a", "junior", "--escalate", "auto",
             "--check", "assert False", "--sandbox", "none")  # fmt: skip
     home = new_home(tmp_path / "home", CONFIG + REMOTE + "seconds = 2\n")
-    sent = session(SINK, [edge(*task)], tmp_path / "sent", home, EDGE_SALE_MODELS=str(models_dir))
+    sent = session(SINK, [edge(*task)], tmp_path / "sent", home)
     assert any("192.0.2.9" in call for call in sent.connects) and sent.packets > 0
-    kept = session(SINK, [edge(*task, "--offline")], tmp_path / "kept", home, EDGE_SALE_MODELS=str(models_dir))
+    kept = session(SINK, [edge(*task, "--offline")], tmp_path / "kept", home)
     assert (kept.connects, kept.lookups, kept.packets) == ([], [], 0)
     assert "Traceback" not in kept.output

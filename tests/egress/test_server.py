@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from edge_sale.catalog import cards, store
 from tests.cli.kit import CONFIG, edge, history, new_home, only_document
 from tests.cli.test_terminal import on_terminal
 from tests.egress.servers import good, recorder, saying
 
-TASK = "Write a Python function that doubles a number."
+TASK = "Write a Python function that doubles every number of a list."
 # what the endpoint says and the model at home does not
 TWICE = 'def double(x):\n    """Twice as much."""\n    return 2 * x'
 CHECK = "assert double(4) == 8 and 'Twice as much' in double.__doc__"
@@ -103,14 +104,14 @@ def test_broken_log_is_named_and_closes_the_door(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(models_dir: Path) -> Iterator[str]:
-    """llama-cpp-python's own server on loopback, with the starter model behind it."""
+def server() -> Iterator[str]:
+    """llama-cpp-python's own server on loopback, with the bundled senior behind it."""
     pytest.importorskip("fastapi", reason="llama-cpp-python[server] is not installed")
-    (file,) = (models_dir / "smollm2-135m").glob("*.gguf")
+    file = store.ready(cards.load().model("bundled-senior"), Path("nowhere"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(file), "--host", "127.0.0.1", "--port",
-               str(port), "--n_ctx", "2048", "--n_threads", "2", "--chat_format", "chatml"]  # fmt: skip
+               str(port), "--n_ctx", "1024", "--n_threads", "1"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
     url = f"http://127.0.0.1:{port}/v1"
     try:
@@ -128,15 +129,14 @@ def server(models_dir: Path) -> Iterator[str]:
 
 
 def reserve(url: str, more: str = "") -> str:
-    bounds = "price_in = 3\nprice_out = 9\nmax_tokens = 48\n"
-    return f'{CONFIG}{more}[remotes.far]\nurl = "{url}"\nmodel = "smollm2"\n{bounds}'
+    bounds = "price_in = 3\nprice_out = 9\nmax_tokens = 200\nprompts = 'trade'\n"
+    return f'{CONFIG}{more}[remotes.far]\nurl = "{url}"\nmodel = "senior"\n{bounds}'
 
 
-@pytest.mark.models
 def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
     """A check that home fails: the endpoint answers, its tokens are booked, and memory knows both."""
     home = new_home(tmp_path, reserve(server))
-    args = ("run", TASK, "--seed", "1", "-a", "quick", "--json", "--escalate", "auto", "--check", "assert False",
+    args = ("run", TASK, "--seed", "1", "-a", "junior", "--json", "--escalate", "auto", "--check", "assert False",
             "--sandbox", "none")  # fmt: skip
     document = only_document(edge(home, *args, seconds=300).stdout)
     assert document["done_by"] == "far" and document["answer"].strip()
@@ -157,27 +157,25 @@ def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
     assert again["reserve"]["seen"] == 1  # the first one is known now
 
 
-@pytest.mark.models
 def test_server_of_ones_own_bids_and_judges(server: str, tmp_path: Path) -> None:
     """A lan agent's plan stands in the auction and it scores the others', but offline it is left out and told."""
     home = new_home(tmp_path, reserve(server).replace("price_in = 3\nprice_out = 9", 'location = "lan"'))
-    args = ("bid", TASK, "--seed", "1", "-a", "quick", "-a", "far", "--json")
+    args = ("bid", TASK, "--seed", "1", "-a", "junior", "-a", "far", "--json")
     document = only_document(edge(home, *args, seconds=300).stdout)
     bids = {row["bid"]["agent"]: row["bid"] for row in document["bids"]}
-    assert set(bids) == {"quick", "far"} and bids["far"]["strategy"]["tokens"] > 0
+    assert set(bids) == {"junior", "far"} and bids["far"]["strategy"]["tokens"] > 0
     assert {line["reason"] for line in lines(home)} == {"auction"}
     sent = len(lines(home))
     kept = only_document(edge(home, *args, "--offline", seconds=300).stdout)
-    assert {row["bid"]["agent"] for row in kept["bids"]} == {"quick"} and len(lines(home)) == sent
+    assert {row["bid"]["agent"] for row in kept["bids"]} == {"junior"} and len(lines(home)) == sent
     assert any("'far' does not bid: offline is set" in note for note in kept["notes"])
 
 
-@pytest.mark.models
 def test_asked_on_a_terminal(tmp_path: Path) -> None:
     """ask shows the exact payload, its size and what it may cost; yes sends these bytes, no keeps them at home."""
     with recorder(saying(good(TWICE))) as far:
         home = new_home(tmp_path, reserve(far.url))
-        args = ("run", TASK, "--seed", "1", "-a", "quick", "--check", CHECK, "--sandbox", "none")
+        args = ("run", TASK, "--seed", "1", "-a", "junior", "--check", CHECK, "--sandbox", "none")
         code, shown = on_terminal(home, *args, typed=b"n\n", until="Send this?")
         assert far.requests == [] and "you said no; the best local bid stands" in shown
         code, shown = on_terminal(home, *args, typed=b"y\n", until="Send this?")
@@ -191,12 +189,11 @@ def test_asked_on_a_terminal(tmp_path: Path) -> None:
     assert [row["status"] for row in history(home)] == ["passed", "failed"]
 
 
-@pytest.mark.models
 def test_answer_in_a_pipe_is_one_answer(tmp_path: Path) -> None:
     """Home's work fails its check, the remote's passes: stdout has the remote's alone, exit 0."""
     with recorder(saying(good(f"```python\n{TWICE}\n```"))) as far:
         home = new_home(tmp_path, reserve(far.url))
-        done = edge(home, "run", TASK, "--seed", "1", "-a", "quick", "--escalate", "auto", "--thrift", "1",
+        done = edge(home, "run", TASK, "--seed", "1", "-a", "junior", "--escalate", "auto", "--thrift", "1",
                     "--check", CHECK, "--sandbox", "none", seconds=300)  # fmt: skip
     assert (done.returncode, done.stdout) == (0, f"{TWICE}\n"), done.stderr
     assert "far is consulted" in done.stderr and len(far.requests) == 1

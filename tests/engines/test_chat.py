@@ -139,3 +139,14 @@ def test_a_template_is_a_stranger(source: str):
     """A template can neither change what it is given nor reach Python's inside."""
     with pytest.raises(EngineError, match="its chat template failed"):
         text(source, TALK[1])
+
+
+def test_a_users_turn_may_be_left_open():
+    """A prompt whose words are to be read, not answered, ends where the user would begin to write."""
+    template = ChatTemplate("m", CHATML, bos="<s>", eos="</s>")
+    prompt = Prompt((Message("system", "S"), Message("user", "U"), Message("assistant", "A")), "Plan:", turn="user")
+    assert "".join(text for text, _ in template.pieces(prompt)) == (
+        "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\nA<|im_end|>\n"
+        "<|im_start|>user\nPlan:"
+    )
+    assert template.pieces(prompt)[-1] == ("Plan:", 3)

@@ -25,6 +25,11 @@ VALUES: dict[str, dict[str, Any]] = {
     "remote-answer": {"domain": "python", "task": "TASK", "plan": "PLAN"},
     "remote-plan": {"task": "TASK", "lessons": [LESSON]},
     "step": {**WORK, "step": "STEP"},
+    "trade/answer": {"plan": "PLAN"},
+    "trade/likert": {"task": "TASK", "plan": "PLAN"},
+    "trade/plan": {"task": "TASK"},
+    "trade/refine": {"task": "TASK", "lessons": [LESSON]},
+    "trade/words": {},
 }
 
 
@@ -49,8 +54,9 @@ def test_every_prompt_shows_each_of_its_values(name: str):
 @pytest.mark.parametrize("name", sorted(VALUES))
 def test_every_prompt_is_a_chat_that_ends_with_the_user(name: str):
     """Messages end in the user's turn; the assistant's closing turn is the prefill."""
-    messages = render(name, **VALUES[name]).messages
-    assert messages[-1].role == "user"
+    prompt = render(name, **VALUES[name])
+    messages = prompt.messages
+    assert prompt.turn == "user" or messages[-1].role == "user"
     assert all(message.content.strip() for message in messages)
 
 

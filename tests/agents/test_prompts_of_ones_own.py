@@ -1,0 +1,68 @@
+"""Agents whose models were trained to prompts of their own, and what their bids say of the task's words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edge_sale.agents.local import LocalAgent
+from edge_sale.agents.remote import RemoteAgent
+from edge_sale.types import Choice, Generate, Lesson, LogLik, LogProb, Message, Task
+from tests.engines.kit import generation
+
+TASK = Task("t", "Write a function that reverses a list.", "python")
+LESSON = Lesson("a", "Past.", "1. won", "1. lost", "x", "y", 0.9)
+
+
+def local(**changes: Any) -> LocalAgent:
+    return LocalAgent("tiny", "m", 0.01, "quick", "likert", prompts="trade", plan_temperature=0.0, **changes)
+
+
+def play(job: Any, *replies: Any) -> tuple[list[Any], Any]:
+    """What a job asked, answered by the replies in turn, and what it returned."""
+    asked = [next(job)]
+    for reply in replies:
+        try:
+            asked.append(job.send(reply))
+        except StopIteration as end:
+            return asked, end.value
+    raise AssertionError("the job went on")
+
+
+def test_its_plan_is_asked_as_it_was_taught() -> None:
+    """The trade's own prompt, greedy, ended by its end token alone; the prefill is part of the plan."""
+    ((ask,),), plan = play(local().bid(TASK), [[generation(" reverse")]])
+    assert ask.prompt.messages == (Message("user", f"Plan: {TASK.text}"),)
+    assert (ask.sampling.temperature, ask.sampling.stop) == (0.0, ())
+    assert plan.text == "1. reverse" and "familiarity" not in plan.signals
+
+
+def test_a_familiar_agent_reads_the_tasks_words_too() -> None:
+    """Mean log p of the text where a user's turn would begin: one more read, nothing is drawn."""
+    ((draw, read),), plan = play(local(familiar=True).bid(TASK), [[generation(" reverse")], LogProb(-12.0, 8, 3, 0.0)])
+    assert isinstance(draw, Generate) and isinstance(read, LogLik)
+    assert (read.prompt.messages, read.prompt.turn, read.prompt.prefill) == ((), "user", "Plan:")
+    assert read.text == f" {TASK.text}"
+    assert plan.signals["familiarity"] == -1.5
+
+
+def test_lessons_judgement_and_work_have_their_own_prompts() -> None:
+    """A lesson is a task with the plan that lost and the better one; the work sees the plan alone."""
+    ((ask,),), _ = play(local().bid(TASK, [LESSON]), [[generation(" x")]])
+    said = [message.content for message in ask.prompt.messages]
+    assert said[:2] == ["Plan: Past.", "1. lost"] and said[3] == "1. won" and said[4] == f"Plan: {TASK.text}"
+    ((choose,),), scores = play(local().judge(TASK, ["1. reverse"]), [Choice((0, 0, 0, 0, 0.5, 0.5), 9, 0.0)])
+    assert choose.prompt.messages[-1].content == f"Judge: {TASK.text}\n1. reverse" and scores == [4.5]
+    ((work,),), outcome = play(local().execute(TASK, "1. reverse", print), [[generation("def solve(xs): ...")]])
+    assert work.prompt.messages == (Message("user", "Code:\n1. reverse"),) and work.prompt.prefill == ""
+    assert outcome.answer == "def solve(xs): ..."
+
+
+def test_behind_an_endpoint_it_plans_before_it_works() -> None:
+    """A reserve of this kind is given the task alone: it plans, then works along its plan."""
+    agent = RemoteAgent("far", 1.0, mine=False, prompts="trade")
+    (plan, work), outcome = play(
+        agent.execute(TASK, "", print), [[generation("1. reverse")]], [[generation("def solve(xs): ...")]]
+    )
+    assert plan[0].prompt.messages == (Message("user", f"Plan: {TASK.text}"),) and plan[0].prompt.prefill == ""
+    assert work[0].prompt.messages == (Message("user", "Code:\n1. reverse"),)
+    assert outcome.answer == "def solve(xs): ..."

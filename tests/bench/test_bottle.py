@@ -1,0 +1,127 @@
+"""`bench bottle`'s parts: grading many at a time, whose auctions are in the table, what is fitted, what is counted."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from edge_sale.bench import rundata
+from edge_sale.bench.bottle import fitting, goals, rows, sales, tasks
+from edge_sale.bench.records import Item, Trial, recording
+from edge_sale.bench.view import View
+from edge_sale.scoring.weights import Weights
+from edge_sale.types import Task
+
+
+def test_tasks_come_back_and_none_is_there_twice() -> None:
+    """A stream repeats its chains in other words; the training stream has other ones."""
+    sold, learn = tasks.stream(60, 0, families=12), tasks.stream(60, 1, families=12)
+    assert len({job.id for job in sold}) == len(sold)
+    assert 8 <= len({job.chain for job in sold}) <= 12
+    assert not {job.id for job in sold} & {job.id for job in learn}
+    assert {job.question.item.bin for job in tasks.exam(1, 0)} == {str(n) for n in range(1, 9)}
+
+
+def test_orders_are_permutations() -> None:
+    """Order 0 is as made; the others have the same tasks, each order always the same."""
+    jobs = tasks.stream(20, 0, families=4)
+    assert sales.in_order(jobs, 0) == jobs
+    assert sales.in_order(jobs, 1) == sales.in_order(jobs, 1) != jobs
+    assert sorted(job.id for job in sales.in_order(jobs, 2)) == sorted(job.id for job in jobs)
+
+
+# --- auctions over a small grid ----------------------------------------------
+
+
+def view() -> View:
+    """Two tasks, two agents; the large one is right on both, the small one, which is sure of itself, on the first."""
+    items = [Item(Task(f"t{n}", f"task {n}", "python"), str(n + 1)) for n in range(2)]
+    prices = {"small": 1.0, "large": 4.0}
+    given = {  # (task, agent) -> right, plan tokens, entropy, scores by small and large
+        ("t0", "small"): (True, 10, 0.0, 4.0, 5.0), ("t0", "large"): (True, 10, 0.5, 3.0, 5.0),
+        ("t1", "small"): (False, 10, 1.0, 5.0, 0.0), ("t1", "large"): (True, 20, 0.5, 1.0, 5.0),
+    }  # fmt: skip
+    trials = [
+        Trial(task, agent, right, 1, 1, "1. x", tokens, entropy, scores={"small": small, "large": large})
+        for (task, agent), (right, tokens, entropy, small, large) in given.items()
+    ]
+    of = recording("small grid", items, prices, trials)
+    return View(of, np.ones((2, 1)), rundata.opinions(of))
+
+
+WEIGHTS = Weights("w", 1, "made up", {"price_length": 0.005, "certainty": 0.5}, juror=0.3)
+
+
+def winners(**how: str) -> list[str]:
+    here = view()
+    sealed = rows.under(WEIGHTS, here, **how)(here, False)
+    return [here.agents[i] for i in np.argmin(sealed.asking(1.0), axis=1)]
+
+
+def test_auctions_of_the_grid_are_the_products_own() -> None:
+    """Cost and value as arrays, and hold() with the same weights, agree on every winner and every C - V."""
+    from edge_sale.bench import replay
+
+    here = view()
+    sealed = rows.under(WEIGHTS, here)(here, False)
+    for place in range(2):
+        award = replay.award(here, sealed, place, 1.0)
+        asking = dict(zip(here.agents, sealed.asking(1.0)[place].tolist(), strict=True))
+        assert {s.bid.agent: pytest.approx(s.asking) for s in award.ranked} == asking
+    assert winners() == ["small", "large"]
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ({"without": "jury"}, ["small", "small"]),  # on the second C 0.05, V -0.5 against C 0.4, V -0.25
+        ({"jurors": "self"}, ["small", "small"]),  # V 1.0 against V 1.25
+        ({"jurors": "peer"}, ["small", "large"]),  # V -0.5 against V 0.05
+        ({"without": "entropy"}, ["small", "small"]),
+        ({"without": "price"}, ["small", "large"]),
+    ],
+)
+def test_ablations_leave_out_what_they_say(how: dict[str, str], expected: list[str]) -> None:
+    """Each one's winners, worked out by hand."""
+    assert winners(**how) == expected
+
+
+def test_what_is_fitted_tells_right_from_wrong() -> None:
+    """A signal that goes with success has weight, noise little, and one that goes against it none."""
+    random = np.random.default_rng(0)
+    right = random.random(600) < 0.5
+    signals = np.column_stack([right + random.normal(0, 0.5, 600), random.normal(0, 1, 600), -1.0 * right])
+    good, noise, against = fitting.useful(signals, right.astype(float))
+    assert good > 1.0 and 0 <= noise < good / 4 and against == 0.0
+
+
+def test_cost_weighs_as_much_as_quality_allows() -> None:
+    """Where the small one is as good it gets everything; where it never is, nothing."""
+    cost = np.tile([1.0, 4.0], (50, 1))
+    worth = np.tile([0.9, 1.0], (50, 1))
+    rate, _ = fitting.cost_rate(cost, worth, np.ones((50, 2)))
+    assert (np.argmin(rate * cost - worth, axis=1) == 0).all()
+    rate, _ = fitting.cost_rate(cost, worth, np.tile([0.0, 1.0], (50, 1)))
+    assert (np.argmin(rate * cost - worth, axis=1) == 1).all()
+
+
+def test_the_floor_parts_what_can_be_parted() -> None:
+    """Between the two where they are apart; with the fewest errors where they overlap."""
+    assert fitting.parting([0.9, 0.8, 0.7], [0.1, 0.2, 0.3]) == pytest.approx(0.5)
+    assert fitting.parting([0.9, 0.8, 0.4], [0.1, 0.2, 0.6]) == pytest.approx(0.3)  # one error, not two
+    assert fitting.parting([0.9, 0.8, 0.4], [0.5, 0.6, 0.7]) == pytest.approx(0.75)
+
+
+def test_signals_are_counted_over_all_each_and_within_tasks() -> None:
+    """Entropy is low where right here; the large juror has the one pair of right and wrong in order."""
+    trials = [
+        {"task": t.task, "agent": t.agent, "success": t.success, "entropy": t.entropy, "plan_tokens": t.plan_tokens,
+         "scores": t.scores}
+        for t in view().of.trials.values()
+    ]  # fmt: skip
+    found = dict(goals.signals(trials))
+    assert found["plan entropy"]["all"] == 0.0
+    assert found["juror large"] | {"large": 0} == {"all": 1.0, "within a task": 1.0, "small": 1.0, "large": 0}
+    assert math.isnan(found["juror large"]["large"])  # it is always right: there is nothing to tell apart
