@@ -84,17 +84,16 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
 
     torch.set_num_threads(1)
     member = MEMBERS[name]
-    member = dataclasses.replace(member, updates=updates) if updates else member
+    member = dataclasses.replace(member, updates=updates, polish=0) if updates else member
     words = Vocabulary.load(work / "vocabulary.json")
-    began = time.process_time()
     model = learn(name, member, words, work, tell)
     file = out / f"{name}.gguf"
     export(model, words, file, member.title)
     size = sum(weight.numel() for weight in model.parameters())
     facts = {
-        "parameters": size, "seed": member.seed, "updates": member.updates, "batch": member.batch,
+        "parameters": size, "seed": member.seed, "updates": member.updates + member.polish, "batch": member.batch,
         "half": member.course.half, "steps": member.course.steps, "data": fingerprint(),
-        "core_minutes": round((time.process_time() - began) / 60, 1),
+        "minutes": round(torch.load(work / f"{name}.checkpoint", weights_only=True)["seconds"] / 60, 1),
     }  # fmt: skip
     write(out, name, file, facts)
     tell(f"{name}: {size} parameters, {file.stat().st_size} bytes, sha256 {read(out)[name]['sha256'][:12]}…")

@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,14 +41,14 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
 
 def write(folder: Path, name: str, file: Path, facts: Mapping[str, Any]) -> None:
     """A new record for a newly trained member; scores of older weights go."""
-    with _locked(folder):
+    with _locked():
         about = {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256_of(file), **facts}
         _put(folder, read(folder) | {name: about})
 
 
 def score(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
     """Adds measured scores to the records."""
-    with _locked(folder):
+    with _locked():
         known = read(folder)
         _put(folder, known | {name: known[name] | {"scores": dict(of)} for name, of in scores.items() if name in known})
 
@@ -72,9 +73,9 @@ def _put(folder: Path, records: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked() -> Iterator[None]:
     """Two members may be finished at the same moment."""
     from filelock import FileLock
 
-    with FileLock(folder / f".{FILE}.lock"):
+    with FileLock(Path(tempfile.gettempdir()) / "edge-sale-family.lock"):
         yield
