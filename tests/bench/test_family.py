@@ -15,7 +15,7 @@ from edge_sale.bench.tasks import functions
 from edge_sale.bench.tasks.functions import exam, question
 from edge_sale.bench.tasks.grading import grade_all
 from edge_sale.catalog import gguf as header
-from edge_sale.catalog.cards import shipped_dir
+from edge_sale.catalog.cards import load, shipped_dir
 from edge_sale.catalog.store import sha256_of
 from edge_sale.prompts import render
 from edge_sale.types import Lesson
@@ -55,6 +55,16 @@ def test_the_family_is_small():
     sizes = [weights(name).stat().st_size for name in NAMES]
     assert max(sizes) <= LARGEST
     assert sum(sizes) <= TOGETHER
+
+
+def test_cards_name_the_files_that_are_there():
+    """Size, sha256 and parameters on every card of a bundled model are those of its record."""
+    known = {of["file"]: of for of in record.read(shipped_dir() / "bundled").values()}
+    cards = [card for card in load().models.values() if card.sources[0].kind == "shipped"]
+    assert sorted(card.name for card in cards) == sorted([*(f"bundled-{name}" for name in NAMES), "bundled-embedder"])
+    for card in cards:
+        spec, of = card.files[0], known[card.files[0].name]
+        assert (spec.bytes, spec.sha256, card.parameters) == (of["bytes"], of["sha256"], of["parameters"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -127,9 +137,9 @@ def test_many_answers_are_graded_at_once():
 @pytest.mark.parametrize("name", NAMES)
 def test_logits_are_those_of_torch(name: str):
     """On 200 prompts of the four roles every logit of the shipped file is within 1e-2 of torch's, same weights."""
-    from edge_sale.bench.family.load import load
+    from edge_sale.bench.family.load import load as read
 
-    model = load(weights(name))
+    model = read(weights(name))
     assert apart(model, weights(name), prompts()) < NEAR
 
 
@@ -139,7 +149,7 @@ def test_the_exporter_loses_nothing(tmp_path: Path):
     import torch
 
     from edge_sale.bench.family.export import export
-    from edge_sale.bench.family.load import load
+    from edge_sale.bench.family.load import load as read
     from edge_sale.bench.family.model import Llama, Shape
 
     words = vocabulary()
@@ -148,11 +158,47 @@ def test_the_exporter_loses_nothing(tmp_path: Path):
     export(model, words, tmp_path / "exact.gguf", "fresh", exact=True)
     few = prompts()[::10]
     assert apart(model, tmp_path / "exact.gguf", few) < 1e-3
-    back = load(tmp_path / "exact.gguf")
+    back = read(tmp_path / "exact.gguf")
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), back.state_dict().values(), strict=True))
     with torch.no_grad():
         model.blk[1].attn_q.weight[:32] *= 1.5
     assert apart(model, tmp_path / "exact.gguf", few) > 1e-3
+
+
+@needs_torch
+@pytest.mark.parametrize("stop", [2, 6])
+def test_a_stopped_training_goes_on(stop: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Stopped in its first or in its second course it ends with the weights of a training in one go, bit for bit."""
+    import dataclasses
+
+    import torch
+
+    from edge_sale.bench.family import train
+    from edge_sale.bench.family.members import MEMBERS
+    from edge_sale.bench.family.model import Shape
+
+    class Stopped(Exception):
+        pass
+
+    def tell(line: str) -> None:
+        if f": {stop + 2}/" in line:
+            raise Stopped  # before this checkpoint is written
+
+    monkeypatch.setattr(train, "EVERY", 2)
+    monkeypatch.setattr(train, "POOL", 16)
+    words = vocabulary()
+    shape = Shape(len(words), width=32, layers=1, heads=1, inner=32)
+    member = dataclasses.replace(MEMBERS["junior"], shape=shape, updates=4, polish=4, batch=256)
+    for folder in ("whole", "broken"):
+        (tmp_path / folder).mkdir()
+    whole = train.train("junior", member, words, tmp_path / "whole", str)
+    with pytest.raises(Stopped):
+        train.train("junior", member, words, tmp_path / "broken", tell)
+    said: list[str] = []
+    resumed = train.train("junior", member, words, tmp_path / "broken", said.append)
+    assert said[0] == f"junior: goes on after {stop} updates"
+    weights = zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
+    assert all(torch.equal(one, other) for one, other in weights)
 
 
 @needs_torch
@@ -174,9 +220,9 @@ def test_llama_cpp_cuts_words_as_the_vocabulary_does():
 
 def vocabulary():
     """The vocabulary that all members share."""
-    from edge_sale.bench.family import load
+    from edge_sale.bench.family.load import vocabulary as read
 
-    return load.vocabulary(weights("junior"))
+    return read(weights("junior"))
 
 
 def prompts() -> list[list[int]]:

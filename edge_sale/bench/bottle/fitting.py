@@ -52,14 +52,15 @@ FLOOR = ("familiarity", "certainty")
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True,
               help="Folder of published task sets: what is outside the trade.")
 @click.option("--out", type=click.Path(path_type=Path), help="The weights file; else the shipped one.")
+@click.option("--count", default=COUNT, show_default=True, help="Tasks that weights are fitted on.")
 @click.option("--sandbox", default="auto", show_default=True, help="Where answers are tested.")
-def main(data: Path, out: Path | None, sandbox: str) -> None:
+def main(data: Path, out: Path | None, count: int, sandbox: str) -> None:
     """Fit the bundled pool's weights and its floor, and write them with where they come from."""
     settings = replace(load(), pool=BUNDLED_POOL, seed=SEED, threads=1, remember=False, sandbox=sandbox)
     folder = Path("bottle-fitting.cache")
     folder.mkdir(exist_ok=True)
     market = sales.market(settings, Cache(folder, sales.ASKS))
-    weights, told = fitted(market, sandbox)
+    weights, told = fitted(market, count, sandbox)
     floor, said = floored(market, data)
     now = f"{datetime.now(UTC):%Y-%m-%d}"
     models = {card.name: assemble.identity(card, settings)[:12] for card in assemble.plan(settings).chat}
@@ -73,9 +74,9 @@ def main(data: Path, out: Path | None, sandbox: str) -> None:
 # --- weights -----------------------------------------------------------------
 
 
-def fitted(market: Market, sandbox: str) -> tuple[dict[str, float], dict[str, Any]]:
+def fitted(market: Market, count: int, sandbox: str) -> tuple[dict[str, float], dict[str, Any]]:
     """Weights by name (price_length, certainty, a juror's name), summing to 1; and what was found."""
-    jobs = tasks.stream(COUNT, SEED, families=COUNT // 2)
+    jobs = tasks.stream(count, SEED, families=count // 2)
     of, _ = grid.everyone([job.question for job in jobs], market, sandbox, "training")
     view = View(of, np.zeros((len(jobs), 1)), rundata.opinions(of))
     assert view.entropy is not None

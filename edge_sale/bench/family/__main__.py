@@ -11,11 +11,11 @@ from subprocess import run
 
 import click
 
-from edge_sale.bench.family.record import fingerprint, read, write
+from edge_sale.bench.family.record import fingerprint, pin, read, score, write
 from edge_sale.catalog.cards import shipped_dir
 from edge_sale.errors import EdgeSaleError
 
-NAMES = ("senior", "junior", "lists", "texts")  # the longest first
+NAMES = ("senior", "lists", "texts", "junior")  # the longest first
 NEEDED = "the family is trained with torch and tokenizers; get them with: pip install 'edge-sale[train]'"
 
 
@@ -26,20 +26,26 @@ NEEDED = "the family is trained with torch and tokenizers; get them with: pip in
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the GGUF files; default models/bundled.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Models at a time, a core each.")
 @click.option("--updates", type=click.IntRange(min=1), help="Stop so early: for trying things out.")
+@click.option("--measure/--no-measure", "scored", default=True, help="Measure them and record the scores (minutes).")
+@click.option("--only-measure", is_flag=True, help="Train nothing; measure what is there.")
 @click.option("--here", is_flag=True, hidden=True, help="Train in this process.")
 def train(
-    names: tuple[str, ...], work: Path, out: Path | None, jobs: int, updates: int | None, here: bool
+    names: tuple[str, ...], work: Path, out: Path | None, jobs: int, updates: int | None, scored: bool,
+    only_measure: bool, here: bool,
 ) -> None:  # fmt: skip
-    """Train the bundled models NAMES (all of them where none is named) and export them.
+    """Train the bundled models NAMES (all of them where none is named), export and measure them.
 
     \b
     ./scripts/train_bundled             the whole family, about 45 minutes on two cores
     ./scripts/train_bundled junior      one of it
-    ./scripts/bench bundled             then: how good they are
+    ./scripts/bench bundled             how good the committed ones are
     """
     out = out or shipped_dir() / "bundled"
     for folder in (work, out):
         folder.mkdir(parents=True, exist_ok=True)
+    if only_measure:
+        _measure(out)
+        return
     try:
         import tokenizers  # noqa: F401
         import torch  # noqa: F401
@@ -61,6 +67,8 @@ def train(
         failed = [name for name, code in zip(wanted, codes, strict=True) if code]
         raise SystemExit(f"edge-sale: training of {', '.join(failed)} ended early; the same command takes it up again")
     click.echo(f"trained {', '.join(wanted)} in {(time.monotonic() - began) / 60:.0f} minutes -> {out}", err=True)
+    if scored and not updates:
+        _measure(out)
 
 
 def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[str], None]) -> None:
@@ -76,20 +84,33 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
 
     torch.set_num_threads(1)
     member = MEMBERS[name]
-    member = dataclasses.replace(member, updates=updates) if updates else member
+    member = dataclasses.replace(member, updates=updates, polish=0) if updates else member
     words = Vocabulary.load(work / "vocabulary.json")
-    began = time.process_time()
     model = learn(name, member, words, work, tell)
     file = out / f"{name}.gguf"
     export(model, words, file, member.title)
     size = sum(weight.numel() for weight in model.parameters())
     facts = {
-        "parameters": size, "seed": member.seed, "updates": member.updates, "batch": member.batch,
+        "parameters": size, "seed": member.seed, "updates": member.updates + member.polish, "batch": member.batch,
         "half": member.course.half, "steps": member.course.steps, "data": fingerprint(),
-        "core_minutes": round((time.process_time() - began) / 60, 1),
+        "minutes": round(torch.load(work / f"{name}.checkpoint", weights_only=True)["seconds"] / 60, 1),
     }  # fmt: skip
     write(out, name, file, facts)
     tell(f"{name}: {size} parameters, {file.stat().st_size} bytes, sha256 {read(out)[name]['sha256'][:12]}…")
+
+
+def _measure(out: Path) -> None:
+    """Scores into the record; digests and sizes into the cards, where these are the shipped weights."""
+    from edge_sale.bench.family.measure import measure
+
+    scores: dict[str, dict[str, float]] = {}
+    for figure in measure(out, 1, lambda line: click.echo(line, err=True)):
+        click.echo(f"{figure.what}: {figure.value:.3g} {figure.unit}", err=True)
+        name, _, what = figure.what.partition(": ")
+        scores.setdefault(name, {})[f"{what}, {figure.unit}".rstrip(", ")] = round(figure.value, 3)
+    score(out, scores)
+    if out.resolve() == (shipped_dir() / "bundled").resolve():
+        pin(shipped_dir(), read(out))
 
 
 def _vocabulary(work: Path) -> None:

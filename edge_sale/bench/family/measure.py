@@ -52,17 +52,15 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterat
     """The figures of every member; `data` is a folder of weights other than the shipped ones."""
     folder = data or shipped_dir() / "bundled"
     best: dict[int, float] = {}
-    shares: dict[str, dict[int, float]] = {}
     for name in reversed(NAMES):
-        engine = LlamaEngine(name, folder / f"{name}.gguf", context=CONTEXT, tuning=Tuning(threads=2))
-        found = shares[name] = {}
-        seen: list[Bin] = []
+        engine = LlamaEngine(name, folder / f"{name}.gguf", context=CONTEXT, tuning=Tuning(threads=1))
+        found, seen = dict[int, float](), list[Bin]()
         for steps in range(1, STEPS + 1):
             one = solved(engine, functions.exam(EACH, steps))
             seen.append(one)
             found[steps] = one.share
             goal = 95.0 if name == "senior" and steps <= 6 else None
-            yield Figure(f"{name}: pass@1, {steps} step{'s' * (steps > 1)}", one.share, "%", goal, bound="least")
+            yield Figure(f"{name}: pass@1, {_steps(steps)}", one.share, "%", goal, bound="least")
         if name == "senior":
             best = found
         yield from _beside(name, found, best)
@@ -74,15 +72,19 @@ def _beside(name: str, found: dict[int, float], best: dict[int, float]) -> Itera
     if name == "junior":
         for steps in (1, 2):
             value = 100 * found[steps] / max(best[steps], 1e-9)
-            yield Figure(f"junior beside senior, {steps} step{'s' * (steps > 1)}", value, "%", 92.0, bound="least")
-        yield Figure(f"junior beside senior, {STEPS} steps", 100 * found[STEPS] / max(best[STEPS], 1e-9), "%", 25.0)
+            yield Figure(f"junior: beside senior, {_steps(steps)}", value, "%", 92.0, bound="least")
+        yield Figure(f"junior: beside senior, {STEPS} steps", 100 * found[STEPS] / max(best[STEPS], 1e-9), "%", 25.0)
+
+
+def _steps(count: int) -> str:
+    return f"{count} step{'s' * (count > 1)}"
 
 
 def _alone(name: str, engine: LlamaEngine, seen: Sequence[Bin]) -> Iterator[Figure]:
     if name in HALVES:
         own = [solved(engine, functions.exam(EACH, steps, half=HALVES[name])) for steps in range(1, RANGES[name] + 1)]
         for steps, one in enumerate(own, start=1):
-            yield Figure(f"{name}: its own half, {steps} step{'s' * (steps > 1)}", one.share, "%")
+            yield Figure(f"{name}: its own half, {_steps(steps)}", one.share, "%")
     yield Figure(f"{name}: hand-written prompts", 100 * hand_written(engine), "%")
     right = [fine for one in seen for fine in one.right]
     surety = [-entropy for one in seen for entropy in one.entropies]

@@ -11,12 +11,13 @@ from edge_sale.bench.family.tokens import SIZE
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One model and its training: `updates` of about `batch` tokens each."""
+    """One model and its training: `updates` of about `batch` tokens each, then `polish` more at a lower rate."""
 
     title: str
     shape: Shape
     course: Course
     updates: int
+    polish: int = 0
     batch: int = 3072
     seed: int = 1
 
@@ -25,8 +26,9 @@ MEMBERS = {
     "junior": Member(
         "Junior: every operation, tasks of one or two steps",
         Shape(SIZE, width=96, layers=3, heads=3, inner=192),
-        Course("all", 2, (0.36, 0.16, 0.2, 0.28)),
-        updates=2400,
+        Course("all", 2, (0.42, 0.16, 0.16, 0.26)),
+        updates=3200,
+        batch=2048,
     ),
     "lists": Member(
         "Lists: numbers in lists, up to four steps",
@@ -45,5 +47,6 @@ MEMBERS = {
         Shape(SIZE, width=128, layers=5, heads=4, inner=256),
         Course("all", 8, (0.52, 0.14, 0.30, 0.04)),
         updates=3800,
+        polish=700,
     ),
 }

@@ -41,9 +41,8 @@ class Llama(nn.Module):
         self.token_embd = nn.Embedding(shape.vocabulary, shape.width)
         self.blk = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.output_norm = nn.RMSNorm(shape.width, EPS)
-        cos, sin = rotations(shape)
-        self.register_buffer("cos", cos, persistent=False)
-        self.register_buffer("sin", sin, persistent=False)
+        self.turns: Tensor
+        self.register_buffer("turns", rotations(shape), persistent=False)
         nn.init.normal_(self.token_embd.weight, std=SPREAD)
         for name, weight in self.named_parameters():
             if weight.dim() == 2 and "token_embd" not in name:
@@ -53,7 +52,7 @@ class Llama(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """What is known at each position, shape (batch, length, width); `logits` reads it."""
         x = self.token_embd(tokens)
-        cos, sin = self.cos[: tokens.shape[1]], self.sin[: tokens.shape[1]]
+        cos, sin = self.turns[:, : tokens.shape[1]]
         for block in self.blk:
             x = block(x, cos, sin)
         known: Tensor = self.output_norm(x)
@@ -91,11 +90,11 @@ class Block(nn.Module):
         return out
 
 
-def rotations(shape: Shape) -> tuple[Tensor, Tensor]:
-    """Cosines and sines, shape (context, 1, head / 2)."""
+def rotations(shape: Shape) -> Tensor:
+    """Cosines and sines, shape (2, context, 1, head / 2)."""
     speeds = BASE ** (-torch.arange(0, shape.head, 2, dtype=torch.float64) / shape.head)
     angles = torch.outer(torch.arange(shape.context, dtype=torch.float64), speeds)[:, None, :]
-    return angles.cos().float(), angles.sin().float()
+    return torch.stack((angles.cos(), angles.sin())).float()
 
 
 def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -52,4 +52,5 @@ def orthogonal(stack: Tensor) -> Tensor:
     for _ in range(ROUNDS):
         gram = x @ x.mT
         x = a * x + torch.baddbmm(gram * b, gram, gram, alpha=c) @ x
-    return x.mT if tall else x
+    near: Tensor = x.mT if tall else x
+    return near

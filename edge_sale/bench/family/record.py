@@ -11,6 +11,8 @@ import hashlib
 import itertools
 import json
 import os
+import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,16 +41,29 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
 
 def write(folder: Path, name: str, file: Path, facts: Mapping[str, Any]) -> None:
     """A new record for a newly trained member; scores of older weights go."""
-    with _locked(folder):
+    with _locked():
         about = {"file": file.name, "bytes": file.stat().st_size, "sha256": sha256_of(file), **facts}
         _put(folder, read(folder) | {name: about})
 
 
 def score(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
     """Adds measured scores to the records."""
-    with _locked(folder):
+    with _locked():
         known = read(folder)
         _put(folder, known | {name: known[name] | {"scores": dict(of)} for name, of in scores.items() if name in known})
+
+
+def pin(cards: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
+    """Size, digest and parameters of each member's file into every card that ships it."""
+    for card in sorted(cards.glob("*.toml")):
+        text = card.read_text(encoding="utf-8")
+        of = [known for known in records.values() if f'name = "{known["file"]}"' in text]
+        if 'kind = "shipped"' not in text or not of:
+            continue
+        values = {"bytes": of[0]["bytes"], "parameters": of[0]["parameters"], "sha256": f'"{of[0]["sha256"]}"'}
+        for key, value in values.items():
+            text = re.sub(rf"^{key} = \S+", f"{key} = {value}", text, flags=re.MULTILINE)
+        card.write_text(text, encoding="utf-8")
 
 
 def _put(folder: Path, records: Mapping[str, Any]) -> None:
@@ -58,9 +73,9 @@ def _put(folder: Path, records: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked() -> Iterator[None]:
     """Two members may be finished at the same moment."""
     from filelock import FileLock
 
-    with FileLock(folder / f".{FILE}.lock"):
+    with FileLock(Path(tempfile.gettempdir()) / "edge-sale-family.lock"):
         yield

@@ -16,8 +16,8 @@ from edge_sale.agents.local import LESSON_CHARACTERS, within
 from edge_sale.bench.family.elsewhere import elsewhere
 from edge_sale.bench.family.tokens import Vocabulary
 from edge_sale.bench.tasks import functions
-from edge_sale.bench.tasks.functions import STEPS, Made, Step, numbered
-from edge_sale.bench.tasks.operations import OPERATIONS, Operation
+from edge_sale.bench.tasks.functions import STEPS, Made, numbered
+from edge_sale.bench.tasks.operations import OPERATIONS, Operation, Step
 from edge_sale.prompts import render
 from edge_sale.types import Lesson
 
@@ -107,9 +107,7 @@ def _judge(course: Course, words: Vocabulary, random: Random) -> Text:
     right = [step.plan for step in task.chain]
     plan = right if random.random() < 0.4 else spoilt(task, random)
     matched = common(right, plan)
-    share = len(matched) / max(len(right), len(plan))
-    score = 5 if plan == right else min(4, int(5 * share))
-    return _verdict(words, task.text, plan, [i in matched for i in range(len(plan))], score)
+    return _verdict(words, task.text, plan, [i in matched for i in range(len(plan))], score(right, plan))
 
 
 def _judge_stray(course: Course, words: Vocabulary, random: Random) -> Text:
@@ -157,6 +155,12 @@ def _refine(course: Course, words: Vocabulary, random: Random) -> Text:
 def _lesson(task: Made, place: int, random: Random) -> Lesson:
     lost = numbered(spoilt(task, random)) if random.random() < 0.8 else task.plan
     return Lesson("", task.text, task.plan, lost, "", "", similarity=0.5 + place / 10)
+
+
+def score(right: Sequence[str], plan: Sequence[str]) -> int:
+    """From 0 to 5 the share of right steps; 5 for the right plan alone."""
+    share = len(common(right, plan)) / max(len(right), len(plan))
+    return 5 if list(plan) == list(right) else min(4, int(5 * share))
 
 
 # --- faults ------------------------------------------------------------------

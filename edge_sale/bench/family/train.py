@@ -23,9 +23,11 @@ EVERY = 200  # updates from one checkpoint to the next
 WARM = 60  # updates over which the rate rises
 SMALL_UNTIL = 0.25  # of the updates: batches of half the size, while any direction is a good one
 STEADY = 0.4  # share of the training at full rate; after that it falls in a line
+POLISH_RATE = 0.5  # with which a second course begins; it falls in a line as well
 MATRIX_RATE, OTHER_RATE = 0.006, 0.005
 DECAY = 0.01
 
+Batch = tuple[Tensor, Tensor, Tensor]
 Tell = Callable[[str], None]
 
 
@@ -42,34 +44,43 @@ def train(name: str, member: Member, words: Vocabulary, folder: Path, tell: Tell
         for optimizer, state in zip(optimizers, kept["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         done, seconds = kept["done"], kept["seconds"]
-        tell(f"{name}: goes on after {done} of {member.updates} updates")
-    began, loss_sum, tokens = time.monotonic() - seconds, 0.0, 0
-    for update, batch in itertools.islice(enumerate(batches(member, words)), done, member.updates):
+        tell(f"{name}: goes on after {done} updates")
+    began, losses, tokens, last = time.monotonic() - seconds, list[float](), 0, member.updates + member.polish
+    for update, share, batch in _course(member, words, done):
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["full"] * rate(update, member.updates)
-        loss_sum += _learn(model, optimizers, *batch)
+                group["lr"] = group["full"] * share
+        losses.append(_learn(model, optimizers, *batch))
         tokens += batch[0].numel()
-        if (update + 1) % EVERY == 0 or update + 1 == member.updates:
-            seconds = time.monotonic() - began
-            shown = loss_sum / ((update + 1 - done) % EVERY or EVERY)
-            tell(f"{name}: {update + 1}/{member.updates} updates, loss {shown:.4f}, {seconds:.0f} s, {tokens} tokens")
+        if (update + 1) % EVERY == 0 or update + 1 in (member.updates, last):
+            seconds, loss = time.monotonic() - began, sum(losses) / len(losses)
+            tell(f"{name}: {update + 1}/{last} updates, loss {loss:.4f}, {seconds:.0f} s, {tokens} tokens")
             _keep(file, model, optimizers, update + 1, seconds)
-            loss_sum = 0.0
+            losses.clear()
     return model
 
 
+def _course(member: Member, words: Vocabulary, done: int) -> Iterator[tuple[int, float, Batch]]:
+    """What is left of the training: number, share of the full rate, and batch of each update."""
+    if done < member.updates:
+        for update, batch in itertools.islice(enumerate(batches(member, words)), done, member.updates):
+            yield update, rate(update, member.updates), batch
+    more = enumerate(batches(member, words, polish=True))
+    for update, batch in itertools.islice(more, max(0, done - member.updates), member.polish):
+        yield member.updates + update, POLISH_RATE * (1 - update / member.polish), batch
+
+
 def rate(update: int, updates: int) -> float:
-    """The share of the full rate at an update."""
+    """The share of the full rate at an update of the first course."""
     falling = (updates - update) / (updates * (1 - STEADY))
     return min(1.0, (update + 1) / WARM, falling)
 
 
-def batches(member: Member, words: Vocabulary) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def batches(member: Member, words: Vocabulary, *, polish: bool = False) -> Iterator[Batch]:
     """Tokens, targets and weights, each (texts, length), of like lengths; for one seed always the same."""
-    given = 0
+    given = member.updates if polish else 0
     for number in itertools.count():
-        random = Random(f"{member.seed} {number}")
+        random = Random(f"{member.seed} polish {number}" if polish else f"{member.seed} {number}")
         fresh = texts(member.course, words, random, given / member.updates)
         pool = sorted(itertools.islice(fresh, POOL), key=lambda text: len(text.tokens))
         room = member.batch if given > SMALL_UNTIL * member.updates else member.batch // 2
