@@ -124,7 +124,7 @@ def _agreeing(checks: Checks, task: Task, passing: Sequence[str]) -> tuple[list[
 
 def _more(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
     """The second wave, in one batch: SECOND times as many, each part warmer than the one before."""
-    prompt, sampling = _prompt(task, plan, ""), _sampling(agent, task)
+    prompt, sampling = _prompt(agent, task, plan, ""), _sampling(agent, task)
     asks = [
         Generate(
             prompt,
@@ -145,7 +145,7 @@ def _repairs(
     failure = agent.checks.failure(task, best)
     if not failure or task.domain != "python":
         return []
-    prompt = _prompt(task, plan, "")
+    prompt = _prompt(agent, task, plan, "")
     said = Message("assistant", f"{prompt.prefill}{best}\n```")
     asked = Message("user", f"{failure}. Write it again, correctly.")
     sampling = replace(_sampling(agent, task), seed=agent.seed_for("repair"), temperature=agent.temperature + WARMER)

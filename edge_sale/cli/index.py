@@ -34,11 +34,12 @@ def index(
     folder: Path | None, list_: bool, remove: Path | None, everything: bool, secrets: bool, max_mb: float,
     verbose: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Index the documents in DIR: text, Markdown, HTML, PDF and source code.
+    """Index a folder of documents, to be asked with run --docs.
 
-    What has not changed is not read again, and a run that was stopped goes on where it was. The index
-    stays on this machine, apart from the files; nothing watches the folder. Left out are hidden files,
-    what git ignores, and files with keys or passwords by their name.
+    Text, Markdown, HTML, PDF and source code are read. What has not changed is not read again, and a run
+    that was stopped goes on where it was. The index stays on this machine, apart from the files; nothing
+    watches the folder. Left out are hidden files, what git ignores, and files with keys or passwords by
+    their name.
 
     \b
     edge-sale index ~/notes

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,60 +19,17 @@ import numpy as np
 
 from edge_sale.errors import LibraryFault
 from edge_sale.library import ranking
+from edge_sale.library.database import APPLICATION, BUSY_SECONDS, SCHEMA, VERSION, faults
 from edge_sale.library.passages import Passage
 from edge_sale.library.texts import Seen
 from edge_sale.memory.database import load_vectors
-from edge_sale.memory.rows import Torn, one, select
+from edge_sale.memory.rows import one, select
 from edge_sale.memory.transactions import writing
 from edge_sale.types import Embedder
 
-APPLICATION = 0x53414C49  # "SALI"
-VERSION = 1
-BUSY_SECONDS = 30
 NEAREST = 50  # hits of each kind that are fused
 NAMESAKES = 20  # passages of one name, beyond which it tells nothing
 
-_SCHEMA = """
-CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE files (
-    number INTEGER PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE,
-    size INTEGER NOT NULL,
-    changed INTEGER NOT NULL,   -- ns since 1970, as the file system had it
-    read INTEGER NOT NULL,      -- ns since 1970: when
-    digest BLOB NOT NULL,       -- of its bytes
-    why TEXT NOT NULL           -- not indexed because of this; empty: it is
-) STRICT;
-CREATE TABLE passages (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    file INTEGER NOT NULL REFERENCES files ON DELETE CASCADE,
-    first INTEGER NOT NULL,
-    last INTEGER NOT NULL,
-    paged INTEGER NOT NULL,
-    title TEXT NOT NULL,
-    text TEXT NOT NULL,
-    digest BLOB NOT NULL,
-    embedded INTEGER NOT NULL
-) STRICT;
-CREATE INDEX passages_of ON passages (file);
-CREATE INDEX passages_alike ON passages (digest) WHERE embedded;
-CREATE INDEX passages_waiting ON passages (number) WHERE NOT embedded;
-CREATE TABLE names (            -- by which other passages may mention one
-    name TEXT NOT NULL,
-    passage INTEGER NOT NULL REFERENCES passages ON DELETE CASCADE,
-    PRIMARY KEY (name, passage)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX names_of ON names (passage);
-CREATE VIRTUAL TABLE words USING fts5(
-    title, text, content='passages', content_rowid='number', tokenize='porter unicode61 remove_diacritics 2'
-);
-CREATE TRIGGER passages_in AFTER INSERT ON passages BEGIN
-    INSERT INTO words (rowid, title, text) VALUES (new.number, new.title, new.text);
-END;
-CREATE TRIGGER passages_out AFTER DELETE ON passages BEGIN
-    INSERT INTO words (words, rowid, title, text) VALUES ('delete', old.number, old.title, old.text);
-END;
-"""
 _PASSAGE = (
     "p.number, f.path, p.first, p.last, p.title, p.text, p.paged"
     " FROM passages p JOIN files f ON f.number = p.file"
@@ -304,7 +260,7 @@ class Library:
                 raise LibraryFault(f"{self.file}: not a whole index; remove it and index again")
             with writing(db):
                 if not next(db.execute("SELECT 1 FROM sqlite_schema"), None):  # another process was not faster
-                    db.execute(_SCHEMA)
+                    db.execute(SCHEMA)
                     db.pragma("application_id", APPLICATION)
                     db.pragma("user_version", VERSION)
                     self._vectors_table()
@@ -365,20 +321,3 @@ def _numbered(
     number: int, path: str, first: int, last: int, title: str, text: str, paged: int
 ) -> tuple[int, Passage]:
     return number, Passage(path, first, last, title, text, bool(paged))
-
-
-@contextmanager
-def faults(file: Path) -> Iterator[None]:
-    """Turns what SQLite and the file system raise into a LibraryFault that names the file and the way out."""
-    try:
-        yield
-    except apsw.FullError as error:
-        raise LibraryFault(f"{file}: the disk is full; free some space and index again: it goes on") from error
-    except (apsw.BusyError, apsw.LockedError) as error:
-        raise LibraryFault(f"{file}: another process has been writing for {BUSY_SECONDS} s; try again later") from error
-    except (apsw.CorruptError, apsw.NotADBError, Torn, UnicodeDecodeError) as error:
-        raise LibraryFault(f"{file}: damaged ({error}); remove it and index again") from error
-    except apsw.Error as error:
-        raise LibraryFault(f"{file}: cannot be read or written ({error}); check permissions and disk") from error
-    except OSError as error:
-        raise LibraryFault(f"{file}: {error.strerror or error}; check its folder and permissions") from error

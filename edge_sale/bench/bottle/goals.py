@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from edge_sale.bench.bottle import rows
-from edge_sale.bench.metrics import auc, over_time
+from edge_sale.scoring.auc import auc, over_time
 from edge_sale.bench.report import Figure
 from edge_sale.bench.table import Column, Row, Runs
 
