@@ -27,7 +27,7 @@ from edge_sale.memory.units import unit
 from edge_sale.types import Award, Embedder, Lesson, Outcome, Past, Task
 
 TAKEN_PART = "SELECT auction FROM bids WHERE agent = ? UNION SELECT auction FROM outcomes WHERE agent = ?"
-BITES = (256, 1024, 4096)  # neighbours compared exactly at a time
+BITES = (128, 1024, 4096)  # neighbours compared exactly at a time
 REPEATS = 8  # of a task auctioned again and again, as many of the newest are looked at
 KEPT_VECTORS = 64
 NO_BOUNDS = Bounds(mb=0, days=0)
