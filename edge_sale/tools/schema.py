@@ -121,7 +121,7 @@ def grammar(tools: Sequence[Tool], files: Sequence[str] = ()) -> str:
         lines.append("known ::= " + " | ".join(_literal(json.dumps(name, ensure_ascii=False)) for name in few))
     lines.append('text ::= "\\"" sign{0,' + str(LONGEST) + '} "\\""')
     lines.append(r'sign ::= [^"\\\x00-\x1F\x7F] | "\\" ["\\n]')
-    lines.append("number ::= [0-9]{1,5}")
+    lines.append('number ::= "0" | [1-9] [0-9]{0,4}')
     return "\n".join(lines)
 
 
