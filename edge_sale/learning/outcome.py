@@ -31,8 +31,8 @@ SLACK = 0.01  # of pass@1, given up for what is cheaper
 ENOUGH = 100  # outcomes below which the cost side is left as shipped
 STEPS = np.concatenate([[0.0], 2.0 ** np.arange(-10, 3.01, 0.5)])  # dials, in spreads of V a spread of C
 
-# prices are an agent's constant under another name, and the cost's own matter
-FEATURES = tuple(n for n, signal in SIGNALS.items() if not signal.alike and n not in ("price", "price_length"))
+# prices are an agent's constant under another name; what a plan's length costs is not what it says
+FEATURES = ("brevity", *(n for n, signal in SIGNALS.items() if signal.side == "value" and not signal.alike))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,9 @@ def fit(table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK) -> 
     """Weights from the outcomes in `table`, the cost side by held-out pass@1. Deterministic for a seed."""
     found = value_of(table, shipped)
     signals, factor = dial(table, shipped, seed, slack)
-    merged = _said(found.weights, shipped)
-    for name, weight in signals.items():
-        merged[name] = merged.get(name, 0.0) + weight * factor
-    return replace(found, weights=replace(found.weights, signals=merged))
-
-
-def _said(fitted: Weights, shipped: Weights) -> dict[str, float]:
-    """What signals say of outcomes, without what they cost: a plan's length may do both."""
-    own = fitted.signals
-    return {name: w - (shipped.signals.get(name, 0.0) if _costs(name) else 0.0) for name, w in own.items()}
+    value = {name: weight for name, weight in found.weights.signals.items() if not _costs(name)}
+    cost = {name: weight * factor for name, weight in signals.items()}
+    return replace(found, weights=replace(found.weights, signals={**cost, **value}))
 
 
 def value_of(table: Table, shipped: Weights) -> Fitted:
@@ -116,13 +109,13 @@ def _weights(frame: _Frame, found: Floats, known: Table, shipped: Weights) -> We
             for name, w in zip(frame.names[: frame.signals], deviations[:, a], strict=True)
         }
         level = float(who[a]) - sum(w * frame.centre[name] for name, w in mine.items())
-        tables[agent] = Own(level, {name: _sided(name, w) for name, w in mine.items()})
+        tables[agent] = Own(level, mine)
     moved = {name: slopes[name] for name in frame.names[: frame.signals]}
     return Weights(
         name="fit",
         version=0,
         provenance="the likeliest log odds of success, from outcomes",
-        signals={**shipped.signals, **{n: shipped.signals.get(n, 0.0) + _sided(n, w) for n, w in moved.items()}},
+        signals={**shipped.signals, **{n: shipped.signals.get(n, 0.0) + w for n, w in moved.items()}},
         juror=shipped.juror,
         jurors={**shipped.jurors, **{j: shipped.of_juror(j) + slopes.get(f"juror {j}", 0.0) for j in known.jurors}},
         floor=shipped.floor,
@@ -142,8 +135,7 @@ def dial(table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK) ->
     for train, test in folds(len(table.bids), seed):
         past = table.part(train)
         seen, weights = experienced(table.part(test), past), value_of(past, shipped).weights
-        cost, promised = seen.sides(replace(weights, signals=_said(weights, shipped)))
-        value[test] = promised - np.where(np.isinf(cost), 0.0, cost)
+        value[test] = seen.sides(weights)[1]
     passed, paid = expected(table)
     present = table.present
     points: list[tuple[float, float, dict[str, float], float]] = []
@@ -198,8 +190,3 @@ def _tells(x: Floats) -> bool:
 
 def _costs(name: str) -> bool:
     return SIGNALS[name].side == "cost"
-
-
-def _sided(name: str, weight: float) -> float:
-    """A weight in the log odds as a weight on its signal's side: what is counted as cost lowers V."""
-    return -weight if name in SIGNALS and _costs(name) else weight

@@ -83,6 +83,13 @@ SIGNALS: dict[str, Signal] = {
     "length": Signal(
         "cost", lambda bid: bid.strategy.tokens / 100, "plan length, hundreds of tokens", within(0.0, math.inf)
     ),
+    "brevity": Signal(
+        "value",
+        lambda bid: -bid.strategy.tokens / 100,
+        "plan length with its sign turned: what it says of the outcome, rather than what it costs",
+        within(-math.inf, 0.0),
+        alike=True,
+    ),
     "entropy": Signal(
         "value",
         lambda bid: bid.strategy.entropy,

@@ -72,13 +72,13 @@ def test_a_signal_missing_from_a_bid_counts_as_usual():
 
 
 def test_a_plans_length_may_tell_and_cost():
-    """Where long plans fail, length has a weight on the cost side of its own, beside price x length."""
+    """Where long plans fail, brevity is worth what it should be, beside what price x length costs."""
     table = world(1500)
     rng = np.random.default_rng(0)
     tokens = 100 * table.signal("length")
     table = replace(table, right=(rng.random(tokens.shape) < 1 / (1 + np.exp((tokens - 50) / 8))).astype(float))
     weights = outcome.fit(table, SHIPPED).weights
-    assert weights.of("small").signals["length"] == pytest.approx(100 / 8, rel=0.25)
+    assert weights.of("small").signals["brevity"] == pytest.approx(100 / 8, rel=0.25)
     passed = table.right[np.arange(1500), choice(table, weights)].mean()
     assert passed > table.right[np.arange(1500), choice(table, SHIPPED)].mean() + 0.05
 
