@@ -63,7 +63,8 @@ def test_the_same_command_goes_on_and_says_the_same(ran: Ran) -> None:
 
     def sold(text: str) -> list[Any]:
         values = [json.loads(line) for line in text.splitlines()]
-        return [(v["contender"], v["order"], v["task"], v["tried"], v["success"]) for v in values if v["kind"] == "sold"]
+        names = ("contender", "order", "task", "tried", "success")
+        return [[v[name] for name in names] for v in values if v["kind"] == "sold"]
 
     assert sold(ran.out.read_text()) == sold(before)
 
