@@ -21,7 +21,17 @@ from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.site import Site
 from edge_sale.auction import Known, Signals, nothing
 from edge_sale.catalog import fit, gguf, probe, store
-from edge_sale.catalog.cards import DEFAULT_POOL, HOME_POOL, AgentCard, ModelCard, PoolCard, load, shipped_dir
+from edge_sale.catalog.cards import (
+    BUNDLED_POOL,
+    DEFAULT_POOL,
+    HOME_POOL,
+    AgentCard,
+    Catalogue,
+    ModelCard,
+    PoolCard,
+    load,
+    shipped_dir,
+)
 from edge_sale.catalog.free import free
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.catalog.residents import Resident, Residents
@@ -98,7 +108,7 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
         settings=settings,
         pool=pool,
         chat=tuple(catalogue.model(name) for name in models),
-        embedder=catalogue.model(pool.embedder) if settings.remember else None,
+        embedder=_encoder(pool, catalogue, settings) if settings.remember else None,
         weights=weights,
         bidders=far.bidders,
         reserve=far.reserve,
@@ -112,6 +122,20 @@ def weights_in_force(pool: PoolCard, settings: Settings) -> Weights:
     named = settings.weights or settings.pools.get(pool.name, {}).get("weights")
     fitted = None if named else versions.in_force(settings.weights_dir, pool.name)
     return replace(fitted.weights, floor=own.floor) if fitted else own
+
+
+def _encoder(pool: PoolCard, catalogue: Catalogue, settings: Settings) -> ModelCard:
+    """The pool's embedder; where nobody chose the pool, the one that made the memory's vectors goes on.
+
+    So that pulling the starter, after which its agents bid too, does not leave the past behind.
+    """
+    wanted = catalogue.model(pool.embedder)
+    former = catalogue.model(catalogue.pool(BUNDLED_POOL).embedder)
+    if settings.pool or pool.name != HOME_POOL:
+        return wanted
+    from edge_sale.memory import whose
+
+    return former if whose.embedder(settings.memory_file) == identity(former, settings) else wanted
 
 
 def weights_named(name: str, settings: Settings) -> Weights:

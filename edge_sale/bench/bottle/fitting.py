@@ -31,10 +31,12 @@ from edge_sale.bench.cache import Cache
 from edge_sale.bench.grade import Question
 from edge_sale.bench.tasks import written
 from edge_sale.bench.view import View
-from edge_sale.catalog.cards import BUNDLED_POOL, shipped_dir
+from edge_sale.catalog.cards import BUNDLED_POOL, DEFAULT_POOL, shipped_dir
+from edge_sale.catalog.cards import load as load_cards
 from edge_sale.market import Market
 from edge_sale.scoring import chance
 from edge_sale.scoring.floor import Floor
+from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import load
 
 Floats = NDArray[np.float64]
@@ -67,8 +69,10 @@ def main(data: Path, out: Path | None, count: int, sandbox: str) -> None:
     text = written_out(weights, floor, {**told, **said}, now, models)
     target = out or shipped_dir() / "weights" / "bundled-1.toml"
     target.write_text(text, encoding="utf-8")
+    beside = target.with_name("home-1.toml")
+    beside.write_text(joined(weights, floor, read(shipped_dir() / "weights" / "starter-1.toml")), encoding="utf-8")
     click.echo(json.dumps({**told, **said}, indent=2))
-    click.echo(f"{target}: written", err=True)
+    click.echo(f"{target}, {beside}: written", err=True)
 
 
 # --- weights -----------------------------------------------------------------
@@ -193,6 +197,23 @@ def parting(inside: Sequence[float], outside: Sequence[float]) -> float:
 # --- the file ----------------------------------------------------------------
 
 
+def joined(weights: Mapping[str, float], floor: Floor, starter: Weights) -> str:
+    """The weights of both pools in one market: half of each one's. The floor alone says whose trade a task is."""
+    general = [agent.name for agent in load_cards().pool(DEFAULT_POOL).agents]
+    signals = {name: weights[name] / 2 for name in ("price_length", "certainty")}
+    for name, weight in starter.signals.items():
+        if weight:
+            signals[name] = signals.get(name, 0.0) + weight / 2
+    jury = {name: x / 2 for name, x in weights.items() if name not in ("price_length", "certainty")}
+    jury |= {name: starter.of_juror(name) / 2 for name in general}
+    why = [
+        "Half of the bundled pool's fitted weights and half of the starter's, each juror with its own: both pools in",
+        "one market. A specialist's bid that does not reach the floor does not stand, so a task outside its trade is",
+        "among the general agents; on tasks of its trade its plan is surer and its jurors know what they read.",
+    ]
+    return _toml("home-1", why, signals, jury, floor)
+
+
 def written_out(
     weights: Mapping[str, float], floor: Floor, told: Mapping[str, Any], now: str, models: Mapping[str, str]
 ) -> str:
@@ -200,19 +221,28 @@ def written_out(
     alone = ", ".join(f"{agent} {100 * x:.1f}" for agent, x in told["pass@1 of each alone"].items())
     held = ", ".join(f"{name} {sha}" for name, sha in models.items())
     jury = {name: x for name, x in weights.items() if name not in ("price_length", "certainty")}
-    lines = [
-        'name = "bundled-1"',
-        "version = 1",
-        'provenance = """',
+    why = [
         f"Fitted {now} by edge_sale/bench/bottle/fitting.py, which says how, for these weights (sha256):",
         f"{held}.",
         f"{told['training tasks']} generated tasks of 1 to 8 steps, every agent at every one. On these, in %: pass@1",
         f"{alone}; this auction without memory {100 * told['pass@1']:.1f}",
         f"with {100 * told['share of the senior']:.1f} of the tasks to the senior;",
-        f"oracle {100 * told['oracle']:.1f}.\"\"\"",
+        f"oracle {100 * told['oracle']:.1f}.",
+    ]
+    return _toml("bundled-1", why, {name: weights[name] for name in ("price_length", "certainty")}, jury, floor)
+
+
+def _toml(
+    name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], floor: Floor
+) -> str:
+    text = "\n".join(why)
+    lines = [
+        f'name = "{name}"',
+        "version = 1",
+        f'provenance = """\n{text}"""',
         "",
         "[signals]",
-        *(f"{name} = {weights[name]:.6f}" for name in ("price_length", "certainty")),
+        *(f"{name} = {x:.6f}" for name, x in signals.items()),
         "",
         "[jury]",
         *(f"{name} = {x:.6f}" for name, x in jury.items()),

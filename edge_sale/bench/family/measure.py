@@ -15,7 +15,6 @@ from random import Random
 
 from edge_sale.agents.local import LESSON_CHARACTERS, tidy, within
 from edge_sale.bench.family.texts import spoilt
-from edge_sale.bench.metrics import auc
 from edge_sale.bench.report import Figure
 from edge_sale.bench.tasks import functions, written
 from edge_sale.bench.tasks.functions import STEPS, Made, numbered
@@ -24,6 +23,7 @@ from edge_sale.catalog.cards import shipped_dir
 from edge_sale.engines.llama import LlamaEngine
 from edge_sale.engines.machine import Tuning
 from edge_sale.prompts import render
+from edge_sale.scoring.auc import auc
 from edge_sale.types import Choose, Generate, Generation, Lesson, Sampling
 
 NAMES = ("junior", "lists", "texts", "senior")
