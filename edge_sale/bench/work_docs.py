@@ -152,7 +152,7 @@ def _answers(library: Library, questions: Sequence[Asked], tell: Callable[[str],
     market = assemble.over_documents(assemble.market(assemble.plan(settings, ["quick"])), library)
     desk: Desk = market.desk
     (agent,) = market.agents
-    scores: dict[str, list[tuple[bool, float, bool]]] = {}
+    scores: dict[str, list[tuple[float, float, bool]]] = {}
     for kind, most in ANSWERED.items():
         for asked in [question for question in questions if question.kind == kind][:most]:
             task = assemble.new_task(f"{asked.text.rstrip('?')}?", domain="text")

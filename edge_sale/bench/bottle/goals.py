@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from edge_sale.bench.bottle import rows
+from edge_sale.bench.metrics import over_time
 from edge_sale.bench.report import Figure
 from edge_sale.bench.table import Column, Row, Runs
-from edge_sale.scoring.auc import auc, over_time
+from edge_sale.scoring.auc import auc
 
 LARGEST, SMALLEST = "senior", "junior"
 SPAN, PART = 500, 100  # tasks of an order over which small agents should win more, and of each end of it

@@ -47,6 +47,6 @@ MEMBERS = {
         Shape(SIZE, width=128, layers=5, heads=4, inner=256),
         Course("all", 8, (0.52, 0.14, 0.30, 0.04)),
         updates=3800,
-        polish=700,
+        polish=450,
     ),
 }
