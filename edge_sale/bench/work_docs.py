@@ -172,8 +172,8 @@ def _answers(library: Library, questions: Sequence[Asked], tell: Callable[[str],
         n = f"(n = {len(rows)})"
         yield Figure(f"documents: {kind} exact match, starter {n}", 100 * float(np.mean([r[0] for r in rows])), "%")
         yield Figure(f"documents: {kind} F1, starter {n}", 100 * float(np.mean([r[1] for r in rows])), "%")
-        cited = 100 * float(np.mean([r[2] for r in rows]))
-        yield Figure(f"documents: {kind} answers citing a gold passage {n}", cited, "%")
+        citing = 100 * float(np.mean([r[2] for r in rows]))
+        yield Figure(f"documents: {kind} answers citing a gold passage {n}", citing, "%")
 
 
 def _latency(library: Library, questions: Sequence[Asked], tell: Callable[[str], None]) -> Iterator[Figure]:
