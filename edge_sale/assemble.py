@@ -16,7 +16,17 @@ from edge_sale.agents.answers import code_in, domain_of
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.catalog import fit, gguf, probe, store
-from edge_sale.catalog.cards import DEFAULT_POOL, HOME_POOL, AgentCard, ModelCard, PoolCard, load, shipped_dir
+from edge_sale.catalog.cards import (
+    BUNDLED_POOL,
+    DEFAULT_POOL,
+    HOME_POOL,
+    AgentCard,
+    Catalogue,
+    ModelCard,
+    PoolCard,
+    load,
+    shipped_dir,
+)
 from edge_sale.catalog.free import free
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.catalog.residents import Resident, Residents
@@ -84,12 +94,26 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
         settings=settings,
         pool=pool,
         chat=tuple(catalogue.model(name) for name in models),
-        embedder=catalogue.model(pool.embedder) if settings.remember else None,
+        embedder=_encoder(pool, catalogue, settings) if settings.remember else None,
         weights=weights_named(pool.weights, settings),
         bidders=far.bidders,
         reserve=far.reserve,
         notes=far.notes,
     )
+
+
+def _encoder(pool: PoolCard, catalogue: Catalogue, settings: Settings) -> ModelCard:
+    """The pool's embedder; where nobody chose the pool, the one that made the memory's vectors goes on.
+
+    So that pulling the starter, after which its agents bid too, does not leave the past behind.
+    """
+    wanted = catalogue.model(pool.embedder)
+    former = catalogue.model(catalogue.pool(BUNDLED_POOL).embedder)
+    if settings.pool or pool.name != HOME_POOL:
+        return wanted
+    from edge_sale.memory import whose
+
+    return former if whose.embedder(settings.memory_file) == identity(former, settings) else wanted
 
 
 def weights_named(name: str, settings: Settings) -> Weights:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sale.catalog.cards import shipped_dir
+from edge_sale.catalog.cards import load, shipped_dir
 from edge_sale.errors import ConfigError
 from edge_sale.scoring.scorer import rank
 from edge_sale.scoring.signals import SIGNALS
@@ -18,10 +18,13 @@ GOOD = 'name = "w"\nversion = 1\nprovenance = "here"\n[signals]\nprice_length = 
 
 @pytest.mark.parametrize("file", sorted((shipped_dir() / "weights").glob("*.toml")), ids=lambda f: f.stem)
 def test_shipped_weights_say_where_they_come_from_and_sum_to_one(file: Path) -> None:
-    """Every shipped file has its own name, a provenance, and weights that sum to 1 over a pool of three."""
-    weights = read(file)
+    """Every shipped file has its own name, a provenance, and weights that sum to 1 over the pool it is for."""
+    weights, pools = read(file), load().pools
     assert weights.name == file.stem and len(weights.provenance) > 80
-    assert sum(weights.signals.values()) + 3 * weights.juror == pytest.approx(1.0)
+    pool = pools[file.stem.rpartition("-")[0]]
+    assert pool.weights == file.stem
+    jury = sum(weights.of_juror(agent.name) for agent in pool.agents)
+    assert sum(weights.signals.values()) + jury == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.parametrize(

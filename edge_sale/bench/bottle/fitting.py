@@ -31,10 +31,12 @@ from edge_sale.bench.cache import Cache
 from edge_sale.bench.grade import Question
 from edge_sale.bench.tasks import written
 from edge_sale.bench.view import View
-from edge_sale.catalog.cards import BUNDLED_POOL, shipped_dir
+from edge_sale.catalog.cards import BUNDLED_POOL, DEFAULT_POOL, shipped_dir
+from edge_sale.catalog.cards import load as load_cards
 from edge_sale.market import Market
 from edge_sale.scoring import chance
 from edge_sale.scoring.floor import Floor
+from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import load
 
 Floats = NDArray[np.float64]
@@ -52,30 +54,33 @@ FLOOR = ("familiarity", "certainty")
 @click.option("--data", type=click.Path(path_type=Path, exists=True), required=True,
               help="Folder of published task sets: what is outside the trade.")
 @click.option("--out", type=click.Path(path_type=Path), help="The weights file; else the shipped one.")
+@click.option("--count", default=COUNT, show_default=True, help="Tasks that weights are fitted on.")
 @click.option("--sandbox", default="auto", show_default=True, help="Where answers are tested.")
-def main(data: Path, out: Path | None, sandbox: str) -> None:
+def main(data: Path, out: Path | None, count: int, sandbox: str) -> None:
     """Fit the bundled pool's weights and its floor, and write them with where they come from."""
     settings = replace(load(), pool=BUNDLED_POOL, seed=SEED, threads=1, remember=False, sandbox=sandbox)
     folder = Path("bottle-fitting.cache")
     folder.mkdir(exist_ok=True)
     market = sales.market(settings, Cache(folder, sales.ASKS))
-    weights, told = fitted(market, sandbox)
+    weights, told = fitted(market, count, sandbox)
     floor, said = floored(market, data)
     now = f"{datetime.now(UTC):%Y-%m-%d}"
     models = {card.name: assemble.identity(card, settings)[:12] for card in assemble.plan(settings).chat}
     text = written_out(weights, floor, {**told, **said}, now, models)
     target = out or shipped_dir() / "weights" / "bundled-1.toml"
     target.write_text(text, encoding="utf-8")
+    beside = target.with_name("home-1.toml")
+    beside.write_text(joined(weights, floor, read(shipped_dir() / "weights" / "starter-1.toml")), encoding="utf-8")
     click.echo(json.dumps({**told, **said}, indent=2))
-    click.echo(f"{target}: written", err=True)
+    click.echo(f"{target}, {beside}: written", err=True)
 
 
 # --- weights -----------------------------------------------------------------
 
 
-def fitted(market: Market, sandbox: str) -> tuple[dict[str, float], dict[str, Any]]:
+def fitted(market: Market, count: int, sandbox: str) -> tuple[dict[str, float], dict[str, Any]]:
     """Weights by name (price_length, certainty, a juror's name), summing to 1; and what was found."""
-    jobs = tasks.stream(COUNT, SEED, families=COUNT // 2)
+    jobs = tasks.stream(count, SEED, families=count // 2)
     of, _ = grid.everyone([job.question for job in jobs], market, sandbox, "training")
     view = View(of, np.zeros((len(jobs), 1)), rundata.opinions(of))
     assert view.entropy is not None
@@ -192,6 +197,23 @@ def parting(inside: Sequence[float], outside: Sequence[float]) -> float:
 # --- the file ----------------------------------------------------------------
 
 
+def joined(weights: Mapping[str, float], floor: Floor, starter: Weights) -> str:
+    """The weights of both pools in one market: half of each one's. The floor alone says whose trade a task is."""
+    general = [agent.name for agent in load_cards().pool(DEFAULT_POOL).agents]
+    signals = {name: weights[name] / 2 for name in ("price_length", "certainty")}
+    for name, weight in starter.signals.items():
+        if weight:
+            signals[name] = signals.get(name, 0.0) + weight / 2
+    jury = {name: x / 2 for name, x in weights.items() if name not in ("price_length", "certainty")}
+    jury |= {name: starter.of_juror(name) / 2 for name in general}
+    why = [
+        "Half of the bundled pool's fitted weights and half of the starter's, each juror with its own: both pools in",
+        "one market. A specialist's bid that does not reach the floor does not stand, so a task outside its trade is",
+        "among the general agents; on tasks of its trade its plan is surer and its jurors know what they read.",
+    ]
+    return _toml("home-1", why, signals, jury, floor)
+
+
 def written_out(
     weights: Mapping[str, float], floor: Floor, told: Mapping[str, Any], now: str, models: Mapping[str, str]
 ) -> str:
@@ -199,19 +221,28 @@ def written_out(
     alone = ", ".join(f"{agent} {100 * x:.1f}" for agent, x in told["pass@1 of each alone"].items())
     held = ", ".join(f"{name} {sha}" for name, sha in models.items())
     jury = {name: x for name, x in weights.items() if name not in ("price_length", "certainty")}
-    lines = [
-        'name = "bundled-1"',
-        "version = 1",
-        'provenance = """',
+    why = [
         f"Fitted {now} by edge_sale/bench/bottle/fitting.py, which says how, for these weights (sha256):",
         f"{held}.",
         f"{told['training tasks']} generated tasks of 1 to 8 steps, every agent at every one. On these, in %: pass@1",
         f"{alone}; this auction without memory {100 * told['pass@1']:.1f}",
         f"with {100 * told['share of the senior']:.1f} of the tasks to the senior;",
-        f"oracle {100 * told['oracle']:.1f}.\"\"\"",
+        f"oracle {100 * told['oracle']:.1f}.",
+    ]
+    return _toml("bundled-1", why, {name: weights[name] for name in ("price_length", "certainty")}, jury, floor)
+
+
+def _toml(
+    name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], floor: Floor
+) -> str:
+    text = "\n".join(why)
+    lines = [
+        f'name = "{name}"',
+        "version = 1",
+        f'provenance = """\n{text}"""',
         "",
         "[signals]",
-        *(f"{name} = {weights[name]:.6f}" for name in ("price_length", "certainty")),
+        *(f"{name} = {x:.6f}" for name, x in signals.items()),
         "",
         "[jury]",
         *(f"{name} = {x:.6f}" for name, x in jury.items()),
