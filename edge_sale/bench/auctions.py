@@ -36,7 +36,7 @@ def judging(bench: Bench) -> Iterator[Figure]:
     sampling = Sampling(max_tokens=64, temperature=0.9)
 
     def drawn(number: int) -> list[str]:
-        prompt = render("plan", domain="python", task=pool.task(number).text)
+        prompt = render("plan", domain="python", task=pool.task(number).text, files=())
         ask = Generate(prompt, replace(sampling, seed=100 * number), samples=PLANS)
         return [prompt.prefill + draft.text for draft in drawn_by(bench.ours, ask)]
 
@@ -146,7 +146,7 @@ def warmth(bench: Bench) -> Iterator[Figure]:
 
     def bid(number: int) -> float:
         task = pool.task(number)
-        prompt = render("refine", domain=task.domain, task=task.text, lessons=pool.LESSONS[:1])
+        prompt = render("refine", domain=task.domain, task=task.text, files=(), lessons=pool.LESSONS[:1])
         drawn_by(bench.ours, Generate(prompt, Sampling(max_tokens=1)))
         return 1.0
 

@@ -122,7 +122,7 @@ def drafts(bench: Bench) -> Iterator[Figure]:
 def code_prompt(number: int) -> Prompt:
     """What the starter's agents are asked when they work."""
     task, plan = pool.task(number), pool.LESSONS[0].won
-    prompt = render("answer", domain=task.domain, task=task.text, plan=plan, notes="")
+    prompt = render("answer", domain=task.domain, task=task.text, plan=plan, notes="", earlier=())
     return replace(prompt, prefill=f"{prompt.prefill}\n")
 
 

@@ -84,14 +84,14 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
 
     torch.set_num_threads(1)
     member = MEMBERS[name]
-    member = dataclasses.replace(member, updates=updates, polish=0) if updates else member
+    member = dataclasses.replace(member, updates=updates) if updates else member
     words = Vocabulary.load(work / "vocabulary.json")
     model = learn(name, member, words, work, tell)
     file = out / f"{name}.gguf"
     export(model, words, file, member.title)
     size = sum(weight.numel() for weight in model.parameters())
     facts = {
-        "parameters": size, "seed": member.seed, "updates": member.updates + member.polish, "batch": member.batch,
+        "parameters": size, "seed": member.seed, "updates": member.updates, "batch": member.batch,
         "half": member.course.half, "steps": member.course.steps, "data": fingerprint(),
         "minutes": round(torch.load(work / f"{name}.checkpoint", weights_only=True)["seconds"] / 60, 1),
     }  # fmt: skip
