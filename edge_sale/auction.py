@@ -37,6 +37,7 @@ def hold(
     k: int = 8,
     full: bool = False,
     known: Known = nothing,
+    spare: bool = False,
 ) -> Award:
     """Sells `task` to the agent whose plan asks least for what it promises.
 
@@ -44,13 +45,14 @@ def hold(
     With `full` every bid and every judgement is asked for; winner and asking are the same.
     `known` gives signals that agents' bids carry whatever they say, such as experience.
     Raises NoBids, with each agent's reason, when there is nothing to choose from, and BelowFloor when
-    those who bid are held to a floor that none of them reaches.
+    those who bid are held to a floor that none of them reaches; with `spare` they are then let stand.
     """
     jury = Jury(task, agents, desk, weights, full)
     signals = known(task, [agent.name for agent in agents])
     bids, sat_out = opening(task, agents, jury, desk, signals)
-    if not bids:
-        raise _nobody(sat_out, jury)
+    if not bids and not (spare and jury.low):
+        raise nobody(sat_out, jury.low, weights)
+    bids = bids or jury.low
     ranked = jury.clear(bids)
     tell(ranked, desk)
     provisional = ranked[0].bid
@@ -170,10 +172,12 @@ def reason(award: Award) -> str:
     return f"{name} asks least ({price}; next {rivals[0].bid.agent} with {rivals[0].asking:.3f})"
 
 
-def _nobody(sat_out: Mapping[str, str], jury: Jury) -> NoBids:
-    if jury.reached and jury.weights.floor:
-        return BelowFloor(sat_out, jury.reached, jury.weights.floor.least)
-    return NoBids(sat_out)
+def nobody(sat_out: Mapping[str, str], low: Sequence[Bid], weights: Weights, beyond: str = "") -> NoBids:
+    """Why nobody does the task: for want of bids, or for want of one that reaches the floor."""
+    if low and weights.floor:
+        reached = {bid.agent: weights.floor.reached(bid) for bid in low}
+        return BelowFloor(sat_out, reached, weights.floor.least, beyond)
+    return NoBids(sat_out, beyond)
 
 
 def tell(ranked: Sequence[Scored], desk: Desk) -> None:

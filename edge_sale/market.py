@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edge_sale.agents.answers import syntax_fault
-from edge_sale.auction import Known, hold, nothing
+from edge_sale.auction import Known, hold, nobody, nothing
 from edge_sale.engines.desk import Desk
 from edge_sale.errors import BelowFloor, EdgeSaleError, MemoryFault, NoBids
 from edge_sale.escalation import Errand, Reserve
@@ -68,14 +68,12 @@ class Market:
         try:
             award = hold(
                 task, self.agents, self.desk, self.weights, self.memory, k=self.lessons, full=self.full,
-                known=self.known,
+                known=self.known, spare=execute and self.reserve is not None,
             )  # fmt: skip
         except BelowFloor as low:
-            refusal = BelowFloor(low.reasons, low.reached, low.least, self.beyond)
-            tell(Refused(low.reached, low.least, str(refusal)))
-            raise refusal from None
-        except NoBids as nobody:  # a task too long for the trade is outside it as well
-            raise NoBids(nobody.reasons, self.beyond) from None
+            raise self.refused(BelowFloor(low.reasons, low.reached, low.least, self.beyond), tell) from None
+        except NoBids as none:  # a task too long for the trade is outside it as well
+            raise NoBids(none.reasons, self.beyond) from None
         earlier: Sequence[Outcome] = ()
         outcome = None
         if execute:
@@ -98,7 +96,20 @@ class Market:
 
         if self.reserve is None:
             return [home(award.winner)]
+        floor = self.weights.floor
+        if floor and floor.refuses(award.winner.bid):  # the reserve's own trade, or nobody's
+            outcome = self.reserve.work(award, "no local bid reaches the floor", tell)
+            if outcome is None:
+                low = [scored.bid for scored in award.ranked]
+                raise self.refused(nobody(award.sat_out, low, self.weights, self.beyond), tell)
+            return [self.verify(award.task, outcome)]
         return self.reserve.outcomes(award, home, lambda outcome: self.verify(award.task, outcome), tell)
+
+    def refused(self, why: NoBids, tell: Listener) -> NoBids:
+        """Tells that nobody does the task, and gives the error to raise."""
+        if isinstance(why, BelowFloor):
+            tell(Refused(why.reached, why.least, str(why)))
+        return why
 
     def remember(
         self, memory: Memory, award: Award, outcome: Outcome | None, kept: Mapping[str, Any], tell: Listener

@@ -157,3 +157,31 @@ def test_a_refined_plan_is_held_to_the_floor_too() -> None:
     sale = Market([pupil, other], desk, replace(WEIGHTS, floor=FLOOR), memory).solve(TASK, Heard())
     assert [scored.bid.phase for scored in sale.award.ranked] == ["opening", "opening"]
     assert sale.award.winner.bid.agent == "other"
+
+
+class Far:
+    """A reserve that does what it is given, or nothing."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer, self.asked = answer, []
+
+    def work(self, award: object, why: str, tell: object) -> Outcome | None:
+        self.asked.append(why)
+        return Outcome("far", "done", self.answer) if self.answer else None
+
+
+@pytest.mark.parametrize("answer", ["yes", ""])
+def test_a_reserve_does_what_is_below_the_floor(answer: str) -> None:
+    """It is asked at once, whatever the margin; where it does not answer either, nobody does the task."""
+    agent = Scripted("only", 0.1, [plan("1. Say it.")], [{"1. Say it.": 5}])
+    far, heard, memory = Far(answer), Heard(), ScriptedMemory()
+    desk = Desk({}, agents={"only": agent})
+    market = Market([agent], desk, replace(WEIGHTS, floor=FLOOR), memory, reserve=far)  # type: ignore[arg-type]
+    if answer:
+        sale = market.solve(TASK, heard)
+        assert sale.outcome == Outcome("far", "done", "yes") and heard.of(Refused) == []
+    else:
+        with pytest.raises(BelowFloor, match=r"only comes nearest with 0\.27 of 0\.50"):
+            market.solve(TASK, heard)
+        assert len(heard.of(Refused)) == 1 and memory.recorded == []
+    assert far.asked == ["no local bid reaches the floor"]

@@ -35,14 +35,13 @@ class Jury:
     full: bool = False
     _scores: dict[Key, dict[str, float]] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
-    reached: dict[str, float] = field(default_factory=dict)  # how far bids below the floor came
+    low: list[Bid] = field(default_factory=list)  # opening bids that do not reach the floor
 
     def below(self, bid: Bid) -> str:
         """Why a bid does not reach the floor, whatever jurors would say; empty where it does."""
         floor = self.weights.floor
         if why := floor.refuses(bid) if floor else "":
-            assert floor
-            self.reached[bid.agent] = floor.reached(bid)
+            self.low += [bid] if bid.phase == "opening" else []
         return why
 
     def clear(self, bids: Sequence[Bid]) -> list[Scored]:

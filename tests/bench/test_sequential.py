@@ -18,7 +18,7 @@ PROMPTS = [
     chat("What is the capital of France?"),
     chat("Name a colour.", prefill="The colour"),
     render("recover", plan="1. Sort the words.\n2. Return them."),
-    render("plan", domain="python", task=pool.task(3).text),
+    render("plan", domain="python", task=pool.task(3).text, files=()),
 ]
 
 
