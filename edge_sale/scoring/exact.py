@@ -73,7 +73,7 @@ def solve(signs: Any, allowed: Any, seconds: float, start: Any = None) -> Optimu
     q, z, x = count, count + 1, count + 1 + n
     total = x + pairs
     with _quiet():
-        solver: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+        solver: Any = highspy.Highs()
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("time_limit", float(seconds))
     solver.setOptionValue("mip_rel_gap", 0.0)
