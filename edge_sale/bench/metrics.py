@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_sale.scoring.auc import auc as auc
+
 Floats = NDArray[np.float64]
 
 ARENA_BETA = 0.1

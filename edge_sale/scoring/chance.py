@@ -53,14 +53,23 @@ def most_likely(design: Any, success: Any, penalty: Any, offset: Any = 0.0) -> F
     `design` has shape (outcomes, weights); `penalty` is a weight's precision under the prior, around 0.
     """
     rows, right = np.asarray(design, dtype=float), np.asarray(success, dtype=float)
+    signs = np.where(right > 0, -1.0, 1.0)
+
+    def loss(weights: Floats) -> float:
+        """-log of likelihood times prior, but for a constant; convex."""
+        unlikely = np.logaddexp(0.0, signs * (offset + rows @ weights)).sum()
+        return float(unlikely + (penalty * weights**2).sum() / 2)
+
     weights = np.zeros(rows.shape[1])
+    now = loss(weights)
     for _ in range(ROUNDS):
         chance = sigmoid(offset + rows @ weights)
         slope = rows.T @ (chance - right) + penalty * weights
         bend = (rows.T * (chance * (1 - chance))) @ rows + np.diag(penalty)
         step = np.linalg.solve(bend, slope)
-        # far from the answer a whole step may overshoot: no weight moves by more than 5 at a time
-        weights = weights - step / max(1.0, float(np.abs(step).max()) / 5.0)
+        while (then := loss(weights - step)) > now and np.abs(step).max() > 1e-9:
+            step = step / 2  # far from the answer a whole step overshoots
+        weights, now = weights - step, min(then, now)
         if np.abs(step).max() < 1e-9:
             break
     return np.asarray(weights, dtype=float)

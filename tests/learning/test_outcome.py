@@ -45,7 +45,7 @@ def test_little_data_stays_near_the_shipped_weights_and_much_does_not():
     few, many = outcome.fit(world(4), SHIPPED).weights, outcome.fit(world(1000), SHIPPED).weights
     new = world(300, seed=2)
     shipped = choice(new, SHIPPED)
-    assert (choice(new, few) == shipped).mean() > 0.6 > (choice(new, many) == shipped).mean()
+    assert (choice(new, few) == shipped).mean() > 0.45 > (choice(new, many) == shipped).mean()
 
 
 def test_no_outcome_at_all_is_the_shipped_value():

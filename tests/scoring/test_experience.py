@@ -77,3 +77,15 @@ def test_program_minimises_the_worst_or_the_mean():
 def test_program_may_choose_anyone_where_nobody_solved():
     """A task that nobody solved restricts nothing, and weights still sum to 1."""
     assert program.fit(np.zeros((1, 2, 3)), [[False, False]]).sum() == pytest.approx(1.0)
+
+
+def test_the_likeliest_weights_are_found_from_far_away():
+    """However far the offset is off, the slope of the posterior is zero at what is found."""
+    rng = np.random.default_rng(0)
+    design = np.column_stack([np.ones(900), rng.normal(size=(900, 3)), np.eye(3)[rng.integers(3, size=900)]])
+    right = (rng.random(900) < chance.sigmoid(design @ [0, 1, -1, 0, -2, -2, 2])).astype(float)
+    penalty = np.array([1e-3, 3, 3, 3, 1, 1, 1])
+    for offset in (0.0, 4.0, rng.normal(0, 6, 900)):
+        found = chance.most_likely(design, right, penalty, offset)
+        promised = chance.sigmoid(offset + design @ found)
+        assert np.abs(design.T @ (promised - right) + penalty * found).max() < 1e-6

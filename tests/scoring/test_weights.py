@@ -94,7 +94,7 @@ def test_weights_survive_being_written_down() -> None:
     weights = Weights("w", 3, "here", {"length": -2.5}, 0.1, {"j": -0.2}, agents=own, usual=usual, odds=True)
     table = to_table(weights)
     assert from_table(table, "w.json") == weights
-    assert (weights.read, weights.carried) == ({"length", "entropy"}, frozenset())
+    assert (weights.needs, weights.carried) == ({"length", "entropy"}, frozenset())
     assert Weights("w", 1, "", {"draft_entropy": 0.1}, 0.0).carried == {"draft"}
     for wrong in ({**table, "signals": {"lenght": 1.0}}, {**table, "jury": {"j": float("nan")}}, {"name": "w"}):
         with pytest.raises(ConfigError, match=r"w\.json"):
