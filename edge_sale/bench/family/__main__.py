@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import run
@@ -44,7 +44,7 @@ def train(
     for folder in (work, out):
         folder.mkdir(parents=True, exist_ok=True)
     if only_measure:
-        _measure(out)
+        _measure(out, [name for name in NAMES if not names or name in names])
         return
     try:
         import tokenizers  # noqa: F401
@@ -68,7 +68,7 @@ def train(
         raise SystemExit(f"edge-sale: training of {', '.join(failed)} ended early; the same command takes it up again")
     click.echo(f"trained {', '.join(wanted)} in {(time.monotonic() - began) / 60:.0f} minutes -> {out}", err=True)
     if scored and not updates:
-        _measure(out)
+        _measure(out, wanted)
 
 
 def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[str], None]) -> None:
@@ -84,14 +84,14 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
 
     torch.set_num_threads(1)
     member = MEMBERS[name]
-    member = dataclasses.replace(member, updates=updates, polish=0) if updates else member
+    member = dataclasses.replace(member, updates=updates) if updates else member
     words = Vocabulary.load(work / "vocabulary.json")
     model = learn(name, member, words, work, tell)
     file = out / f"{name}.gguf"
     export(model, words, file, member.title)
     size = sum(weight.numel() for weight in model.parameters())
     facts = {
-        "parameters": size, "seed": member.seed, "updates": member.updates + member.polish, "batch": member.batch,
+        "parameters": size, "seed": member.seed, "updates": member.updates, "batch": member.batch,
         "half": member.course.half, "steps": member.course.steps, "data": fingerprint(),
         "minutes": round(torch.load(work / f"{name}.checkpoint", weights_only=True)["seconds"] / 60, 1),
     }  # fmt: skip
@@ -99,16 +99,17 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
     tell(f"{name}: {size} parameters, {file.stat().st_size} bytes, sha256 {read(out)[name]['sha256'][:12]}…")
 
 
-def _measure(out: Path) -> None:
+def _measure(out: Path, names: Sequence[str]) -> None:
     """Scores into the record; digests and sizes into the cards, where these are the shipped weights."""
-    from edge_sale.bench.family.measure import measure
+    from edge_sale.bench.family.measure import of_member
 
-    scores: dict[str, dict[str, float]] = {}
-    for figure in measure(out, 1, lambda line: click.echo(line, err=True)):
-        click.echo(f"{figure.what}: {figure.value:.3g} {figure.unit}", err=True)
-        name, _, what = figure.what.partition(": ")
-        scores.setdefault(name, {})[f"{what}, {figure.unit}".rstrip(", ")] = round(figure.value, 3)
-    score(out, scores)
+    best: dict[int, float] = {}
+    for name in names:  # the senior first: the junior is compared with it
+        scores: dict[str, float] = {}
+        for figure in of_member(name, out, best):
+            click.echo(f"{figure.what}: {figure.value:.3g} {figure.unit}", err=True)
+            scores[figure.what.partition(": ")[2]] = round(figure.value, 3)
+        score(out, {name: scores})
     if out.resolve() == (shipped_dir() / "bundled").resolve():
         pin(shipped_dir(), read(out))
 

@@ -53,27 +53,32 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterat
     folder = data or shipped_dir() / "bundled"
     best: dict[int, float] = {}
     for name in reversed(NAMES):
-        engine = LlamaEngine(name, folder / f"{name}.gguf", context=CONTEXT, tuning=Tuning(threads=1))
-        found, seen = dict[int, float](), list[Bin]()
-        for steps in range(1, STEPS + 1):
-            one = solved(engine, functions.exam(EACH, steps))
-            seen.append(one)
-            found[steps] = one.share
-            goal = 95.0 if name == "senior" and steps <= 6 else None
-            yield Figure(f"{name}: pass@1, {_steps(steps)}", one.share, "%", goal, bound="least")
-        if name == "senior":
-            best = found
-        yield from _beside(name, found, best)
-        yield from _alone(name, engine, seen)
-        engine.close()
+        yield from of_member(name, folder, best)
 
 
-def _beside(name: str, found: dict[int, float], best: dict[int, float]) -> Iterator[Figure]:
-    if name == "junior":
-        for steps in (1, 2):
-            value = 100 * found[steps] / max(best[steps], 1e-9)
-            yield Figure(f"junior: beside senior, {_steps(steps)}", value, "%", 92.0, bound="least")
-        yield Figure(f"junior: beside senior, {STEPS} steps", 100 * found[STEPS] / max(best[STEPS], 1e-9), "%", 25.0)
+def of_member(name: str, folder: Path, best: dict[int, float]) -> Iterator[Figure]:
+    """The figures of one; the senior's shares by steps are put into `best`, the junior's are compared with them."""
+    engine = LlamaEngine(name, folder / f"{name}.gguf", context=CONTEXT, tuning=Tuning(threads=1))
+    found, seen = dict[int, float](), list[Bin]()
+    for steps in range(1, STEPS + 1):
+        one = solved(engine, functions.exam(EACH, steps))
+        seen.append(one)
+        found[steps] = one.share
+        goal = 95.0 if name == "senior" and steps <= 6 else None
+        yield Figure(f"{name}: pass@1, {_steps(steps)}", one.share, "%", goal, bound="least")
+    if name == "senior":
+        best |= found
+    if name == "junior" and best:
+        yield from _beside(found, best)
+    yield from _alone(name, engine, seen)
+    engine.close()
+
+
+def _beside(found: dict[int, float], best: dict[int, float]) -> Iterator[Figure]:
+    share = {steps: 100 * found[steps] / max(best[steps], 1e-9) for steps in found}
+    for steps in (1, 2):
+        yield Figure(f"junior: beside senior, {_steps(steps)}", share[steps], "%", 92.0, bound="least")
+    yield Figure(f"junior: beside senior, {STEPS} steps", share[STEPS], "%", 25.0)
 
 
 def _steps(count: int) -> str:

@@ -11,13 +11,12 @@ from edge_sale.bench.family.tokens import SIZE
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One model and its training: `updates` of about `batch` tokens each, then `polish` more at a lower rate."""
+    """One model and its training: `updates` of about `batch` tokens each."""
 
     title: str
     shape: Shape
     course: Course
     updates: int
-    polish: int = 0
     batch: int = 3072
     seed: int = 1
 
@@ -47,6 +46,5 @@ MEMBERS = {
         Shape(SIZE, width=128, layers=5, heads=4, inner=256),
         Course("all", 8, (0.52, 0.14, 0.30, 0.04)),
         updates=3800,
-        polish=700,
     ),
 }

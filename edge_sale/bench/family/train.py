@@ -23,7 +23,6 @@ EVERY = 200  # updates from one checkpoint to the next
 WARM = 60  # updates over which the rate rises
 SMALL_UNTIL = 0.25  # of the updates: batches of half the size, while any direction is a good one
 STEADY = 0.4  # share of the training at full rate; after that it falls in a line
-POLISH_RATE = 0.5  # with which a second course begins; it falls in a line as well
 MATRIX_RATE, OTHER_RATE = 0.006, 0.005
 DECAY = 0.01
 
@@ -45,42 +44,32 @@ def train(name: str, member: Member, words: Vocabulary, folder: Path, tell: Tell
             optimizer.load_state_dict(state)
         done, seconds = kept["done"], kept["seconds"]
         tell(f"{name}: goes on after {done} updates")
-    began, losses, tokens, last = time.monotonic() - seconds, list[float](), 0, member.updates + member.polish
-    for update, share, batch in _course(member, words, done):
+    began, losses, tokens = time.monotonic() - seconds, list[float](), 0
+    for update, batch in itertools.islice(enumerate(batches(member, words)), done, member.updates):
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["full"] * share
+                group["lr"] = group["full"] * rate(update, member.updates)
         losses.append(_learn(model, optimizers, *batch))
         tokens += batch[0].numel()
-        if (update + 1) % EVERY == 0 or update + 1 in (member.updates, last):
+        if (update + 1) % EVERY == 0 or update + 1 == member.updates:
             seconds, loss = time.monotonic() - began, sum(losses) / len(losses)
-            tell(f"{name}: {update + 1}/{last} updates, loss {loss:.4f}, {seconds:.0f} s, {tokens} tokens")
+            tell(f"{name}: {update + 1}/{member.updates} updates, loss {loss:.4f}, {seconds:.0f} s, {tokens} tokens")
             _keep(file, model, optimizers, update + 1, seconds)
             losses.clear()
     return model
 
 
-def _course(member: Member, words: Vocabulary, done: int) -> Iterator[tuple[int, float, Batch]]:
-    """What is left of the training: number, share of the full rate, and batch of each update."""
-    if done < member.updates:
-        for update, batch in itertools.islice(enumerate(batches(member, words)), done, member.updates):
-            yield update, rate(update, member.updates), batch
-    more = enumerate(batches(member, words, polish=True))
-    for update, batch in itertools.islice(more, max(0, done - member.updates), member.polish):
-        yield member.updates + update, POLISH_RATE * (1 - update / member.polish), batch
-
-
 def rate(update: int, updates: int) -> float:
-    """The share of the full rate at an update of the first course."""
+    """The share of the full rate at an update."""
     falling = (updates - update) / (updates * (1 - STEADY))
     return min(1.0, (update + 1) / WARM, falling)
 
 
-def batches(member: Member, words: Vocabulary, *, polish: bool = False) -> Iterator[Batch]:
+def batches(member: Member, words: Vocabulary) -> Iterator[Batch]:
     """Tokens, targets and weights, each (texts, length), of like lengths; for one seed always the same."""
-    given = member.updates if polish else 0
+    given = 0
     for number in itertools.count():
-        random = Random(f"{member.seed} polish {number}" if polish else f"{member.seed} {number}")
+        random = Random(f"{member.seed} {number}")
         fresh = texts(member.course, words, random, given / member.updates)
         pool = sorted(itertools.islice(fresh, POOL), key=lambda text: len(text.tokens))
         room = member.batch if given > SMALL_UNTIL * member.updates else member.batch // 2
