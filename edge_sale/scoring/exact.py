@@ -79,6 +79,7 @@ def solve(signs: Any, allowed: Any, seconds: float, start: Any = None) -> Optimu
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", 1e-7)
     solver.setOptionValue("random_seed", 0)
+    solver.setOptionValue("threads", 1)  # the same answer everywhere, also where no thread can be had
     low, high = np.zeros(total), np.ones(total)
     low[q:x], high[q:x] = -1.0, 1.0
     cost = np.zeros(total)
