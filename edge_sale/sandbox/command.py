@@ -79,7 +79,7 @@ def run_command(
     wrapped = mode != "none" and not mac
     memory_mb = max(memory_mb, LEAST)
     path = search_path(place)
-    with tempfile.TemporaryDirectory(prefix="edge-sale-") as folder:
+    with tempfile.TemporaryDirectory(prefix="edge-sale-") as folder, bubblewrap.counted(PROCESSES + 3) as head:
         if mac:
             wrap = seatbelt.wrapping(place.copy, Path(folder), tool_chains(path, place.root))
         else:
@@ -88,7 +88,9 @@ def run_command(
         limits = bubblewrap.limits(seconds, memory_mb, wrapped, FILE, PROCESSES)
         program = bubblewrap.limited([shell, "-c", command], limits)
         home = {"PATH": path, "HOME": folder, **ENVIRONMENT}
-        process, init = bubblewrap.start([*wrap, *program], str(place.copy), tell=wrapped, environment=home)
+        process, init = bubblewrap.start(
+            [*wrap, *program], str(place.copy), tell=wrapped, environment=home, head=head
+        )
         seen = watch(
             process, seconds=seconds, output=OUTPUT, processes=PROCESSES + 3, memory=memory_mb * 2**20, init=init,
             also=lambda: f"more than {DISK // 2**20} MB written" if _more_than(place.copy, DISK) else "",

@@ -40,7 +40,8 @@ def run_python(code: str, *, seconds: float = 10, memory_mb: int = 512, mode: st
     if mode not in MODES:
         raise ValueError(f"sandbox mode is auto, bwrap or none, not {mode!r}")
     wrap = [] if mode == "none" else bubblewrap.wrapping()
-    with tempfile.TemporaryDirectory(prefix="edge-sale-") as folder:
+    most = PROCESSES + 3  # bubblewrap's own two, and the program
+    with tempfile.TemporaryDirectory(prefix="edge-sale-") as folder, bubblewrap.counted(most) as head:
         file = Path(folder, "main.py")
         file.write_text(code, encoding="utf-8", errors="surrogatepass")
         if wrap:
@@ -48,8 +49,8 @@ def run_python(code: str, *, seconds: float = 10, memory_mb: int = 512, mode: st
             wrap += ["--ro-bind", str(file), "/tmp/main.py", "--remount-ro", "/", "--chdir", "/tmp"]  # noqa: S108 - the sandbox's own
         program = [str(bubblewrap.interpreter()), "-I", "-B", "main.py"]
         limits = bubblewrap.limits(seconds, memory_mb, bool(wrap))
-        process, init = bubblewrap.start([*wrap, *bubblewrap.limited(program, limits)], folder, tell=bool(wrap))
-        most = PROCESSES + 3  # bubblewrap's own two, and the program
+        command = [*wrap, *bubblewrap.limited(program, limits)]
+        process, init = bubblewrap.start(command, folder, tell=bool(wrap), head=head)
         seen = watch(
             process, seconds=seconds, output=OUTPUT, processes=most, memory=memory_mb * 2**20, init=init
         )
