@@ -40,7 +40,7 @@ def test_json_of_a_run_is_one_document(sold: Sold) -> None:
     assert sold.done.stderr == ""
     assert sold.done.returncode == (1 if document["status"] == "failed" else 0)
     bids = document["bids"]
-    assert {bid["bid"]["agent"] for bid in bids} == AGENTS
+    assert {bid["bid"]["agent"] for bid in bids} | set(document["sat_out"]) == AGENTS
     (won,) = (bid for bid in bids if bid["won"])
     assert won["bid"]["agent"] == document["winner"] and won["asking"] == min(bid["asking"] for bid in bids)
     assert document["answer"] and document["recorded"]
@@ -48,12 +48,12 @@ def test_json_of_a_run_is_one_document(sold: Sold) -> None:
 
 
 def test_bids_come_from_the_models_own_logits(sold: Sold) -> None:
-    """Every plan has its tokens and entropy, and a score from every juror between 0 and 5."""
+    """Every plan has its tokens and entropy, and scores from 0 to 5."""
     for row in sold.document["bids"]:
         bid = row["bid"]
         assert 0 < bid["strategy"]["tokens"] <= 80
         assert 0 < bid["strategy"]["entropy"] < 7
-        assert set(bid["scores"]) == AGENTS
+        assert bid["scores"] and set(bid["scores"]) <= AGENTS
         assert all(0 <= score <= 5 for score in bid["scores"].values())
         assert row["asking"] == pytest.approx(row["cost"] - row["value"])
 
@@ -95,9 +95,10 @@ def test_similar_task_finds_the_first_one(sold: Sold) -> None:
     recalled = {event["agent"]: event["lessons"] for event in events if event["event"] == "recalled"}
     assert set(recalled) == AGENTS
     assert all(lesson["auction"] == sold.document["id"] for found in recalled.values() for lesson in found)
-    assert all(recalled.values())
+    assert any(recalled.values())  # not all: who planned what won, or did not bid, has nothing to learn from it
     refined = {bid["bid"]["agent"] for bid in document["bids"] if bid["bid"]["phase"] == "refined"}
-    assert refined == cheaper
+    low = {event["agent"] for event in events if event["event"] == "satout" and event["purpose"] == "refine"}
+    assert refined | low == {agent for agent in cheaper if recalled[agent]}
 
 
 def test_same_seed_gives_the_same_sale(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_two_runs_at_once_are_both_recorded(tmp_path: Path) -> None:
 def test_task_longer_than_the_context_is_refused(tmp_path: Path) -> None:
     """Nothing is cut silently: both numbers are named, and nothing is recorded."""
     home = new_home(tmp_path)
-    done = edge(home, "run", "--json", stdin=b"another word " * 6000)
+    done = edge(home, "run", "--json", stdin=b"another word " * 6000, EDGE_SALE_MODELS=str(tmp_path / "none"))
     assert done.returncode == 1
     error = only_document(done.stdout)["error"]
     assert "tokens of prompt and answer, room for 1024" in error and "edge-sale pull starter" in error
@@ -207,12 +208,13 @@ OUTSIDE = "Write a haiku about the rain over Lisbon in November."
 def test_outside_the_trade_nobody_bids_and_the_way_out_is_named(tmp_path: Path) -> None:
     """One line, exit 1, no answer, nothing recorded; --json and the trace say how far each bid came."""
     home, trace = new_home(tmp_path), tmp_path / "t.jsonl"
-    done = edge(home, "run", OUTSIDE, "--trace", str(trace))
+    nothing = {"EDGE_SALE_MODELS": str(tmp_path / "none")}
+    done = edge(home, "run", OUTSIDE, "--trace", str(trace), **nothing)
     assert (done.returncode, done.stdout) == (1, "")
     says = done.stderr.splitlines()[-1]
     assert says.startswith("edge-sale: no bid reaches the floor: ") and says.endswith("edge-sale pull starter")
     assert "small Python functions over lists, strings, words and counts" in says
-    document = only_document(edge(home, "run", OUTSIDE, "--json").stdout)
+    document = only_document(edge(home, "run", OUTSIDE, "--json", **nothing).stdout)
     refused = document["refused"]
     assert document["exit"] == 1 and set(refused["reached"]) == AGENTS
     assert max(refused["reached"].values()) < refused["floor"]
