@@ -18,6 +18,7 @@ from edge_sale.scoring.weights import Weights
 SALE, FORGETFUL, PUBLISHED = "SALE", "SALE without memory", "SALE, the paper's fitting"
 BASELINES = ("random", "k-NN", "WTP", "CARROT", "TO-Router", "FrugalGPT", "WTP, same budget", "CARROT, same budget",
              "FrugalGPT, same budget", "oracle")  # fmt: skip
+DIALS = tuple(np.geomspace(0.5, 200, 60).round(3).tolist())  # of the cost's weight, for the row with a budget
 ROUTERS = ("k-NN", "WTP", "CARROT", "TO-Router", "WTP, same budget", "CARROT, same budget")  # read the task alone
 
 
@@ -33,7 +34,11 @@ def contenders(view: View, weights: Weights) -> list[Contender]:
         *(_here(one) for name in BASELINES for one in known.BASELINES if one.name == name),
         _auction(PUBLISHED, replay.published, "sale", "weights by the paper's min-max program on the training tasks"),
         _auction(FORGETFUL, partial(under, weights), "sale", f"weights {weights.name} v{weights.version}"),
-        *(_auction(f"SALE without memory, {what}", seal, "ablation", "") for what, seal in ablations),
+        replace(
+            _auction(f"{FORGETFUL}, same budget", partial(under, weights), "sale", "cost weighs as the budget asks"),
+            dials=DIALS, budget=True,
+        ),
+        *(_auction(f"{FORGETFUL}, {what}", seal, "ablation", "") for what, seal in ablations),
     ]
 
 
@@ -83,7 +88,13 @@ def _sealed(view: View, weights: Weights, jurors: str) -> Sealed:
     cost = sum((w * parts[name] for name, w in weights.signals.items() if name in costs), nothing)
     value = sum((w * parts[name] for name, w in weights.signals.items() if name not in costs), nothing)
     value = value + sum((weights.of_juror(juror) * score for juror, score in scores.items()), nothing)
-    return Sealed(cost, value, lambda dial: weights, scores, reserve=False)
+
+    def dialled(dial: float) -> Weights:
+        times = dial or 1.0  # a row without a dial has 0 for one
+        signals = {name: w * (times if name in costs else 1.0) for name, w in weights.signals.items()}
+        return replace(weights, signals=signals)
+
+    return Sealed(cost, value, dialled, scores, reserve=False)
 
 
 def _votes(view: View, jurors: str) -> Mapping[str, Floats]:
