@@ -47,6 +47,7 @@ OUTSIDE = {"mbpp": "mbpp_sanitized", "gsm8k": "gsm8k", "strategyqa": "strategyqa
            "cruxeval": "cruxeval", "javascript": "javascript_questions", "quixbugs": "quixbugs"}  # fmt: skip
 EACH = 60  # tasks of each of these
 SLACK = 0.005  # of pass@1
+SHARE = 0.8  # of the bundled pool's weights where both pools bid
 FLOOR = ("familiarity", "certainty")
 
 
@@ -198,18 +199,19 @@ def parting(inside: Sequence[float], outside: Sequence[float]) -> float:
 
 
 def joined(weights: Mapping[str, float], floor: Floor, starter: Weights) -> str:
-    """The weights of both pools in one market: half of each one's. The floor alone says whose trade a task is."""
+    """The weights of both pools in one market: SHARE of the bundled pool's, and the rest of the starter's."""
     general = [agent.name for agent in load_cards().pool(DEFAULT_POOL).agents]
-    signals = {name: weights[name] / 2 for name in ("price_length", "certainty")}
+    signals = {name: weights[name] * SHARE for name in ("price_length", "certainty")}
     for name, weight in starter.signals.items():
         if weight:
-            signals[name] = signals.get(name, 0.0) + weight / 2
-    jury = {name: x / 2 for name, x in weights.items() if name not in ("price_length", "certainty")}
-    jury |= {name: starter.of_juror(name) / 2 for name in general}
+            signals[name] = signals.get(name, 0.0) + weight * (1 - SHARE)
+    jury = {name: x * SHARE for name, x in weights.items() if name not in ("price_length", "certainty")}
+    jury |= {name: starter.of_juror(name) * (1 - SHARE) for name in general}
     why = [
-        "Half of the bundled pool's fitted weights and half of the starter's, each juror with its own: both pools in",
-        "one market. A specialist's bid that does not reach the floor does not stand, so a task outside its trade is",
-        "among the general agents; on tasks of its trade its plan is surer and its jurors know what they read.",
+        "Four fifths of the bundled pool's fitted weights and one of the starter's, each juror with its own: both pools",
+        "in one market. A specialist's bid that does not reach the floor does not stand, so a task outside its trade is",
+        "among the general agents. On tasks of its trade its plan is surer; with halves, the starter's jurors, who like",
+        "plans in their own words, gave such a task to a general agent.",
     ]
     return _toml("home-1", why, signals, jury, floor)
 
