@@ -87,11 +87,11 @@ class RemoteAgent:
             more: dict[str, Any] = {"lessons": lessons} if lessons else {}
             name = "refine" if lessons else "plan"
             prompt = render(f"{self.prompts}/{name}", task=task.text, domain=task.domain, **more)
-            prompt = replace(prompt, prefill="")  # an endpoint opens the turn itself
             sampling = Sampling(self.plan_tokens)
         else:
             prompt = render("remote-plan", task=task.text, lessons=lessons)
             # chat models have their ways: room for a sentence before the plan, which still is bounded
             sampling = Sampling(self.plan_tokens * 2, PLAN_TEMPERATURE)
         replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
-        return replies[0][0]
+        drawn = replies[0][0]
+        return replace(drawn, text=f"{prompt.prefill}{drawn.text}")

@@ -16,6 +16,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from math import exp
@@ -79,7 +80,8 @@ class RemoteEngine:
 
         async def one(client: Any, ask: Choose) -> Choice:
             began = time.monotonic()
-            heard = await self._ask(client, ask.prompt, 4, 0.0, (), self._limit(seconds), None)
+            open_turn = replace(ask.prompt, prefill="")  # some endpoints refuse a last turn of the assistant's
+            heard = await self._ask(client, open_turn, 4, 0.0, (), self._limit(seconds), None)
             weights = [0.0] * len(ask.options)
             for token, logp in (heard.first or {}).items():
                 if token.strip() in ask.options:
@@ -209,6 +211,8 @@ class RemoteEngine:
         """The request, with every secret in it replaced."""
         assert self._redactor is not None
         turns = [(message.role, message.content) for message in prompt.messages]
+        if prompt.prefill:  # only prompts made for the very model that answers have one: it goes on from there
+            turns.append((prompt.turn, prompt.prefill))
         messages = [{"role": role, "content": self._redactor.seal(content)} for role, content in turns]
         # the newer name of the bound is the only one that OpenAI's newer models take, and nobody else knows it
         bound = "max_completion_tokens" if self.remote.host == "api.openai.com" else "max_tokens"

@@ -16,17 +16,17 @@ from tests.tools.kit import repository
 
 def test_commands_need_no_model(tmp_path: Path) -> None:
     """/help, /agents and /cost answer at once; a pinned agent is marked; what is unknown is told."""
-    done = edge(new_home(tmp_path), "chat", stdin=b"/help\n/agents\n/agent quick\n/agents\n/cost\n/nonsense\n")
+    done = edge(new_home(tmp_path), "chat", stdin=b"/help\n/agents\n/agent junior\n/agents\n/cost\n/nonsense\n")
     assert done.returncode == 0 and done.stdout == ""
-    assert "/undo" in done.stderr and "* planner" in done.stderr and "  planner" in done.stderr
-    assert "from now on: quick" in done.stderr and "0 turns" in done.stderr
+    assert "/undo" in done.stderr and "* senior" in done.stderr and "  senior" in done.stderr
+    assert "from now on: junior" in done.stderr and "0 turns" in done.stderr
     assert "no /nonsense; there are: /undo" in done.stderr
 
 
 @pytest.mark.parametrize(
     "typed, said",
     [(b"/agent nobody\n", "unknown agent 'nobody'"), (b"/why\n", "nothing was sold in this session yet"),
-     (b"/undo\n", "this session changes no files"), (b"Hello.\n", "pull with: edge-sale pull starter")],
+     (b"/undo\n", "this session changes no files"), (b"Hello.\n", "no bid reaches the floor")],
 )  # fmt: skip
 def test_mistakes_in_a_pipe_end_it_with_a_line(typed: bytes, said: str, tmp_path: Path) -> None:
     done = edge(new_home(tmp_path), "chat", stdin=typed, EDGE_SALE_MODELS=str(tmp_path / "none"))

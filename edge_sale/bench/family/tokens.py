@@ -16,9 +16,11 @@ from edge_sale.types import Prompt
 SIZE = 1024
 MARKS = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 PRE = "smollm"  # llama.cpp's name for this way of cutting a text before it is merged
+# a last turn of the assistant's stays open: an endpoint then goes on where it ends, as our own engine does
 TEMPLATE = (
-    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
+    "{% if not (loop.last and message['role'] == 'assistant') %}<|end|>{% endif %}{% endfor %}"
+    "{% if add_generation_prompt and messages[-1]['role'] != 'assistant' %}<|assistant|>{% endif %}"
 )
 
 
