@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from edge_sale.catalog import cards, store
-from tests.cli.kit import CONFIG, edge, history, new_home, only_document
+from tests.cli.kit import STARTER as CONFIG
+from tests.cli.kit import edge, history, new_home, only_document
 from tests.cli.test_terminal import on_terminal
 from tests.egress.servers import good, recorder, saying
 

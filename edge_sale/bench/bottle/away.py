@@ -2,6 +2,10 @@
 
 The three small agents hold the auctions; the senior makes no bid and sees only the tasks that their bids lose, through
 the same door, log and client as any remote.
+
+What this row cannot show yet: a chat endpoint does not go on from a turn that was begun ("1."), as these models were
+taught to plan, so the senior often sends no plan back; and the reserve's estimate knows nothing of how sure a remote
+would be, which is most of these weights' value, so little is escalated.
 """
 
 from __future__ import annotations
