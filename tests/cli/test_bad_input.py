@@ -22,7 +22,7 @@ CASES = [
     ((*RUN, "-f", "x"), 2, "either as an argument or with --file"),
     (("run", "Say", "yes."), 2, 'put it in quotes: edge-sale run "Say yes."'),
     ((*RUN, "--pool", "startr"), 1, "starter; did you mean 'starter'?"),
-    ((*RUN, "--agent", "senor"), 1, "unknown agent 'senor'; known: junior, lists, senior, texts; did you mean 'senior'?"),
+    ((*RUN, "--agent", "senor"), 1, "unknown agent 'senor'; known: junior, lists, senior, texts; did you mean"),
     ((*RUN, "--domain", "rust"), 2, "'rust' is not one of 'python', 'text'"),
     ((*RUN, "--seed", "-1"), 2, "-1 is not in the range"),
     ((*RUN, "--check", "assert f("), 2, "--check is not Python (line 1:"),
