@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.kit import EDGE_SALE, edge, new_home, only_document, shell
+from tests.cli.kit import EDGE_SALE, STARTER, edge, new_home, only_document, shell
 
 RUN = ("run", "Say yes.")
 CASES = [
@@ -22,7 +22,7 @@ CASES = [
     ((*RUN, "-f", "x"), 2, "either as an argument or with --file"),
     (("run", "Say", "yes."), 2, 'put it in quotes: edge-sale run "Say yes."'),
     ((*RUN, "--pool", "startr"), 1, "starter; did you mean 'starter'?"),
-    ((*RUN, "--agent", "quik"), 1, "unknown agent 'quik'; known: drafts, planner, quick; did you mean 'quick'?"),
+    ((*RUN, "--agent", "senor"), 1, "unknown agent 'senor'; known: junior, lists, senior, texts; did you mean"),
     ((*RUN, "--domain", "rust"), 2, "'rust' is not one of 'python', 'text'"),
     ((*RUN, "--seed", "-1"), 2, "-1 is not in the range"),
     ((*RUN, "--check", "assert f("), 2, "--check is not Python (line 1:"),
@@ -86,7 +86,7 @@ def test_unknown_key_is_named_with_file_and_line(tmp_path: Path) -> None:
 
 def test_missing_models_name_the_command(tmp_path: Path) -> None:
     """Without models a run says which are missing and what pulls them; off a terminal it asks nothing."""
-    done = edge(new_home(tmp_path), *RUN, EDGE_SALE_MODELS=str(tmp_path / "none"))
+    done = edge(new_home(tmp_path, STARTER), *RUN, EDGE_SALE_MODELS=str(tmp_path / "none"))
     assert (done.returncode, done.stdout) == (1, "")
     assert "'smollm2-135m'; pull with: edge-sale pull starter" in done.stderr
 

@@ -2,6 +2,9 @@
 
 The three small agents hold the auctions; the senior makes no bid and sees only the tasks that their bids lose, through
 the same door, log and client as any remote.
+
+What this row cannot show yet: the reserve's estimate knows nothing of how sure a remote would be, which is most of
+these weights' value, so little is escalated.
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ def joined(weights: Mapping[str, float], floor: Floor, starter: Weights) -> str:
     why = [
         "Four fifths of the bundled pool's fitted weights and one of the starter's, each juror with its own: both",
         "pools in one market. A specialist's bid that does not reach the floor does not stand, so a task outside its",
-        "trade is among the general agents. On tasks of its trade its plan is surer; with halves, the starter's jurors,",
+        "trade is among the general agents. On tasks of its trade its plan is surer; with halves the starter's jurors,",
         "who like plans in their own words, gave such a task to a general agent.",
     ]
     return _toml("home-1", why, signals, jury, floor)
