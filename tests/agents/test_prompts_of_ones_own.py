@@ -61,8 +61,8 @@ def test_behind_an_endpoint_it_plans_before_it_works() -> None:
     """A reserve of this kind is given the task alone: it plans, then works along its plan."""
     agent = RemoteAgent("far", 1.0, mine=False, prompts="trade")
     (plan, work), outcome = play(
-        agent.execute(TASK, "", print), [[generation("1. reverse")]], [[generation("def solve(xs): ...")]]
+        agent.execute(TASK, "", print), [[generation(" reverse")]], [[generation("def solve(xs): ...")]]
     )
-    assert plan[0].prompt.messages == (Message("user", f"Plan: {TASK.text}"),) and plan[0].prompt.prefill == ""
+    assert plan[0].prompt.messages == (Message("user", f"Plan: {TASK.text}"),) and plan[0].prompt.prefill == "1."
     assert work[0].prompt.messages == (Message("user", "Code:\n1. reverse"),)
     assert outcome.answer == "def solve(xs): ..."

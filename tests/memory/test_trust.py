@@ -103,7 +103,7 @@ def test_text_in_a_lesson_opens_no_turn_and_changes_no_instruction(part, name):
     def chat(**words: str) -> list[tuple[str, str]]:
         texts = plain | words
         lesson = Lesson("a", texts["task"], texts["won"], texts["lost"], "big", "quick", 0.9)
-        prompt = render(name, task="now", domain="text", lessons=[lesson])
+        prompt = render(name, task="now", domain="text", files=(), lessons=[lesson])
         return [(m.role, m.content) for m in prompt.messages] + [("prefill", prompt.prefill)]
 
     usual = chat()
