@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.kit import EDGE_SALE, edge, environment, new_home, only_document
+from tests.cli.kit import CONFIG, EDGE_SALE, STARTER, edge, environment, new_home, only_document
 from tests.library.kit import pdf, write
 
 HANDBOOK = {
@@ -25,8 +25,8 @@ HANDBOOK = {
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return new_home(tmp_path / "home")
+def home(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    return new_home(tmp_path / "home", STARTER if request.node.get_closest_marker("models") else CONFIG)
 
 
 # --- without models ---------------------------------------------------------------------
@@ -105,7 +105,7 @@ def test_a_folder_is_indexed_asked_listed_and_forgotten(home: Path, tmp_path: Pa
     assert b"Lyon" in stored and b"0123456789abcdef" not in stored
     assert oct(Path(row["index"]).stat().st_mode & 0o777) == "0o600"
     assert edge(home, "index", "--remove", str(folder)).returncode == 0
-    assert not list((home / "library").glob("*.sqlite*"))
+    assert [file.suffix for file in (home / "library").iterdir()] == [".lock"]
     assert sorted(p.name for p in folder.iterdir()) == [".env", "loop.png", "report.pdf", "sub", "team.md"]
 
 

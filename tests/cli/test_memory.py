@@ -9,16 +9,16 @@ import pytest
 
 from edge_sale.memory.store import AuctionMemory
 from edge_sale.types import Outcome
-from tests.cli.kit import edge, history, new_home, only_document
+from tests.cli.kit import CONFIG, STARTER, edge, history, new_home, only_document
 from tests.memory.kit import Grams, award, run
 
 SECRET = "the heron nests behind the old mill"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A home with three recorded auctions."""
-    home = new_home(tmp_path / "home")
+    home = new_home(tmp_path / "home", STARTER if request.node.get_closest_marker("models") else CONFIG)
     with AuctionMemory.open(home / "memory.sqlite", Grams()) as memory:
         for id_, text in (("aa1", "sum a list"), ("bb2", SECRET), ("cc3", "sort a list")):
             memory.record(award(id_, text), Outcome("quick", "passed", "42", True), run())
