@@ -18,12 +18,21 @@ MOST = 64  # programs in one sandbox: their text travels as one file
 PROGRAM = """
 import json, os, resource, signal, sys, time
 
+try:  # a program has a session of its own, so that its children end with it; it ends with this process all the same
+    import ctypes
+    prctl = ctypes.CDLL(None).prctl
+except (ImportError, OSError, AttributeError):  # no Linux
+    prctl = None
+PR_SET_PDEATHSIG = 1
+
 def one(code, seconds):
     pid = os.fork()
     if pid:
         return pid
     try:
         os.setsid()
+        if prctl:
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 1))
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):

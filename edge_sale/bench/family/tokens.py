@@ -61,7 +61,7 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text in which nothing is a mark."""
-        return self._plain.encode(text, add_special_tokens=False).ids  # type: ignore[no-any-return]
+        return self._plain.encode(text, add_special_tokens=False).ids
 
     def ends(self, text: str, places: Iterable[int]) -> tuple[list[int], list[int]]:
         """The tokens of a text, and of each place in it (in characters) the token that ends there."""

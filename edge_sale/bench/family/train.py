@@ -103,7 +103,7 @@ def _learn(
     logits = model.logits(model(tokens)[counted])
     each = F.cross_entropy(logits, targets[counted], reduction="none")
     loss = (each * weights[counted]).sum() / weights.sum()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for optimizer in optimizers:
         optimizer.step()
