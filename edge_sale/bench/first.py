@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -103,14 +102,22 @@ def one(task: str, seed: int, home: Path) -> Run:
     )
 
 
+# A process counts what its parent held when it was started as its own peak, so a small one starts it.
+LAUNCH = """
+import os, subprocess, sys, time
+began = time.monotonic()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.monotonic() - began, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+
+
 def timed(arguments: Sequence[str], **environment: str) -> tuple[float, float, int]:
     """Wall seconds, peak resident megabytes and exit code of one edge-sale process."""
-    command = [sys.executable, "-m", "edge_sale", *arguments]
-    began = time.monotonic()
-    with subprocess.Popen(  # our own program with fixed arguments
-        command, env=child_environment(**environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    command = [sys.executable, "-I", "-S", "-c", LAUNCH, sys.executable, "-m", "edge_sale", *arguments]
+    done = subprocess.run(  # our own program with fixed arguments
+        command, env=child_environment(**environment), stdout=subprocess.PIPE, text=True, check=True
+    )
+    seconds, peak, code = done.stdout.split()
     scale = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes elsewhere
-    return time.monotonic() - began, usage.ru_maxrss / scale, process.returncode
+    return float(seconds), float(peak) / scale, int(code)
