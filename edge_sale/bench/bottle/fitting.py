@@ -47,7 +47,7 @@ OUTSIDE = {"mbpp": "mbpp_sanitized", "gsm8k": "gsm8k", "strategyqa": "strategyqa
            "cruxeval": "cruxeval", "javascript": "javascript_questions", "quixbugs": "quixbugs"}  # fmt: skip
 EACH = 60  # tasks of each of these
 SLACK = 0.005  # of pass@1
-SHARE = 0.8  # of the bundled pool's weights where both pools bid
+SHARE = 0.95  # of the bundled pool's weights where both pools bid
 FLOOR = ("familiarity", "certainty")
 
 
@@ -208,9 +208,9 @@ def joined(weights: Mapping[str, float], floor: Floor, starter: Weights) -> str:
     jury = {name: x * SHARE for name, x in weights.items() if name not in ("price_length", "certainty")}
     jury |= {name: starter.of_juror(name) * (1 - SHARE) for name in general}
     why = [
-        "Four fifths of the bundled pool's fitted weights and one of the starter's, each juror with its own: both",
+        "Of the bundled pool's fitted weights 95 in 100 and of the starter's 5, each juror with its own: both",
         "pools in one market. A specialist's bid that does not reach the floor does not stand, so a task outside its",
-        "trade is among the general agents. On tasks of its trade its plan is surer; with halves the starter's jurors,",
+        "trade is among the general agents. On tasks of its trade its plan is surer; with more the starter's jurors,",
         "who like plans in their own words, gave such a task to a general agent.",
     ]
     return _toml("home-1", why, signals, jury, floor)
