@@ -290,8 +290,9 @@ def _beyond(parts: Plan) -> str:
     """What to say of a task outside the pool's trade."""
     if not parts.pool.trade:
         return ""
-    starter = load(parts.settings.cards_dir).pool(DEFAULT_POOL)
-    cards = [load(parts.settings.cards_dir).model(name) for name in starter.models]
+    catalogue = load(parts.settings.cards_dir)
+    starter = catalogue.pool(DEFAULT_POOL)
+    cards = [catalogue.model(name) for name in starter.models]
     way = f"edge-sale pull {starter.name}"
     if not store.missing(cards, parts.settings.models_dir):
         way = f"edge-sale run --pool {HOME_POOL}"

@@ -9,7 +9,6 @@ any other, git's global excludes, and that git goes on tracking an ignored file 
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import stat
 from collections.abc import Iterator
@@ -17,15 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SECRETS = (
-    ".env", ".env.*", "*.env", ".envrc", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
-    "*.ppk", "*.asc", "*.gpg", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".netrc", "_netrc", ".npmrc",
-    ".pypirc", ".pgpass", ".my.cnf", ".htpasswd", ".git-credentials", ".dockercfg", "credentials", "credentials.*",
-    "secrets", "secrets.*", "secret.*", "*.secret", "*.secrets", "service-account*.json", "*.tfstate", "*.tfstate.*",
-    "*.ovpn", "wallet.dat", "kubeconfig", "passwords.*", "password.*",
-)  # fmt: skip
-SECRET_FOLDERS = (".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure", ".gcloud", ".secrets", ".password-store")
-HARMLESS = ("*.example", "*.sample", "*.template", "*.dist", "*.pub", "*.py", "*.js", "*.ts", "*.go", "*.rs", "*.md")
+from edge_sale.tools.paths import EXAMPLES, SECRET, SECRET_FOLDERS, like, plain
+
+# tools/paths.py has the names that hold secrets; documents and code in these forms are no such files
+HARMLESS = (*EXAMPLES, "*.py", "*.js", "*.ts", "*.go", "*.rs", "*.md")
 JUNK = ("node_modules", "__pycache__")  # made by programs, by the thousand, whether git is told or not
 
 
@@ -117,12 +111,10 @@ def _unwanted(name: str, path: str, root: Path, rules: Rules, wanted: Wanted, *,
 
 def secret(name: str, *, folder: bool) -> bool:
     """Whether a name says that keys or passwords are kept here."""
-    name = name.lower()
+    name = plain(name)
     if folder:
         return name in SECRET_FOLDERS
-    if any(fnmatch.fnmatchcase(name, pattern) for pattern in HARMLESS):
-        return False
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRETS)
+    return like(name, SECRET) and not like(name, HARMLESS)
 
 
 def _ignored(path: Path, rules: Rules, *, folder: bool) -> bool:

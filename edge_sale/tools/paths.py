@@ -11,21 +11,25 @@ import os
 import secrets
 import stat
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 LARGEST = 4 * 2**20  # bytes of a file that a tool reads or writes
 
-# Names that by convention hold keys, tokens and passwords; compared as `plain` writes them.
+# Names that by convention hold keys, tokens and passwords; compared as `plain` writes them. An index of documents
+# (library/walk.py) keeps to the same ones.
 SECRET = (
     ".env", ".env.*", "*.env", ".envrc", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx", "*.ppk",
     "*.asc", "*.gpg", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", ".netrc", "_netrc", ".npmrc", ".pypirc",
     ".pgpass", ".my.cnf", ".htpasswd", ".git-credentials", ".dockercfg", "credentials", "credentials.*", "secrets",
     "secrets.*", "secret.*", "*.secret", "*.secrets", "*_secret.*", "service-account*.json", "*.tfstate",
     "*.tfstate.*", "*.tfvars", ".vault-token", ".terraformrc", "kubeconfig", ".s3cfg", ".boto", "token.json",
-    "*.token", "*.mobileprovision",
+    "*.token", "*.mobileprovision", "*.ovpn", "wallet.dat", "passwords.*", "password.*",
 )  # fmt: skip
-SECRET_FOLDERS = (".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure", ".gcloud", ".config", ".secrets", "secrets")
+SECRET_FOLDERS = (
+    ".ssh", ".aws", ".gnupg", ".kube", ".docker", ".azure", ".gcloud", ".config", ".secrets", "secrets",
+    ".password-store",
+)  # fmt: skip
 EXAMPLES = ("*.example", "*.sample", "*.template", "*.dist", "*.pub")  # of secrets, without any
 # Read by git, by editors and by shells on their own: written there, words become commands.
 NOT_OURS = (".git", "git~1", ".hg", ".svn", ".vscode", ".idea", ".husky", ".direnv", ".edge-sale.toml")
@@ -47,11 +51,16 @@ def secret(path: str) -> bool:
     *folders, name = (plain(part) for part in path.split("/"))
     if any(folder in SECRET_FOLDERS for folder in folders):
         return True
-    if any(fnmatch.fnmatchcase(name, pattern) for pattern in EXAMPLES):
+    if like(name, EXAMPLES):
         return False
     if name.endswith(CODE) and not name.startswith(".env"):  # secrets.py is somebody's module
         return False
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRET)
+    return like(name, SECRET)
+
+
+def like(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name, as `plain` writes it, is of one of these shapes."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def closed(path: str) -> bool:
