@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 EDGE_SALE = [sys.executable, "-m", "edge_sale"]
 
@@ -91,3 +91,25 @@ def only_document(text: str) -> Any:
 def history(home: Path) -> Sequence[dict[str, Any]]:
     rows: list[dict[str, Any]] = only_document(edge(home, "history", "--json").stdout)
     return rows
+
+
+class Sold(NamedTuple):
+    """One recorded `run --json --trace`, which several tests look at."""
+
+    home: Path
+    done: subprocess.CompletedProcess[str]
+    document: dict[str, Any]
+    trace: Path
+
+
+def sell(home: Path, task: str) -> Sold:
+    """Sells a task in this home, recorded and traced."""
+    trace = home / "t.jsonl"
+    done = edge(home, "run", task, "--seed", "7", "--json", "--trace", str(trace), seconds=400)
+    return Sold(home, done, only_document(done.stdout), trace)
+
+
+def told(document: dict[str, Any]) -> dict[str, Any]:
+    """What a sale says but for its ids and the time it took."""
+    cost = {part: (c["tokens_in"], c["tokens_out"]) for part, c in document["cost"].items()}
+    return {**document, "id": "", "cost": cost, "task": {**document["task"], "id": ""}}

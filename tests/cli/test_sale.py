@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from tests.cli.kit import edge, history, new_home, only_document, start, wait_for
+from tests.cli.kit import Sold, edge, history, new_home, only_document, sell, start, told, wait_for
 
 TASK = "Write a Python function that keeps the even numbers of a list and adds them up."
 AGENTS = {"junior", "lists", "texts", "senior"}
 
 
-class Sold(NamedTuple):
-    """One recorded `run --json --trace`, which several tests look at."""
-
-    home: Path
-    done: subprocess.CompletedProcess[str]
-    document: dict[str, Any]
-    trace: Path
-
-
 @pytest.fixture(scope="module")
 def sold(tmp_path_factory: pytest.TempPathFactory) -> Sold:
-    home = new_home(tmp_path_factory.mktemp("sold"))
-    trace = home / "t.jsonl"
-    done = edge(home, "run", TASK, "--seed", "7", "--json", "--trace", str(trace), seconds=400)
-    return Sold(home, done, only_document(done.stdout), trace)
+    return sell(new_home(tmp_path_factory.mktemp("sold")), TASK)
 
 
 def test_json_of_a_run_is_one_document(sold: Sold) -> None:
@@ -103,11 +89,6 @@ def test_similar_task_finds_the_first_one(sold: Sold) -> None:
 
 def test_same_seed_gives_the_same_sale(tmp_path: Path) -> None:
     """Same seed, pool and memory: the same plans, scores, winner, answer and tokens; only time differs."""
-
-    def told(document: dict[str, Any]) -> dict[str, Any]:
-        cost = {part: (c["tokens_in"], c["tokens_out"]) for part, c in document["cost"].items()}
-        return {**document, "id": "", "cost": cost, "task": {**document["task"], "id": ""}}
-
     args = ("run", TASK, "--seed", "5", "--no-memory", "--json")
     one, two = (told(only_document(edge(new_home(tmp_path), *args, seconds=400).stdout)) for _ in range(2))
     assert one == two

@@ -5,36 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from tests.cli.kit import STARTER, edge, history, new_home, only_document, start, wait_for
+from tests.cli.kit import STARTER, Sold, edge, history, new_home, only_document, sell, start, told, wait_for
 
 pytestmark = pytest.mark.models
 
 TASK = "Write a Python function that returns the larger of two numbers."
 
 
-class Sold(NamedTuple):
-    """One recorded `run --json --trace`, which several tests look at."""
-
-    home: Path
-    done: subprocess.CompletedProcess[str]
-    document: dict[str, Any]
-    trace: Path
-
-
 @pytest.fixture(scope="module")
 def sold(tmp_path_factory: pytest.TempPathFactory) -> Sold:
-    home = new_home(tmp_path_factory.mktemp("sold"), STARTER)
-    trace = home / "t.jsonl"
-    done = edge(home, "run", TASK, "--seed", "7", "--json", "--trace", str(trace), seconds=400)
-    return Sold(home, done, only_document(done.stdout), trace)
+    return sell(new_home(tmp_path_factory.mktemp("sold"), STARTER), TASK)
 
 
 def test_json_of_a_run_is_one_document(sold: Sold) -> None:
@@ -81,11 +67,6 @@ def test_similar_task_finds_the_first_one(sold: Sold) -> None:
 
 def test_same_seed_gives_the_same_sale(tmp_path: Path) -> None:
     """Same seed, pool and memory: the same plans, scores, winner, answer and tokens; only time differs."""
-
-    def told(document: dict[str, Any]) -> dict[str, Any]:
-        cost = {part: (c["tokens_in"], c["tokens_out"]) for part, c in document["cost"].items()}
-        return {**document, "id": "", "cost": cost, "task": {**document["task"], "id": ""}}
-
     args = ("run", "Name three rivers.", "--seed", "5", "--no-memory", "--json")
     one, two = (told(only_document(edge(new_home(tmp_path, STARTER), *args, seconds=400).stdout)) for _ in range(2))
     assert one == two
