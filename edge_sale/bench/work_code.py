@@ -76,8 +76,8 @@ class Book:
 def measure(
     data: Path, runs: int, tell: Tell, *, limit: int | None = None, out: Path | None = None, part: str = ""
 ) -> Iterator[Figure]:
-    """Figures of the pool in use on code, or of one of PARTS alone."""
-    settings = replace(load(), remember=False, seed=SEED)
+    """Figures of the starter pool on code, or of one of PARTS alone."""
+    settings = replace(load(), remember=False, seed=SEED, pool="starter")
     book = Book(out)
     with tempfile.TemporaryDirectory(prefix="edge-sale-bench-") as scratch:
         holder: dict[str, Site] = {}
