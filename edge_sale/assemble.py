@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from edge_sale import __version__
+from edge_sale import __version__, abroad
+from edge_sale.abroad import Consent
 from edge_sale.agents.answers import domain_of
 from edge_sale.agents.carry import CARRIERS
 from edge_sale.agents.checks import Checks
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.reading import Reader
-from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.site import Site
 from edge_sale.auction import Known, Signals, nothing
 from edge_sale.catalog import fit, gguf, probe, store
@@ -35,22 +33,20 @@ from edge_sale.catalog.cards import (
 from edge_sale.catalog.free import free
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.catalog.residents import Resident, Residents
-from edge_sale.egress import Budget, Door, Letter
 from edge_sale.engines import tune
 from edge_sale.engines.desk import Desk
 from edge_sale.engines.machine import Tuning, cores
-from edge_sale.errors import ConfigError, EdgeSaleError, ModelMissing, TaskError, UnknownName
-from edge_sale.escalation import Reserve
-from edge_sale.events import Asked, Noted, Searched, Spent
+from edge_sale.errors import ConfigError, ModelMissing, TaskError, UnknownName
+from edge_sale.events import Searched, Spent
 from edge_sale.learning import versions
 from edge_sale.learning.recalibrate import followed
 from edge_sale.market import Market
 from edge_sale.prompts import fingerprint
-from edge_sale.remotes import Remote, key_of, remotes, reserve
+from edge_sale.remotes import Remote
 from edge_sale.scoring.experience import settled
 from edge_sale.scoring.weights import Weights, read
-from edge_sale.settings import Settings, forced_offline, own_secrets
-from edge_sale.types import Agent, Embedder, Engine, Entry, Past, Task
+from edge_sale.settings import Settings
+from edge_sale.types import Agent, Embedder, Engine, Entry, Task
 
 if TYPE_CHECKING:
     from edge_sale.library.passages import Passage
@@ -92,7 +88,7 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
     catalogue = load(settings.cards_dir)
     pool = pool_agents(catalogue, settings)
     known = {agent.name: agent for agent in pool.agents}
-    far = _remotes(settings, agents)
+    far = abroad.allowed(settings, agents)
     if unknown := [name for name in agents if name not in known and name not in far.names]:
         raise UnknownName("agent", unknown[0], [*known, *far.names], see="edge-sale pools")
     if taken := sorted(set(known) & set(far.names)):
@@ -150,58 +146,7 @@ def weights_named(name: str, settings: Settings) -> Weights:
     raise UnknownName("weights", name, [*known, *fitted])
 
 
-@dataclass(frozen=True, slots=True)
-class _Far:
-    """The remotes as a run may use them."""
-
-    names: tuple[str, ...]
-    bidders: tuple[Remote, ...] = ()
-    reserve: Remote | None = None
-    notes: tuple[str, ...] = ()
-
-
-def _remotes(settings: Settings, wanted: Sequence[str]) -> _Far:
-    """Which remotes bid and which stands by; of those that bid only `wanted` ones, where any agent is named."""
-    known = remotes(settings)
-    bidders = [r for name, r in known.items() if r.auctioned and (not wanted or name in wanted)]
-    standby = reserve(settings)
-    if settings.closed:
-        notes = [f"remote {r.name!r} does not bid: {settings.closed}" for r in bidders]
-        return _Far(tuple(known), notes=tuple(notes))
-    if settings.policy == "never":
-        notes = [f"remote {r.name!r} does not bid: policy is never" for r in bidders if r.location == "remote"]
-        return _Far(tuple(known), tuple(r for r in bidders if r.location == "lan"), None, tuple(notes))
-    return _Far(tuple(known), tuple(bidders), standby)
-
-
-def nobody(letter: Letter) -> str:
-    """Consent where there is no one to give it: policy `ask` then means no."""
-    return "policy is ask, and there is no terminal to ask on (--escalate auto sends without asking)"
-
-
-def door(
-    settings: Settings, ask: Callable[[Letter], str] = nobody, asked: Callable[[Asked], None] = lambda event: None
-) -> Door:
-    """The way out for remotes, under the user's settings. `ask` gives why a letter may not leave, or nothing."""
-    known = remotes(settings)
-
-    def agree(letter: Letter) -> str:
-        if known[letter.remote].location == "lan" or settings.policy == "auto":
-            return ""
-        if settings.policy == "never":
-            return "policy is never ([escalate] in config.toml, or escalate in .edge-sale.toml)"
-        asked(Asked(letter.remote, letter.host, letter.size, letter.expected))
-        return ask(letter)
-
-    budget = Budget(settings.per_task, settings.per_day, settings.per_month)
-    return Door(settings.egress_log, lambda: settings.closed or _forced(), agree, budget, settings.keep_payload)
-
-
-def _forced() -> str:
-    return "EDGE_SALE_OFFLINE is set" if forced_offline() else ""
-
-
-def market(parts: Plan, ask: Callable[[Letter], str] = nobody, site: Site | None = None) -> Market:
+def market(parts: Plan, ask: Consent = abroad.nobody, site: Site | None = None) -> Market:
     """A market ready for tasks: files checked, fitted to the memory there is, memory open.
 
     `ask` is the user's consent to what would leave. `site` is the folder that tasks with `repo` are about.
@@ -219,12 +164,13 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody, site: Site | None
 
     engines, contexts = _engines(parts.chat, files, settings, tunings)
     agents: list[Agent] = [_agent(card, settings, seed, checks, site, parts.weights) for card in parts.pool.agents]
-    agents += [_remote_agent(remote, settings, site) for remote in parts.bidders]
+    agents += [abroad.agent(remote, settings, site) for remote in parts.bidders]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     if site:
         site.tell = lambda event: desk.emit(event)
     memory = _memory(parts.embedder, encoder, settings, desk) if parts.embedder and encoder else None
-    standby, errand = _standby(parts, desk, memory, ask, site)
+    past = memory.past if memory else None
+    away = abroad.stand_by(parts.bidders, parts.reserve, desk, parts.weights, settings, past, ask, site)
     return Market(
         agents=agents,
         desk=desk,
@@ -248,8 +194,8 @@ def market(parts: Plan, ask: Callable[[Letter], str] = nobody, site: Site | None
             "llama_cpp": version("llama-cpp-python"),
             **({"reserve_of": parts.reserve.name, "thrift": settings.thrift} if parts.reserve else {}),
         },
-        reserve=standby,
-        errand=errand,
+        reserve=away.reserve,
+        errand=away.errand,
         known=_known(memory) if memory else nothing,
         beyond=_beyond(parts),
     )
@@ -297,63 +243,6 @@ def _beyond(parts: Plan) -> str:
     if not store.missing(cards, parts.settings.models_dir):
         way = f"edge-sale run --pool {HOME_POOL}"
     return f"these agents know {parts.pool.trade}, and nothing else; for anything else: {way}"
-
-
-def _standby(
-    parts: Plan, desk: Desk, memory: AuctionMemory | None, ask: Callable[[Letter], str], site: Site | None
-) -> tuple[Reserve | None, Callable[[str, str], None]]:
-    """The remotes' engines put on the desk, and the one that stands by as a reserve."""
-    settings, standby = parts.settings, parts.reserve
-    wanted = {remote.name: remote for remote in (*parts.bidders, *([standby] if standby else []))}
-    if not wanted:
-        return None, lambda task, reason: None
-    out = door(settings, ask, lambda event: desk.emit(event))
-    engines = remote_engines(list(wanted.values()), out, lambda line: desk.emit(Noted(line)))
-    desk.engines = ChainMap(engines, cast("dict[str, Engine]", desk.engines))  # local ones stay unloaded
-
-    def errand(task: str, reason: str) -> None:
-        out.task, out.reason = task, reason
-
-    if standby is None:
-        return None, errand
-    agent = desk.agents.get(standby.name) or _remote_agent(standby, settings, site)
-    desk.agents = {**desk.agents, standby.name: agent}
-
-    def past(task: Task) -> Sequence[Past]:
-        return memory.past(task, standby.name) if memory else ()
-
-    live = standby.auctioned
-    return Reserve(agent, desk, parts.weights, settings.thrift, live, past, errand), errand
-
-
-def remote_engines(wanted: Sequence[Remote], out: Door, tell: Callable[[str], None]) -> dict[str, Engine]:
-    """An engine for each remote. Keys are looked up when something is about to leave, and no earlier."""
-    from edge_sale.engines.remote import RemoteEngine, redactor
-
-    def key(remote: Remote) -> Callable[[], str]:
-        return cache(lambda: key_of(remote))
-
-    def own() -> list[str]:
-        return [*own_secrets(), *(found for remote in wanted if (found := quietly(keys[remote.name])))]
-
-    keys = {remote.name: key(remote) for remote in wanted}
-    hide = redactor(own)
-    return {remote.name: RemoteEngine(remote, keys[remote.name], out, hide, tell) for remote in wanted}
-
-
-def quietly(key: Callable[[], str]) -> str:
-    """A key, or nothing where it is not there: who needs it will say so."""
-    try:
-        return key()
-    except EdgeSaleError:
-        return ""
-
-
-def _remote_agent(remote: Remote, settings: Settings, site: Site | None) -> RemoteAgent:
-    return RemoteAgent(
-        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens, remote.prompts,
-        site,
-    )
 
 
 def tuning(card: ModelCard, settings: Settings) -> Tuning:
@@ -446,8 +335,7 @@ def _agent(
         seed=seed,
         plan_temperature=card.plan_temperature,
         prompts=card.prompts,
-        familiar=bool(card.prompts) and "familiarity" in wanted,
-        carry=tuple(name for name in CARRIERS if name in wanted and not (card.prompts and name == "familiarity")),
+        carry=tuple(name for name in CARRIERS if name in wanted),
         checks=checks,
         site=site,
     )

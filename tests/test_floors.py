@@ -20,7 +20,7 @@ FLOORS = {
     "jury": 3, "scoring": 3,
     "auction": 4, "agents": 4,
     "market": 5, "escalation": 5,
-    "assemble": 6, "learning": 6,
+    "abroad": 6, "assemble": 6, "learning": 6,
     "__main__": 7, "cli": 7, "server": 7, "bench": 7,
 }  # fmt: skip
 

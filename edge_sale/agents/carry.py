@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from edge_sale.agents import ways
 from edge_sale.agents.ways import Worker
 from edge_sale.jury.methods import METHODS
-from edge_sale.prompts import render
+from edge_sale.prompts import prompt_in, render
 from edge_sale.types import Generation, Job, LogLik, LogProb, Task
 
 DRAFT_TOKENS = 16
@@ -29,8 +29,9 @@ def draft(agent: Worker, task: Task, plan: str) -> Job[dict[str, float]]:
 
 
 def familiarity(agent: Worker, task: Task, plan: str) -> Job[dict[str, float]]:
-    # the question that recoverability asks too, so that beside it nothing is read twice
-    replies: list[LogProb] = yield [LogLik(render("recover-nothing"), f" {task.text}")]
+    # prompts of its own have a line for it; else the question that recoverability asks too: nothing is read twice
+    prompt = render(prompt_in(agent.prompts, "words") if agent.prompts else "recover-nothing")
+    replies: list[LogProb] = yield [LogLik(prompt, f" {task.text}")]
     return {"familiarity": replies[0].mean}
 
 

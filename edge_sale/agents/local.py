@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from edge_sale.agents import carry, edits, steps, ways
 from edge_sale.agents.checks import Checks
@@ -13,13 +12,10 @@ from edge_sale.agents.site import Site
 from edge_sale.jury.methods import METHODS
 from edge_sale.prompts import prompt_in, render
 from edge_sale.types import (
-    Ask,
     Generate,
     Generation,
     Job,
     Lesson,
-    LogLik,
-    LogProb,
     Outcome,
     Sampling,
     Strategy,
@@ -36,9 +32,8 @@ class LocalAgent:
     """Implements `types.Agent` over a model of this machine.
 
     `work` names an entry of `ways.WAYS`, `jury` one of `jury.methods.METHODS`, `prompts` a folder of prompts.
-    `familiar`: its bids also say how familiar the task's own words are to its model, by its own prompts;
-    `carry`: what else they carry.
-    `checks` runs a task's check over answers.
+    `carry` names what its bids carry besides the plan, entries of `carry.CARRIERS`; `checks` runs a task's
+    check over answers.
     """
 
     name: str
@@ -53,8 +48,7 @@ class LocalAgent:
     seed: int = 0
     plan_temperature: float = PLAN_TEMPERATURE
     prompts: str = ""
-    familiar: bool = False
-    carry: tuple[str, ...] = ()  # entries of `carry.CARRIERS`
+    carry: tuple[str, ...] = ()
     checks: Checks = field(default_factory=Checks)
     site: Site | None = None  # the folder that tasks with `repo` are about
 
@@ -72,12 +66,8 @@ class LocalAgent:
         )
         # whoever bids must be able to do the work: plan and answer have to fit behind the task
         room = self.plan_tokens + self.max_tokens
-        asks: list[Ask] = [Generate(prompt, sampling, reserve=room)]
-        if self.familiar:
-            asks.append(LogLik(render(prompt_in(self.prompts, "words")), f" {task.text}"))
-        replies: list[Any] = yield asks
-        drawn: Generation = replies[0][0]
-        words: list[LogProb] = replies[1:]
+        replies: list[list[Generation]] = yield [Generate(prompt, sampling, reserve=room)]
+        drawn = replies[0][0]
         text = tidy(prompt.prefill + drawn.text, cut=drawn.ended == "length")
         more = (yield from carry.load(self, task, text, self.carry)) if self.carry else {}
         return Strategy(
@@ -87,7 +77,6 @@ class LocalAgent:
             signals={
                 "logprob": drawn.logprob,
                 "lessons": float(len(known)),
-                **({"familiarity": words[0].mean} if words else {}),
                 **more,
             },
         )

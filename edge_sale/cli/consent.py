@@ -16,7 +16,7 @@ def asker(currency: str) -> Callable[[Letter], str]:
 
     def ask(letter: Letter) -> str:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            from edge_sale.assemble import nobody
+            from edge_sale.abroad import nobody
 
             return nobody(letter)
         from edge_sale.cli.tables import printable

@@ -93,17 +93,17 @@ def test_(name: str) -> None:
     \b
     edge-sale remote test gpt
     """
-    from edge_sale import assemble
+    from edge_sale import abroad
     from edge_sale.types import Generate, Message, Prompt, Sampling
 
     settings = load()
     this = remote_named(name, settings)
-    out = assemble.door(replace(settings, policy="auto"))  # to test it is to agree to these words
+    out = abroad.door(replace(settings, policy="auto"))  # to test it is to agree to these words
     out.task, out.reason = "test", "remote test"
     ask = Generate(Prompt((Message("user", "Answer with the word: ready"),)), Sampling(max_tokens=64))
     for logprobs in (True, False):  # whoever gives none may also refuse to be asked
         tried = replace(this, logprobs=logprobs)
-        engine = assemble.remote_engines([tried], out, lambda line: click.echo(line, err=True))[name]
+        engine = abroad.remote_engines([tried], out, lambda line: click.echo(line, err=True))[name]
         (answer,) = engine.generate([ask])
         if not isinstance(answer, Exception) or ("answer 4" not in str(answer) and "answer 5" not in str(answer)):
             break

@@ -38,7 +38,8 @@ def test_its_plan_is_asked_as_it_was_taught() -> None:
 
 def test_a_familiar_agent_reads_the_tasks_words_too() -> None:
     """Mean log p of the text where a user's turn would begin: one more read, nothing is drawn."""
-    ((draw, read),), plan = play(local(familiar=True).bid(TASK), [[generation(" reverse")], LogProb(-12.0, 8, 3, 0.0)])
+    bid = local(carry=("familiarity",)).bid(TASK)
+    ((draw,), (read,)), plan = play(bid, [[generation(" reverse")]], [LogProb(-12.0, 8, 3, 0.0)])
     assert isinstance(draw, Generate) and isinstance(read, LogLik)
     assert (read.prompt.messages, read.prompt.turn, read.prompt.prefill) == ((), "user", "Plan:")
     assert read.text == f" {TASK.text}"

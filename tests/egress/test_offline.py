@@ -24,11 +24,11 @@ from edge_sale.remotes import Remote
 from edge_sale.settings import load
 from edge_sale.types import *
 settings = load()
-from edge_sale import assemble
+from edge_sale import abroad
 this = Remote("far", sys.argv[1], "m", seconds=10)
-out = assemble.door(settings.__class__(**{**{f: getattr(settings, f) for f in settings.__slots__},
+out = abroad.door(settings.__class__(**{**{f: getattr(settings, f) for f in settings.__slots__},
                     "policy": "auto", "remotes": {"far": {"url": sys.argv[1], "model": "m"}}}))
-engine = assemble.remote_engines([this], out, lambda line: None)["far"]
+engine = abroad.remote_engines([this], out, lambda line: None)["far"]
 (answer,) = engine.generate([Generate(Prompt((Message("user", "Say yes."),)), Sampling(max_tokens=9))])
 print(json.dumps([str(answer), sorted(set(json.loads(sys.argv[2])) & set(sys.modules))]))
 """

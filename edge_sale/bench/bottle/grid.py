@@ -49,7 +49,9 @@ def everyone(
 
 def bids(questions: Sequence[Question], market: Market, *, familiar: bool = False) -> list[list[Strategy]]:
     """The plans that agents bid for each task, of those who bid; with `familiar` also how familiar its words are."""
-    agents: list[Any] = [replace(a, familiar=True) if familiar else a for a in market.agents]  # type: ignore[type-var]
+    agents: Sequence[Any] = market.agents
+    if familiar:
+        agents = [replace(agent, carry=("familiarity",)) for agent in agents]
     every = [(question, agent) for question in questions for agent in agents]
     plans, _ = _drive(market, "bid", {_who(q, a): (a, a.bid(q.item.task)) for q, a in every})
     found = [[plans[_who(question, agent)] for agent in agents] for question in questions]
