@@ -27,7 +27,9 @@ from edge_sale.memory.units import unit
 from edge_sale.types import Award, Embedder, Lesson, Outcome, Past, Task
 
 TAKEN_PART = "SELECT auction FROM bids WHERE agent = ? UNION SELECT auction FROM outcomes WHERE agent = ?"
-BITES = (128, 1024, 4096)  # neighbours compared exactly at a time
+BITES = (64, 128, 1024, 4096)  # neighbours compared exactly at a time
+OF_ALL = 2  # so many of these bites are of all tasks
+CROWD = 250_000  # tasks beyond which the smallest is too small: bits alone find 95 % of 8 nearest in a million by it
 REPEATS = 8  # of a task auctioned again and again, as many of the newest are looked at
 KEPT_VECTORS = 64
 NO_BOUNDS = Bounds(mb=0, days=0)
@@ -145,7 +147,8 @@ class AuctionMemory:
         """Cosine and id of the `k` auctions whose tasks are most like `text`."""
         vector = self._vector(Task("search", text))
         with faults(self.path), self._looking():
-            found = vectors.cosines(self._db, vector, self._codes.nearest(vector, max(k, BITES[0])))[:k]
+            want = next((bite for bite in self._bites(distinct=True) if bite >= 8 * k), k)
+            found = vectors.cosines(self._db, vector, self._codes.nearest(vector, want))[:k]
             id_of = "SELECT id FROM auctions WHERE number = ?"
             return [(similarity, rows.one(self._db, id_of, number)[0]) for similarity, number in found]
 
@@ -160,13 +163,13 @@ class AuctionMemory:
     def _neighbours(self, vector: bytes, agent: str, *, distinct: bool) -> Iterator[tuple[float, int]]:
         """Cosine and number of past tasks like this one, nearest first, in growing bites.
 
-        The first bite is of all tasks, which is fastest and mostly enough; the others
+        The first bites are of all tasks, which is fastest and mostly enough; the others
         are of those that `agent` bid for or worked on.
         """
         seen: set[int] = set()
         among: list[int] | None = None
-        for bite in BITES:
-            if seen and among is None:
+        for bite in self._bites(distinct):
+            if among is None and bite in BITES[OF_ALL:]:
                 among = [number for (number,) in rows.select(self._db, TAKEN_PART, agent, agent)]
             found = self._near(vector, bite, among, distinct)
             for similarity, number in found:
@@ -177,6 +180,10 @@ class AuctionMemory:
                     yield similarity, number
             if len(found) < bite and (among is not None or len(found) == len(self._codes)):
                 return
+
+    def _bites(self, distinct: bool) -> Sequence[int]:
+        """How many neighbours are looked at first, and then: lessons are few, an agent's past needs more."""
+        return BITES if distinct and len(self._codes) <= CROWD else BITES[1:]
 
     def _near(
         self, vector: bytes, want: int, among: list[int] | None, distinct: bool
