@@ -42,7 +42,7 @@ class AuctionMemory:
         self._db, self.path, self._embedder, self._bounds = db, path, embedder, bounds
         self._records = 0
         self._codes = Codes(embedder.dimension)
-        self._last: tuple[object, list[tuple[float, int]]] = (None, [])  # the last search over all tasks
+        self._last: tuple[object, dict[int, list[tuple[float, int]]]] = (None, {})  # the last search over all tasks
         self._vectors: dict[str, bytes] = {}  # task text -> its vector: embedded once for recalls and record
 
     @classmethod
@@ -191,11 +191,13 @@ class AuctionMemory:
         """The exact search after the coarse one; that over all tasks is the same for every agent of an auction."""
         if among is not None:
             return vectors.cosines(self._db, vector, self._codes.nearest(vector, want, among, distinct))
-        asked = (vector, want, distinct, self._codes.state)
+        asked = (vector, distinct, self._codes.state)
         if self._last[0] != asked:
-            numbers = self._codes.nearest(vector, want, None, distinct)
-            self._last = asked, vectors.cosines(self._db, vector, numbers)
-        return self._last[1]
+            self._last = asked, {}
+        found = self._last[1]
+        if want not in found:
+            found[want] = vectors.cosines(self._db, vector, self._codes.nearest(vector, want, None, distinct))
+        return found[want]
 
     def _newest(self, kind: bytes, task: Task, agent: str, similarity: float) -> list[Lesson]:
         """The newest lesson that `agent` has from auctions of this kind of task, if any."""
