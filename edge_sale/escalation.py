@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from edge_sale.engines.desk import Desk
 from edge_sale.errors import EdgeSaleError
 from edge_sale.events import Began, Listener, Noted, Weighed, Wrote
-from edge_sale.scoring.reserve import Weighing, margin, scale, weigh
+from edge_sale.scoring.reserve import Weighing, firmest, leaders, margin, scale, weigh
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Job, Outcome, Past, Scored, Task
 
@@ -95,9 +95,11 @@ class Reserve:
         if not own:  # it stands by, or its live bid was not asked for or did not come
             past = self.past(award.task)
             return weigh(home, self.agent.name, self.agent.price, past, self.weights, self.thrift)
-        best = min(home, key=lambda scored: scored.asking)
-        limit = margin(best.cost, own[0].cost, self.thrift, scale(own[0].bid.scores, self.weights))
-        return Weighing(best, own[0], limit, self.thrift, 0, live=True)
+        top = scale(own[0].bid.scores, self.weights)
+        return firmest(
+            Weighing(mine, own[0], margin(mine.cost, own[0].cost, self.thrift, top), self.thrift, 0, live=True)
+            for mine in leaders(home)
+        )
 
 
 def _how(outcome: Outcome) -> str:

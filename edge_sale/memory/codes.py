@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 BLOCK = 64  # tasks a row: one bit each of a whole number says which are there
 STRIPE = 1 << 15  # tasks compared at a time: what is worked on stays in the processor's cache
-WIDEN = 16  # as many times what is wanted are looked at by their weighed bits
-GONE = np.uint16(0xFFFF)  # the distance of a task that is not there
+WIDEN = 8  # as many times what is wanted are looked at by their weighed bits
+GONE = np.uint16(0x3FFF)  # the distance of a task that is not there: vec0 takes 8,192 dimensions at most
 
 
 def encode(vector: bytes) -> bytes:

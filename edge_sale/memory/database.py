@@ -14,8 +14,9 @@ from pathlib import Path
 import apsw
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory import migrations
+from edge_sale.memory import journal, migrations
 from edge_sale.memory.rows import Torn
+from edge_sale.memory.transactions import writing
 
 APPLICATION = 0x53414C45  # "SALE" in the file's header: tells our files from other people's
 BUSY_SECONDS = 30
@@ -40,11 +41,14 @@ def connect(path: Path, *, durable: bool = False) -> apsw.Connection:
         try:
             db.set_busy_timeout(BUSY_SECONDS * 1000)
             db.pragma("secure_delete", True)  # what is forgotten is overwritten
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # a file that is refused keeps its journal
             _inspect(db, path)
+            _believe_empty(db, path)
             migrations.migrate(db)
             db.pragma("journal_mode", "wal")
             db.pragma("synchronous", "full" if durable else "normal")
             db.pragma("foreign_keys", True)
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         except BaseException:
             shut(db)
             raise
@@ -146,3 +150,16 @@ def _inspect(db: apsw.Connection, path: Path) -> None:
         for (found,) in db.execute("PRAGMA quick_check(1)"):
             if found != "ok":
                 raise MemoryFault(f"{path}: damaged ({' '.join(str(found).split())}); {ASIDE}")
+
+
+def _believe_empty(db: apsw.Connection, path: Path) -> None:
+    """Refuse a memory that is empty only because its journal is damaged: SQLite drops what it cannot read in it."""
+    wal = path.with_name(f"{path.name}-wal")
+
+    def empty() -> bool:
+        return not db.execute("SELECT 1 FROM auctions LIMIT 1").fetchall()
+
+    if empty() and wal.exists() and wal.stat().st_size:
+        with writing(db):  # nobody adds to the journal while it is looked at
+            if empty() and journal.hides(wal.read_bytes(), db.pragma("page_size")):
+                raise MemoryFault(f"{wal}: damaged, and without it {path.name} would be empty; {ASIDE}")

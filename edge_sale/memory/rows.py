@@ -128,8 +128,14 @@ def outcomes(db: apsw.Connection, number: int) -> tuple[Outcome, ...]:
 
 
 def standing(db: apsw.Connection, number: int) -> dict[str, Outcome]:
-    """The newest word on each agent's work in this auction."""
-    return {outcome.agent: outcome for outcome in outcomes(db, number)}
+    """The newest word on each agent's work in this auction: how it ended, without answers, which may be long."""
+    found = select(
+        db, "SELECT agent, status, verified, verdict FROM outcomes WHERE auction = ? ORDER BY number", number
+    )
+    return {
+        agent: Outcome(agent, status, "", _flag(verified), verdict=_flag(verdict))
+        for agent, status, verified, verdict in found
+    }
 
 
 def award(db: apsw.Connection, number: int) -> Award:

@@ -5,7 +5,7 @@ each quantity shrunk towards a prior with the weight of PRIOR_TASKS tasks:
 
     x = (PRIOR_TASKS · prior + Σ s_i · x_i) / (PRIOR_TASKS + Σ s_i)       s_i: cosine to the task at hand
 
-    plan's length and entropy  prior: the means of the local bids at hand
+    plan's length and entropy  prior: the means of the opening bids at hand
     price                      prior: its declared one; then what was paid a token
     score by each juror, 0..5  prior: PRIOR_SCORE; then 5 for work that passed its check, 0 for work
                                that failed, else the mean score of its plan where it bid
@@ -22,6 +22,10 @@ which is the same as  V_r − V_l > t · S · (1 − C_l / C_r): the gain in val
 proportion to what staying at home saves. So the remote's price in money does not have to fit the scale
 of the weights, which know prices a hundred times lower. t = 0: cost is no object, the reserve wins
 whenever it promises more. t = 1: no gain is enough; only local work that fails its check escalates.
+
+Refined bids are written after lessons of past tasks, and so after whatever words stood in these. They may win at
+home and hold a task there. They neither move what the reserve is expected to bid nor make the local bids lose:
+these lose only where the best opening bid does as well.
 """
 
 from __future__ import annotations
@@ -95,19 +99,37 @@ def weigh(
     local: Sequence[Scored], remote: str, price: float, past: Sequence[Past], weights: Weights, thrift: float
 ) -> Weighing:
     """The best of the `local` bids against what `remote` would be expected to bid."""
-    bid = min(local, key=lambda scored: scored.asking).bid
-    jurors = sorted(bid.scores)
-    reserve = estimate(local, remote, price, past, weights, jurors)
-    (best,) = rank([bid], weights)  # by the same jurors as the reserve, whoever else was heard
-    limit = margin(best.cost, reserve.cost, thrift, scale(jurors, weights))
-    return Weighing(best, reserve, limit, thrift, len(past))
+
+    def against(bid: Bid) -> Weighing:
+        jurors = sorted(bid.scores)
+        reserve = estimate(local, remote, price, past, weights, jurors)
+        (mine,) = rank([bid], weights)  # by the same jurors as the reserve, whoever else was heard
+        limit = margin(mine.cost, reserve.cost, thrift, scale(jurors, weights))
+        return Weighing(mine, reserve, limit, thrift, len(past))
+
+    return firmest(against(scored.bid) for scored in leaders(local))
+
+
+def leaders(local: Sequence[Scored]) -> list[Scored]:
+    """The local bid that asks least, and the one that did before any lesson was seen."""
+    return [min(bids, key=lambda scored: scored.asking) for bids in (local, _opening(local))]
+
+
+def firmest(weighings: Iterable[Weighing]) -> Weighing:
+    """The first that holds against the reserve; where all lose, the first."""
+    found = list(weighings)
+    return next((weighing for weighing in found if not weighing.lost), found[0])
+
+
+def _opening(local: Sequence[Scored]) -> Sequence[Scored]:
+    return [scored for scored in local if scored.bid.phase == "opening"] or local
 
 
 def estimate(
     local: Sequence[Scored], remote: str, price: float, past: Sequence[Past], weights: Weights, jurors: Sequence[str]
 ) -> Scored:
     """The bid that `remote` would be expected to make, scored by the auction's weights."""
-    plans = [scored.bid.strategy for scored in local]
+    plans = [scored.bid.strategy for scored in _opening(local)]
     length = shrunk(sum(plan.tokens for plan in plans) / len(plans), past, lambda p: p.plan_tokens)
     entropy = shrunk(sum(plan.entropy for plan in plans) / len(plans), past, lambda p: p.entropy)
     score = shrunk(PRIOR_SCORE, past, merit)

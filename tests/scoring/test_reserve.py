@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from edge_sale.scoring.reserve import PRIOR_SCORE, PRIOR_TASKS, estimate, margin, scale, weigh
 from edge_sale.scoring.scorer import rank
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Bid, Past, Strategy
+from edge_sale.types import Bid, Past, Phase, Strategy
 
 WEIGHTS = Weights("test", 1, "made up", {"price_length": 0.1, "entropy": 0.05}, juror=0.3)
 
@@ -85,3 +87,26 @@ def test_reason_is_a_sentence_with_the_numbers() -> None:
     for number in (weighing.local.asking, weighing.reserve.asking, weighing.margin):
         assert f"{number:.3f}" in told
     assert "by 1 similar task" in told and "thrift 0.5" in told and "\n" not in told
+
+
+def test_refined_bids_can_hold_a_task_at_home_and_not_send_it_away() -> None:
+    """1,000 markets: whatever is bid after lessons, what lost without it alone may lose, at every thrift."""
+    draw = random.Random(5)
+
+    def bid(phase: Phase) -> Bid:
+        plan = Strategy("p", draw.randrange(0, 200), draw.uniform(0, 3))
+        scores = {juror: draw.uniform(0, 5) for juror in "ab"}
+        return Bid("home", draw.choice([0.0, 0.05, 0.5]), plan, scores, phase)
+
+    held = lost = 0
+    for _ in range(1000):
+        opening = [bid("opening") for _ in range(draw.randrange(1, 4))]
+        refined = [bid("refined") for _ in range(draw.randrange(1, 4))]
+        thrift = draw.choice([0.0, 0.1, 0.3, 1.0])
+        before = weigh(rank(opening, WEIGHTS), "far", 6.0, (), WEIGHTS, thrift)
+        after = weigh(rank([*opening, *refined], WEIGHTS), "far", 6.0, (), WEIGHTS, thrift)
+        assert after.reserve.asking == before.reserve.asking
+        assert before.lost or not after.lost
+        held += before.lost and not after.lost
+        lost += after.lost
+    assert held > 20 and lost > 20, "control: both happen"
