@@ -2,8 +2,9 @@
 
 quick    one answer in one go
 planner  works out each step of its plan, then answers from the notes
-drafts   n samples in one batch, and, where there is a check, three times as many in a second; keeps
-         the one that passes and agrees with most; without a check, of those that parse, the one most agreed on
+drafts   n samples in one batch, and, where there is a check, three times as many in a second, most of these
+         without the plan; keeps the one that passes and agrees with most; without a check, of those that parse,
+         the one most agreed on
 """
 
 from __future__ import annotations
@@ -123,15 +124,21 @@ def _agreeing(checks: Checks, task: Task, passing: Sequence[str]) -> tuple[list[
 
 
 def _more(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
-    """The second wave, in one batch: SECOND times as many, each part warmer than the one before."""
+    """The second wave, in one batch: SECOND times as many, warmer, and all but the first part without the plan.
+
+    A plan that does not lead to the answer leads away from it.
+    """
     prompt, sampling = _prompt(agent, task, plan, ""), _sampling(agent, task)
+    planned = agent.prompts or task.earlier or task.domain != "python"
+    free = prompt if planned else _open(render("draft", domain=task.domain, task=task.text))
+    warmth = [(prompt, 1), *((free, part) for part in range(SECOND - 1))]
     asks = [
         Generate(
-            prompt,
-            replace(sampling, temperature=agent.temperature + WARMER * part, seed=sampling.seed + part * agent.samples),
+            words,
+            replace(sampling, temperature=agent.temperature + WARMER * warm, seed=sampling.seed + part * agent.samples),
             agent.samples,
         )
-        for part in range(1, SECOND + 1)
+        for part, (words, warm) in enumerate(warmth, start=1)
     ]
     replies: list[list[Generation]] = yield asks
     return [draft for reply in replies for draft in reply]
@@ -214,7 +221,11 @@ def beginning(agent: Worker, task: Task, plan: str, tokens: int) -> Generate:
 def _prompt(agent: Worker, task: Task, plan: str, notes: str) -> Prompt:
     name = prompt_in(agent.prompts, "answer")
     prompt = render(name, domain=task.domain, task=task.text, plan=plan, notes=notes, earlier=task.earlier)
-    # the fence is opened for the model, so that the code begins at once
+    return _open(prompt)
+
+
+def _open(prompt: Prompt) -> Prompt:
+    """The fence is opened for the model, so that the code begins at once."""
     return replace(prompt, prefill=prompt.prefill + "\n") if prompt.prefill else prompt
 
 

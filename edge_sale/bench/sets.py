@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,15 @@ def _ask(id_: str, text: str, bin_: str, how: str, key: Any, reference: str, dom
 
 
 def _seen(question: Question) -> Question:
-    """The question with the first assertion of its tests shown, and as its check."""
+    """The question with the first assertion of its tests as its check, as with `run --check`: not in its words.
+
+    A small model that reads the assertion writes what gives its result, and nothing else.
+    """
     first = question.key.get("example", "") if question.how == "tests" else ""
     if not first:
         return question
     task = question.item.task
-    shown = Task(task.id, f"{task.text}\nIt must pass: {first}", task.domain, task.files, first)
+    shown = replace(task, check=first)
     return Question(Item(shown, question.item.bin, checked=True), question.how, question.key, question.reference)
 
 
