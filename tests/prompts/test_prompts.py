@@ -22,6 +22,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "earlier": TURNS, "steps": [{"said": "STEP", "seen": "SEEN"}]},
     "answer": {**WORK, "earlier": TURNS},
     "continue": {"function": "NAME"},
+    "draft": {"domain": "python", "task": "TASK"},
     "fix": {"path": "PATH", "language": "python", "code": "CODE", "guide": "GUIDE", "failure": "FAILURE",
             "task": "TASK", "unit": "UNIT"},
     "likert": {"task": "TASK", "plan": "PLAN"},
