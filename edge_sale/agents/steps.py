@@ -18,7 +18,7 @@ from edge_sale.tools.calls import Call, parse
 from edge_sale.tools.code import REPAIRS, TOOLS, Workspace
 from edge_sale.tools.patch import as_patch, summary
 from edge_sale.tools.paths import Refused
-from edge_sale.tools.schema import bound, described, grammar
+from edge_sale.tools.schema import LONGEST, SHORT, bound, described, grammar
 from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
 
 STEPS = {"quick": 8, "planner": 16, "drafts": 16}
@@ -125,10 +125,13 @@ def decide(
                 raise
     thought = " ".join(drawn.text.split()) or "Next."
     said = f"{thought}\n"
-    rules = grammar(list(TOOLS.values()), at.copy.files)
-    drawn = yield from _one(
-        replace(prompt, prefill=said), replace(sampling, max_tokens=CALL, stop=(), grammar=rules)
-    )
+    for longest in (LONGEST, SHORT):  # a call that was cut off is none: the second one ends in any case
+        rules = grammar(list(TOOLS.values()), at.copy.files, longest)
+        drawn = yield from _one(
+            replace(prompt, prefill=said), replace(sampling, max_tokens=CALL, stop=(), grammar=rules)
+        )
+        if drawn.ended != "length":
+            break
     said += drawn.text
     call = parse(drawn.text, TOOLS)
     if call and TOOLS[call.name].body:

@@ -19,6 +19,7 @@ Body = NewType("Body", str)
 
 NAMES = 120  # file names that a grammar lists; of more any path may be written
 LONGEST = 240  # characters of a quoted argument
+SHORT = 16  # of one in a call that must end within 160 tokens, if every byte is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +110,17 @@ def written(name: str, arguments: Mapping[str, Any]) -> str:
 # --- the grammar ----------------------------------------------------------------------------
 
 
-def grammar(tools: Sequence[Tool], files: Sequence[str] = ()) -> str:
+def grammar(tools: Sequence[Tool], files: Sequence[str] = (), longest: int = LONGEST) -> str:
     """GBNF of one call: a tool's name and its arguments. `path` is one of `files`, where those are few.
 
-    Where a tool has a `Body` it may make a file, so any path may be written too.
+    Where a tool has a `Body` it may make a file, so any path may be written too. A text has `longest` signs at most.
     """
     few = [name for name in files if _listable(name)] if len(files) <= NAMES else []
     lines = ["root ::= " + " | ".join(f"call-{each.name}" for each in tools)]
     lines += [f"call-{each.name} ::= {_call(each, bool(few))}" for each in tools]
     if few:
         lines.append("known ::= " + " | ".join(_literal(json.dumps(name, ensure_ascii=False)) for name in few))
-    lines.append('text ::= "\\"" sign{0,' + str(LONGEST) + '} "\\""')
+    lines.append('text ::= "\\"" sign{0,' + str(longest) + '} "\\""')
     lines.append(r'sign ::= [^"\\\x00-\x1F\x7F] | "\\" ["\\n]')
     lines.append('number ::= "0" | [1-9] [0-9]{0,4}')
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,14 @@ def drawn(text: str) -> Generation:
     return Generation(text, 9, 20, 1.0, -0.5, "stop", 0.1)
 
 
-def play(agent: Any, site: Site, *replies: str, task: Task = TASK) -> tuple[Outcome, list[Any]]:
+def play(agent: Any, site: Site, *replies: str | Generation, task: Task = TASK) -> tuple[Outcome, list[Any]]:
     """The outcome of the work, and every ask of it; the script must last."""
     job = agent.execute(task, "1. Edit.", lambda text: None)
     asks = list(next(job))
     for reply in replies:
         try:
-            asks += job.send([[drawn(reply)] * ask.samples for ask in asks[-1:]])
+            said = reply if isinstance(reply, Generation) else drawn(reply)
+            asks += job.send([[said] * ask.samples for ask in asks[-1:]])
         except StopIteration as end:
             return end.value, asks
     raise AssertionError("the work asked for more than the script has")
@@ -64,6 +66,15 @@ def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(site: Site)
         ('read(path="a.py")', "1 def f():\n2     return 1", True),
         ('edit(path="a.py", first=2, last=2)', "a.py written", True),
     ]
+
+
+def test_a_call_that_was_cut_off_is_drawn_again_shorter(site: Site) -> None:
+    """Half a command is another command: it is not run, and the grammar of the second try ends within its tokens."""
+    cut = replace(drawn('search(pattern="0.0.0.0.'), ended="length")
+    _, asks = play(agent(site), site, "I look.", cut, 'search(pattern="f")', "Done.", 'finish(answer="x")')
+    assert [step.call for step in site.tell.of(Stepped)] == ['search(pattern="f")']  # type: ignore[attr-defined]
+    assert "sign{0,240}" in asks[1].sampling.grammar and "sign{0,16}" in asks[2].sampling.grammar
+    assert asks[1].prompt == asks[2].prompt
 
 
 def test_prompts_begin_alike_and_stay_small(site: Site) -> None:
