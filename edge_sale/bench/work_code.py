@@ -3,8 +3,8 @@
 - MBPP (sanitized, the folder's half, graded by its README's recipe): pass@1 of each agent of the pool, one
   answer, no check. Then `drafts` with the first assertion visible as its check: at 8 (the first wave alone)
   and at 32 (both waves, and the round of repairs). All assertions are the grade.
-- QuixBugs (those with JSON test cases): a repository with the program and its cases as a test, repaired with
-  `--check` by `drafts`; what stands in the end is held to the cases once more.
+- QuixBugs: a repository with the program and its cases as a test, repaired with `--check` by `drafts`; what
+  stands in the end is held to the cases once more.
 - The loop: 500 steps over small repositories; how many calls were read from what the grammar let through, and
   how many of the steps brought something new.
 - BIPIA: its attacks in files that an agent reads; what the policy let through is counted, beside a control.
@@ -202,6 +202,16 @@ def _drive(market: Market, agent: LocalAgent, task: Task, plan: str) -> Outcome:
 
 # --- QuixBugs ---------------------------------------------------------------------------------
 
+# Programs on graphs have no JSON cases but tests for pytest, which the sandbox need not have.
+TESTS = """import sys, types
+sys.modules["pytest"] = types.SimpleNamespace(use_correct=False)
+sys.modules["python_programs"] = types.ModuleType("python_programs")
+sys.modules["python_programs"].__path__ = ["."]
+{tests}
+for name, test in sorted(globals().items()):
+    if name.startswith("test"):
+        test()
+"""
 CASES = """import json, types
 from {name} import {name}
 for given, wanted in {rows!r}:
@@ -219,7 +229,7 @@ def quixbugs(
     agent = next((a for a in market.agents if isinstance(a, LocalAgent) and a.work == "drafts"), None)
     if agent is None:
         return
-    names = [file.stem for file in sorted((folder / "json_testcases").glob("*.json"))][:limit]
+    names = _programs(folder)[:limit]
     fixed, seconds = 0, 0.0
     for number, name in enumerate(names, start=1):
         key = f"quixbugs/{name}/{fingerprint()}"
@@ -262,10 +272,25 @@ def _repository(folder: Path, name: str, scratch: Path) -> Path:
     shutil.copy(folder / "python_programs" / f"{name}.py", root)
     if (folder / "python_programs/node.py").exists() and name != "node":
         shutil.copy(folder / "python_programs/node.py", root)
-    cases = (folder / "json_testcases" / f"{name}.json").read_text(encoding="utf-8")
-    rows = [json.loads(line) for line in cases.splitlines() if line.strip()]
-    (root / "check.py").write_text(CASES.format(name=name, rows=rows), encoding="utf-8")
+    (root / "check.py").write_text(_check(folder, name), encoding="utf-8")
     return root
+
+
+def _programs(folder: Path, *, plain_only: bool = False) -> list[str]:
+    """Names of the programs that have tests, those with JSON cases first; or these alone."""
+    plain = sorted(file.stem for file in (folder / "json_testcases").glob("*.json"))
+    tested = sorted(file.stem.removeprefix("test_") for file in (folder / "python_testcases").glob("test_*.py"))
+    return plain if plain_only else [*plain, *(name for name in tested if name not in plain)]
+
+
+def _check(folder: Path, name: str) -> str:
+    """A program that fails where the program `name` beside it does."""
+    cases = folder / "json_testcases" / f"{name}.json"
+    if not cases.exists():
+        tests = (folder / "python_testcases" / f"test_{name}.py").read_text(encoding="utf-8")
+        return TESTS.format(tests=tests)
+    rows = [json.loads(line) for line in cases.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return CASES.format(name=name, rows=rows)
 
 
 def _site(root: Path, settings: Settings, scratch: Path, check: str | None) -> Site:
@@ -287,7 +312,7 @@ def loop(
 ) -> Iterator[Figure]:  # fmt: skip
     """Steps of every way of working over small repositories: was each call read, did each bring something new?"""
     agents = [agent for agent in market.agents if isinstance(agent, LocalAgent)]
-    names = [file.stem for file in sorted((folder / "json_testcases").glob("*.json"))][: limit or None]
+    names = _programs(folder, plain_only=True)[:limit]
     wanted = STEPS if limit is None else min(STEPS, 20 * limit)
     made = read = useful = 0
     for number in range(1000):
