@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
+import itertools
 import re
+import tokenize
 from collections.abc import Sequence
 
 _FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
@@ -41,6 +44,28 @@ def trimmed(code: str) -> str:
         if kept and syntax_fault(kept) is None:
             return kept
     return code
+
+
+def named(code: str, wanted: str) -> str:
+    """The code with its one function called `wanted`: who did not see what calls it may have named it otherwise.
+
+    Unchanged where it defines that name, several functions at its outermost level or none, or uses the name already.
+    """
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return code
+    defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if not wanted or len(defined) != 1 or re.search(rf"\b{re.escape(wanted)}\b", code):
+        return code
+    tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
+    lines = io.StringIO(code).readlines()
+    for before, token in reversed([*itertools.pairwise(tokens)]):  # from the end, so that earlier columns stay right
+        if token.type == tokenize.NAME and token.string == defined[0] and before.string != ".":
+            row, column = token.start
+            line = lines[row - 1]
+            lines[row - 1] = line[:column] + wanted + line[column + len(defined[0]) :]
+    return "".join(lines)
 
 
 def votes(drafts: Sequence[str], domain: str) -> list[int]:

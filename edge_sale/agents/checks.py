@@ -107,6 +107,18 @@ def program(task: Task, answer: str) -> str:
     return f"{code_in(answer)}\n\n{task.check}\n"
 
 
+def called(check: str) -> str:
+    """The one function that a check calls and does not define itself; empty where there is none, or several."""
+    tree = _parsed(check)
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            own |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    names = {call.func.id for call in _calls(check) if isinstance(call.func, ast.Name)} - own
+    return names.pop() if len(names) == 1 else ""
+
+
 def assertions(check: str) -> int:
     """How many assertions a check makes."""
     return sum(isinstance(node, ast.Assert) for node in ast.walk(_parsed(check)))

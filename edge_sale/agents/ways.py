@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from edge_sale.agents.answers import code_in, syntax_fault, trimmed, votes
-from edge_sale.agents.checks import Checks, assertions
+from edge_sale.agents.answers import code_in, named, syntax_fault, trimmed, votes
+from edge_sale.agents.checks import Checks, assertions, called
 from edge_sale.errors import PromptTooLong
 from edge_sale.prompts import prompt_in, render
 from edge_sale.types import Generate, Generation, Job, Message, Outcome, Prompt, Sampling, Task
@@ -23,6 +23,7 @@ STEP_TOKENS = 48
 STEPS = 4  # notes beyond these cost more than they tell
 SECOND = 3  # times as many drafts in a second wave under a check: they are worth more than a larger model
 THOROUGH = 3  # assertions in a check that one draft alone is believed for
+SHOWN = 300  # characters of a check that whoever works reads
 WARMER = 0.2  # temperature added with each part of it: what failed so far should not be drawn again
 REPEAT_PENALTY = 1.05  # small models run in circles; code needs its repetitions
 
@@ -55,7 +56,7 @@ Way = Callable[[Worker, Task, str, Show], Job[Outcome]]
 def quick(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     """One answer, shown as it is written."""
     drawn = yield from _draw(agent, task, plan, show=show)
-    return Outcome(agent.name, "done", answer(drawn[0], task))
+    return Outcome(agent.name, "done", _told(drawn[0], task, show))
 
 
 def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
@@ -71,7 +72,7 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
         replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
         notes.append(" ".join(replies[0][0].text.split()))
     drawn = yield from _draw(agent, task, plan, notes="\n".join(notes), show=show)
-    return Outcome(agent.name, "done", answer(drawn[0], task), steps=len(steps) + 1)
+    return Outcome(agent.name, "done", _told(drawn[0], task, show), steps=len(steps) + 1)
 
 
 def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
@@ -124,9 +125,9 @@ def _agreeing(checks: Checks, task: Task, passing: Sequence[str]) -> tuple[list[
 
 
 def _more(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
-    """The second wave, in one batch: SECOND times as many, warmer, and all but the first part without the plan.
+    """The second wave, in one batch: SECOND times as many; the first part warmer, the others without plan and check.
 
-    A plan that does not lead to the answer leads away from it.
+    A plan that does not lead to the answer leads away from it, and who reads a check may write its result alone.
     """
     prompt, sampling = _prompt(agent, task, plan, ""), _sampling(agent, task)
     planned = agent.prompts or task.earlier or task.domain != "python"
@@ -176,11 +177,20 @@ def choose(answers: Sequence[str], logprobs: Sequence[float], domain: str) -> in
 
 
 def answer(drawn: Generation, task: Task) -> str:
-    """The answer in a generation; of Python the code alone."""
+    """The answer in a generation; of Python the code alone, its function called what the check calls it."""
     if task.domain != "python":
         return drawn.text.strip()
     code = code_in(drawn.text)
-    return trimmed(code) if drawn.ended == "length" else code
+    code = trimmed(code) if drawn.ended == "length" else code
+    return named(code, called(task.check)) if task.check else code
+
+
+def _told(drawn: Generation, task: Task, show: Show) -> str:
+    """The one answer that was drawn, shown where it was not as it was written: a check may change its name."""
+    text = answer(drawn, task)
+    if task.check:
+        show(text)
+    return text
 
 
 def _draw(
@@ -197,7 +207,7 @@ def _draw(
     if samples > 1:
         asks = [Generate(prompt, replace(sampling, temperature=0.0)), Generate(prompt, sampling, samples - 1)]
     else:
-        asks = [Generate(prompt, sampling, samples, on_text=show)]
+        asks = [Generate(prompt, sampling, samples, on_text=None if task.check else show)]
     replies: list[list[Generation]] = yield asks
     return [draft for reply in replies for draft in reply]
 
@@ -220,7 +230,10 @@ def beginning(agent: Worker, task: Task, plan: str, tokens: int) -> Generate:
 
 def _prompt(agent: Worker, task: Task, plan: str, notes: str) -> Prompt:
     name = prompt_in(agent.prompts, "answer")
-    prompt = render(name, domain=task.domain, task=task.text, plan=plan, notes=notes, earlier=task.earlier)
+    words = task.text
+    if task.check and task.domain == "python" and len(task.check) <= SHOWN and task.check not in words:
+        words = f"{words}\nIt must pass: {task.check}"  # what it is called with says how it is meant
+    prompt = render(name, domain=task.domain, task=words, plan=plan, notes=notes, earlier=task.earlier)
     return _open(prompt)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_sale.agents.answers import code_in, domain_of, syntax_fault, trimmed, votes
+from edge_sale.agents.answers import code_in, domain_of, named, syntax_fault, trimmed, votes
 
 LOOP = "def total(xs):\n    s = 0\n    for x in xs:\n        s += x\n    return s"
 RENAMED = 'def add(items):\n    """Adds."""\n    acc = 0\n    for i in items:\n        acc += i\n    return acc'
@@ -72,3 +72,25 @@ def test_votes_of_text_are_by_its_words() -> None:
 def test_broken_drafts_vote_for_themselves() -> None:
     """Drafts that do not parse are compared letter by letter, and never crash the vote."""
     assert votes(["def f(:", "def f(:", "def g(:"], "python") == [2, 2, 1]
+
+
+def test_a_function_is_given_the_name_that_is_called() -> None:
+    """Where it is defined and where it calls itself; not in strings, nor where it is somebody's attribute."""
+    code = 'def down(n):\n    """down."""\n    x.down()\n    return n and [n, *down(n - 1)]'
+    told = named(code, "count_down")
+    assert told == 'def count_down(n):\n    """down."""\n    x.down()\n    return n and [n, *count_down(n - 1)]'
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["def f(n):\n    return n", "def a():\n    pass\n\ndef b():\n    pass", "x = 1", "def broken(",
+     "def a(f):\n    return f(1)"],
+)  # fmt: skip
+def test_what_is_named_rightly_or_not_plainly_stays(code: str) -> None:
+    """It has the name already, defines two functions or none, does not parse, or uses the name for something else."""
+    assert named(code, "f") == code
+
+
+def test_without_one_name_nothing_is_renamed() -> None:
+    assert named("def a():\n    pass", "") == "def a():\n    pass"
+    assert named("def a():\n    pass", "b") == "def b():\n    pass"  # and with one it is

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_sale.agents.checks import Checks, assertions, expectations, probes
+from edge_sale.agents.checks import Checks, assertions, called, expectations, probes
 from edge_sale.types import Task
 from tests.tools.kit import wrapped
 
@@ -62,3 +62,15 @@ def test_assertions_and_expectations_are_read_from_a_check():
     check = "assert f(1) == 2\nassert g()\nassert f(2) == [3]"
     assert assertions(check) == 3
     assert list(expectations(check)) == [("f(1)", "2"), ("f(2)", "[3]")]
+
+
+@pytest.mark.parametrize(
+    ("check", "name"),
+    [("assert f([1, 2]) == 4", "f"), ("assert sorted(f(3)) == [1] and len(f(4)) == 2", "f"),
+     ("import math\nassert math.isclose(root(2), 1.41, rel_tol=0.01)", "root"),
+     ("def near(a, b):\n    return abs(a - b) < 1\nassert near(f(1), 2)", "f"), ("g = 3\nassert f(g) == g", "f"),
+     ("assert f(1) == g(1)", ""), ("assert True", ""), ("from math import sqrt\nassert sqrt(4) == 2", ""), ("(", "")],
+)  # fmt: skip
+def test_the_function_that_a_check_calls(check: str, name: str) -> None:
+    """The one name that neither Python nor the check itself defines."""
+    assert called(check) == name

@@ -148,7 +148,9 @@ def test_the_second_wave_is_one_batch_warmer_and_mostly_without_the_plan() -> No
     assert [ask.sampling.temperature for ask in asks[2:]] == pytest.approx([0.9, 0.7, 0.9])
     planned = ["1. First." in [message.content for message in ask.prompt.messages] for ask in asks[2:]]
     assert planned == [True, False, False]
-    assert all(ask.prompt.messages[-1].content == CHECKED.text and ask.prompt.prefill == "```python\n" for ask in asks)
+    seen = f"{CHECKED.text}\nIt must pass: {CHECKED.check}"
+    assert [ask.prompt.messages[-1].content for ask in asks] == [seen] * 3 + [CHECKED.text] * 2
+    assert {ask.prompt.prefill for ask in asks} == {"```python\n"}
     seeds = {ask.sampling.seed + i for ask in asks for i in range(ask.samples)}
     assert len(seeds) == 3 * (1 + SECOND) - 1  # the greedy one draws nothing
 
@@ -226,3 +228,12 @@ def test_lessons_stay_within_their_budget() -> None:
 def test_plans_are_tidied(text: str, cut: bool, kept: str) -> None:
     """A plan that hit the limit loses its unfinished step, and no plan loses all of itself."""
     assert tidy(text, cut=cut) == kept
+
+
+def test_an_answer_is_named_as_its_check_calls_it() -> None:
+    """And shown once, as it is given: with a check nothing is shown while it is written."""
+    asks, outcome, shown = work(AGENT, CHECKED, [drawn("def solve(n):\n    return n")])
+    assert outcome.answer == "def f(n):\n    return n" and shown == outcome.answer
+    assert asks[-1].on_text is None
+    asks, outcome, _ = work(AGENT, CODE, [drawn("def solve(n):\n    return n")])
+    assert outcome.answer == "def solve(n):\n    return n" and asks[-1].on_text is not None
