@@ -66,6 +66,7 @@ class Plan:
     bidders: tuple[Remote, ...] = ()  # remotes that are asked to bid
     reserve: Remote | None = None  # the remote that stands by
     notes: tuple[str, ...] = ()  # what was left out, and why
+    beyond: str = ""  # what to say of a task outside the pool's trade
 
     @property
     def missing(self) -> list[str]:
@@ -109,6 +110,7 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
         bidders=far.bidders,
         reserve=far.reserve,
         notes=(*far.notes, *moved),
+        beyond=_beyond(pool, catalogue, settings),
     )
 
 
@@ -197,7 +199,7 @@ def market(parts: Plan, ask: Consent = abroad.nobody, site: Site | None = None) 
         reserve=away.reserve,
         errand=away.errand,
         known=_known(memory) if memory else nothing,
-        beyond=_beyond(parts),
+        beyond=parts.beyond,
     )
 
 
@@ -232,17 +234,16 @@ def _known(memory: AuctionMemory) -> Known:
     return known
 
 
-def _beyond(parts: Plan) -> str:
+def _beyond(pool: PoolCard, catalogue: Catalogue, settings: Settings) -> str:
     """What to say of a task outside the pool's trade."""
-    if not parts.pool.trade:
+    if not pool.trade:
         return ""
-    catalogue = load(parts.settings.cards_dir)
     starter = catalogue.pool(DEFAULT_POOL)
     cards = [catalogue.model(name) for name in starter.models]
     way = f"edge-sale pull {starter.name}"
-    if not store.missing(cards, parts.settings.models_dir):
+    if not store.missing(cards, settings.models_dir):
         way = f"edge-sale run --pool {HOME_POOL}"
-    return f"these agents know {parts.pool.trade}, and nothing else; for anything else: {way}"
+    return f"these agents know {pool.trade}, and nothing else; for anything else: {way}"
 
 
 def tuning(card: ModelCard, settings: Settings) -> Tuning:

@@ -111,8 +111,9 @@ def weigh(
 
 
 def leaders(local: Sequence[Scored]) -> list[Scored]:
-    """The local bid that asks least, and the one that did before any lesson was seen."""
-    return [min(bids, key=lambda scored: scored.asking) for bids in (local, _opening(local))]
+    """The local bid that asks least, and, where it is another, the one that did before any lesson was seen."""
+    least, first = (min(bids, key=lambda scored: scored.asking) for bids in (local, _opening(local)))
+    return [least] if first is least else [least, first]
 
 
 def firmest(weighings: Iterable[Weighing]) -> Weighing:
