@@ -36,6 +36,14 @@ def syntax_fault(code: str) -> str | None:
     return None
 
 
+def parsed(code: str) -> ast.Module:
+    """The code as a tree; an empty one where it does not parse."""
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module([], [])
+
+
 def trimmed(code: str) -> str:
     """Code that was cut off, without its unfinished tail where what is left of it parses."""
     lines = code.rstrip().split("\n")
@@ -51,12 +59,10 @@ def named(code: str, wanted: str) -> str:
 
     Unchanged where it defines that name, several functions at its outermost level or none, or uses the name already.
     """
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    if not wanted or re.search(rf"\b{re.escape(wanted)}\b", code):
         return code
-    defined = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    if not wanted or len(defined) != 1 or re.search(rf"\b{re.escape(wanted)}\b", code):
+    defined = [node.name for node in parsed(code).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if len(defined) != 1:
         return code
     tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
     lines = io.StringIO(code).readlines()

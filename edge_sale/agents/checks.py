@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_sale.agents.answers import code_in, syntax_fault
+from edge_sale.agents.answers import code_in, parsed, syntax_fault
 from edge_sale.sandbox.batch import which_pass
 from edge_sale.sandbox.python import run_python
 from edge_sale.types import Task
@@ -109,7 +109,7 @@ def program(task: Task, answer: str) -> str:
 
 def called(check: str) -> str:
     """The one function that a check calls and does not define itself; empty where there is none, or several."""
-    tree = _parsed(check)
+    tree = parsed(check)
     own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     own |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     for node in ast.walk(tree):
@@ -121,12 +121,12 @@ def called(check: str) -> str:
 
 def assertions(check: str) -> int:
     """How many assertions a check makes."""
-    return sum(isinstance(node, ast.Assert) for node in ast.walk(_parsed(check)))
+    return sum(isinstance(node, ast.Assert) for node in ast.walk(parsed(check)))
 
 
 def expectations(check: str) -> Iterator[tuple[str, str]]:
     """The calls of a check with what each should give, where that is written as `f(…) == literal`."""
-    for node in ast.walk(_parsed(check)):
+    for node in ast.walk(parsed(check)):
         if (
             isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and len(node.test.ops) == 1
             and isinstance(node.test.ops[0], ast.Eq) and isinstance(node.test.left, ast.Call)
@@ -157,7 +157,7 @@ def probes(check: str, most: int = PROBES) -> list[str]:
 def _calls(check: str) -> Iterator[ast.Call]:
     """Calls of plain names that builtins do not have: what the answer defines."""
     known = set(dir(__builtins__)) if not isinstance(__builtins__, Mapping) else set(__builtins__)
-    for node in ast.walk(_parsed(check)):
+    for node in ast.walk(parsed(check)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known and node.args:
             yield node
 
@@ -176,11 +176,3 @@ def _others(value: Any) -> Iterator[Any]:
         yield from (kind(items[:-1]), kind(items[::-1]), kind(items + items[:1]))
         if items and isinstance(items[0], int) and not isinstance(items[0], bool):
             yield kind([items[0] + 1, *items[1:]])
-
-
-def _parsed(check: str) -> ast.Module:
-    try:
-        return ast.parse(check)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
-

@@ -18,12 +18,13 @@ from edge_sale.tools.calls import Call, parse
 from edge_sale.tools.code import REPAIRS, TOOLS, Workspace
 from edge_sale.tools.patch import as_patch, summary
 from edge_sale.tools.paths import Refused
-from edge_sale.tools.schema import LONGEST, SHORT, bound, described, grammar
+from edge_sale.tools.schema import LONGEST, bound, described, grammar
 from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
 
 STEPS = {"quick": 8, "planner": 16, "drafts": 16}
 THOUGHT = 48  # tokens
 CALL = 160
+SHORT = 16  # signs of a text in a call that has to end within these, whatever bytes its tokens are
 KEPT = 6  # steps that a prompt shows whole; of earlier ones the call alone
 SAME = 3  # equal calls in a row: stop
 WARMER = 0.3  # temperature added after a step that brought nothing

@@ -54,9 +54,9 @@ Way = Callable[[Worker, Task, str, Show], Job[Outcome]]
 
 
 def quick(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
-    """One answer, shown as it is written."""
-    drawn = yield from _draw(agent, task, plan, show=show)
-    return Outcome(agent.name, "done", _told(drawn[0], task, show))
+    """One answer."""
+    text = yield from _single(agent, task, plan, "", show)
+    return Outcome(agent.name, "done", text)
 
 
 def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
@@ -71,8 +71,8 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
         sampling = Sampling(STEP_TOKENS, agent.temperature, seed=agent.seed_for("step"), stop=("\n", "```"))
         replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
         notes.append(" ".join(replies[0][0].text.split()))
-    drawn = yield from _draw(agent, task, plan, notes="\n".join(notes), show=show)
-    return Outcome(agent.name, "done", _told(drawn[0], task, show), steps=len(steps) + 1)
+    text = yield from _single(agent, task, plan, "\n".join(notes), show)
+    return Outcome(agent.name, "done", text, steps=len(steps) + 1)
 
 
 def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
@@ -81,7 +81,7 @@ def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     Of drafts that pass, those that behave alike on other inputs agree, and the most agreed on stays. A check
     of one or two assertions is not enough for a single draft to be believed while more can be drawn.
     """
-    drawn: list[Generation] = yield from _draw(agent, task, plan, samples=agent.samples)
+    drawn: list[Generation] = yield from _several(agent, task, plan)
     texts = [answer(draft, task) for draft in drawn]
     if task.check is None:
         best = texts[choose(texts, [draft.logprob for draft in drawn], task.domain)]
@@ -185,29 +185,25 @@ def answer(drawn: Generation, task: Task) -> str:
     return named(code, called(task.check)) if task.check else code
 
 
-def _told(drawn: Generation, task: Task, show: Show) -> str:
-    """The one answer that was drawn, shown where it was not as it was written: a check may change its name."""
-    text = answer(drawn, task)
-    if task.check:
+def _single(agent: Worker, task: Task, plan: str, notes: str, show: Show) -> Job[str]:
+    """One answer, shown as it is written; under a check when it is there, as that may change a name in it."""
+    live = None if task.check else show
+    replies: list[list[Generation]] = yield [
+        Generate(_prompt(agent, task, plan, notes), _sampling(agent, task), on_text=live)
+    ]
+    text = answer(replies[0][0], task)
+    if live is None:
         show(text)
     return text
 
 
-def _draw(
-    agent: Worker,
-    task: Task,
-    plan: str,
-    *,
-    notes: str = "",
-    samples: int = 1,
-    show: Show | None = None,
-) -> Job[list[Generation]]:
-    """So many answers in one batch. Of several the first is the likeliest one."""
-    prompt, sampling = _prompt(agent, task, plan, notes), _sampling(agent, task)
-    if samples > 1:
-        asks = [Generate(prompt, replace(sampling, temperature=0.0)), Generate(prompt, sampling, samples - 1)]
+def _several(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
+    """As many answers as the agent samples, in one batch. Of several the first is the likeliest one."""
+    prompt, sampling = _prompt(agent, task, plan, ""), _sampling(agent, task)
+    if agent.samples > 1:
+        asks = [Generate(prompt, replace(sampling, temperature=0.0)), Generate(prompt, sampling, agent.samples - 1)]
     else:
-        asks = [Generate(prompt, sampling, samples, on_text=None if task.check else show)]
+        asks = [Generate(prompt, sampling)]
     replies: list[list[Generation]] = yield asks
     return [draft for reply in replies for draft in reply]
 

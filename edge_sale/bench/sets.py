@@ -50,10 +50,7 @@ def _ask(id_: str, text: str, bin_: str, how: str, key: Any, reference: str, dom
 
 
 def _seen(question: Question) -> Question:
-    """The question with the first assertion of its tests as its check, as with `run --check`: not in its words.
-
-    A small model that reads the assertion writes what gives its result, and nothing else.
-    """
+    """The question with the first assertion of its tests as its check: agents see of it what `run --check` shows."""
     first = question.key.get("example", "") if question.how == "tests" else ""
     if not first:
         return question

@@ -19,7 +19,6 @@ Body = NewType("Body", str)
 
 NAMES = 120  # file names that a grammar lists; of more any path may be written
 LONGEST = 240  # characters of a quoted argument
-SHORT = 16  # of one in a call that must end within 160 tokens, if every byte is one
 
 
 @dataclass(frozen=True, slots=True)
