@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sale.bench import work, work_code
+from edge_sale.bench import work, work_mbpp, work_repairs
 from edge_sale.bench.grade import Question
 from edge_sale.bench.records import Item
 from edge_sale.errors import EdgeSaleError
@@ -18,11 +18,11 @@ from tests.tools.kit import wrapped
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     """A second run goes on from the file, also where a kill cut its last line."""
-    book = work_code.Book(tmp_path / "work.jsonl")
+    book = work.Book(tmp_path / "work.jsonl")
     assert [book.get(key, lambda key=key: {"n": key}) for key in "ab"] == [{"n": "a"}, {"n": "b"}]
     with (tmp_path / "work.jsonl").open("a") as file:
         file.write('{"key": "c", "val')
-    again = work_code.Book(tmp_path / "work.jsonl")
+    again = work.Book(tmp_path / "work.jsonl")
     assert again.get("a", lambda: pytest.fail("measured again")) == {"n": "a"}
     assert again.get("c", lambda: {"n": "c"}) == {"n": "c"}
 
@@ -41,7 +41,7 @@ def test_answers_are_graded_by_all_assertions() -> None:
     key = {"before": "import math\n", "tests": "assert f(2) == 4\nassert f(3) == 9\n"}
     question = Question(Item(Task("t", "x", "python"), "b"), "tests", key)
     answers = ["def f(x): return x * x", "def f(x): return 4", "", "while True: pass"]
-    assert work_code._right(question, answers, load()) == [True, False, False, False]
+    assert work_mbpp.right(question, answers, "auto") == [True, False, False, False]
 
 
 @wrapped
@@ -52,8 +52,8 @@ def test_a_program_with_its_cases_is_a_repository(tmp_path: Path) -> None:
     (data / "json_testcases").mkdir()
     (data / "python_programs/inc.py").write_text("def inc(x):\n    return x - 1\n")
     (data / "json_testcases/inc.json").write_text(json.dumps([1, 2]) + "\n" + json.dumps([[5], 6]) + "\n")
-    root = work_code._repository(data, "inc", tmp_path)
-    site = work_code._site(root, load(), tmp_path, work_code.CHECK.replace("timeout 4", "timeout 20"))  # a busy machine
+    root = work_repairs.repository(data, "inc", tmp_path)
+    site = work.site(root, load(), tmp_path, work_repairs.CHECK.replace("timeout 4", "timeout 20"))  # a busy machine
     at = site.begin()
     passed, said = site.passes(at)
     assert not passed and "inc(*[1]) gives 0, should be 2" in said
