@@ -2,7 +2,7 @@
 
 quick    one answer in one go
 planner  works out each step of its plan, then answers from the notes
-drafts   n samples in one batch, and, where there is a check, three times as many in a second, most of these
+drafts   n samples in one batch, and, where there is a check, three times as many in a second, warmer and
          without the plan; keeps the one that passes and agrees with most; without a check, of those that parse,
          the one most agreed on
 """
@@ -125,21 +125,20 @@ def _agreeing(checks: Checks, task: Task, passing: Sequence[str]) -> tuple[list[
 
 
 def _more(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
-    """The second wave, in one batch: SECOND times as many; the first part warmer, the others without plan and check.
+    """The second wave, in one batch: SECOND times as many, each part warmer than the one before, without the plan.
 
-    A plan that does not lead to the answer leads away from it, and who reads a check may write its result alone.
+    A plan that does not lead to the answer leads away from it.
     """
     prompt, sampling = _prompt(agent, task, plan, ""), _sampling(agent, task)
-    planned = agent.prompts or task.earlier or task.domain != "python"
-    free = prompt if planned else _open(render("draft", domain=task.domain, task=task.text))
-    warmth = [(prompt, 1), *((free, part) for part in range(SECOND - 1))]
+    if not (agent.prompts or task.earlier or task.domain != "python"):
+        prompt = _open(render("draft", domain=task.domain, task=_words(task)))
     asks = [
         Generate(
-            words,
-            replace(sampling, temperature=agent.temperature + WARMER * warm, seed=sampling.seed + part * agent.samples),
+            prompt,
+            replace(sampling, temperature=agent.temperature + WARMER * part, seed=sampling.seed + part * agent.samples),
             agent.samples,
         )
-        for part, (words, warm) in enumerate(warmth, start=1)
+        for part in range(1, SECOND + 1)
     ]
     replies: list[list[Generation]] = yield asks
     return [draft for reply in replies for draft in reply]
@@ -226,11 +225,14 @@ def beginning(agent: Worker, task: Task, plan: str, tokens: int) -> Generate:
 
 def _prompt(agent: Worker, task: Task, plan: str, notes: str) -> Prompt:
     name = prompt_in(agent.prompts, "answer")
-    words = task.text
-    if task.check and task.domain == "python" and len(task.check) <= SHOWN and task.check not in words:
-        words = f"{words}\nIt must pass: {task.check}"  # what it is called with says how it is meant
-    prompt = render(name, domain=task.domain, task=words, plan=plan, notes=notes, earlier=task.earlier)
-    return _open(prompt)
+    return _open(render(name, domain=task.domain, task=_words(task), plan=plan, notes=notes, earlier=task.earlier))
+
+
+def _words(task: Task) -> str:
+    """The task with its check, where that is short: what it is called with says how it is meant."""
+    if task.check and task.domain == "python" and len(task.check) <= SHOWN and task.check not in task.text:
+        return f"{task.text}\nIt must pass: {task.check}"
+    return task.text
 
 
 def _open(prompt: Prompt) -> Prompt:

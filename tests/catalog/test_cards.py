@@ -30,7 +30,7 @@ def test_the_starter_pool_is_shipped_and_every_model_in_it_has_a_card() -> None:
     assert ways == [("quick", "quick", 0.02), ("planner", "planner", 0.05), ("drafts", "drafts", 0.08)]
     assert pool.models == ["smollm2-135m", "all-minilm-l6-v2"]
     assert [catalogue.model(name).role for name in pool.models] == ["chat", "embed"]
-    assert catalogue.model("smollm2-135m").gguf == "SmolLM2-135M-Instruct.Q4_0.gguf"
+    assert catalogue.model("smollm2-135m").gguf == "SmolLM2-135M-Instruct.Q8_0.gguf"
 
 
 def test_a_card_of_the_users_own_adds_to_the_catalogue_or_replaces_a_shipped_one(tmp_path: Path) -> None:
@@ -157,9 +157,7 @@ def test_the_starter_pool_may_be_cut_down_in_config_toml(tmp_path: Path) -> None
         ('pool = "x"\n[pools.x]\nweights = "starter-1"', ConfigError, "a new pool needs agents"),
     ],
 )
-def test_a_pool_that_does_not_resolve_is_refused(
-    tmp_path: Path, text: str, kind: type[Exception], said: str
-) -> None:
+def test_a_pool_that_does_not_resolve_is_refused(tmp_path: Path, text: str, kind: type[Exception], said: str) -> None:
     """By name, with the known ones."""
     with pytest.raises(kind, match=said):
         pool_agents(cards.load(), config(tmp_path, text))
