@@ -40,7 +40,9 @@ def test_greedy_draws_are_the_same(ours, sequential):
 @pytest.mark.parametrize("max_tokens, stop, ended", [(3, (), "length"), (24, ("Paris",), "stop"), (80, (), "end")])
 def test_every_end_is_told_alike(ours, sequential, max_tokens, stop, ended):
     """A draw that ran out, met its stop or ended by itself says so on both sides, with as many tokens."""
-    ask = Generate(chat("What is the capital of France?"), Sampling(max_tokens=max_tokens, stop=stop))
+    ask = Generate(
+        chat("What is the capital of France? Answer in one short sentence."), Sampling(max_tokens=max_tokens, stop=stop)
+    )
     mine, theirs = ours.generate([ask])[0][0], sequential.generate([ask])[0][0]
     assert (mine.ended, theirs.ended) == (ended, ended)
     assert (theirs.text, theirs.tokens) == (mine.text, mine.tokens)
