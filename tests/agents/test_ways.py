@@ -139,7 +139,7 @@ def test_a_single_draft_that_passes_a_thin_check_is_held_against_more() -> None:
 
 
 def test_the_second_wave_is_one_batch_ever_warmer_and_without_the_plan() -> None:
-    """SECOND times as many drafts in one batch, each part warmer, with seeds of its own; the check is seen, the plan is not."""
+    """SECOND times as many in one batch, each part warmer, with seeds of its own; the check is seen, not the plan."""
     job = replace(AGENT, work="drafts", checks=Told()).execute(CHECKED, "1. First.", lambda text: None)
     first = next(job)
     second = job.send([[drawn("y = 1")], [drawn("y = 2")] * 2])
