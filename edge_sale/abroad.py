@@ -60,7 +60,9 @@ def nobody(letter: Letter) -> str:
     return "policy is ask, and there is no terminal to ask on (--escalate auto sends without asking)"
 
 
-def door(settings: Settings, ask: Consent = nobody, asked: Callable[[Asked], None] = lambda event: None) -> Door:
+def door(
+    settings: Settings, ask: Consent = nobody, asked: Callable[[Asked], None] = lambda event: None
+) -> Door:
     """The way out for remotes, under the user's settings."""
     known = remotes(settings)
 
@@ -132,11 +134,6 @@ def quietly(key: Callable[[], str]) -> str:
 def agent(remote: Remote, settings: Settings, site: Site | None) -> RemoteAgent:
     """The agent behind a remote."""
     return RemoteAgent(
-        remote.name,
-        remote.price,
-        remote.location == "lan",
-        settings.plan_tokens,
-        remote.max_tokens,
-        remote.prompts,
+        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens, remote.prompts,
         site,
     )

@@ -129,7 +129,9 @@ class Market:
         self.errand(award.task.id, "work")
         agent = next(agent for agent in self.agents if agent.name == bid.agent)
         tell(Began("work", (agent.name,)))
-        job: Job[Outcome] = agent.execute(award.task, bid.strategy.text, lambda text: tell(Wrote(agent.name, text)))
+        job: Job[Outcome] = agent.execute(
+            award.task, bid.strategy.text, lambda text: tell(Wrote(agent.name, text))
+        )
         outcome = self.desk.drive({agent.name: job}, "work", self.work_seconds)[agent.name]
         if isinstance(outcome, EdgeSaleError):
             return Outcome(agent.name, "failed", "", notes=(f"{agent.name} could not finish: {outcome}",))
@@ -152,3 +154,4 @@ class Market:
             verified=passed,
             notes=(*outcome.notes, note),
         )
+

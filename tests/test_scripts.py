@@ -104,7 +104,9 @@ def test_setup_names_only_what_is_missing(bare):
 
 def test_a_prebuilt_wheel_needs_no_compiler(bare):
     """With EDGE_SALE_LLAMA_WHEEL the compilers are not asked for."""
-    done = run(bare / "scripts/setup", cwd=bare, PATH=str(bare / "bin"), EDGE_SALE_LLAMA_WHEEL=str(bare / "x.whl"))
+    done = run(
+        bare / "scripts/setup", cwd=bare, PATH=str(bare / "bin"), EDGE_SALE_LLAMA_WHEEL=str(bare / "x.whl")
+    )
     assert done.stderr.startswith("setup: missing: Python >= 3.11\n")
 
 

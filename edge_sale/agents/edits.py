@@ -261,9 +261,6 @@ def _in_trace(name: str, unit: Unit, said: str) -> bool:
 
 def _is_test(name: str) -> bool:
     path = PurePosixPath(name)
-    return (
-        path.stem.startswith("test_")
-        or path.stem.endswith("_test")
-        or any(part in ("tests", "test") for part in path.parts[:-1])
-        or path.name in ("conftest.py", "setup.py")
-    )
+    return path.stem.startswith("test_") or path.stem.endswith("_test") or any(
+        part in ("tests", "test") for part in path.parts[:-1]
+    ) or path.name in ("conftest.py", "setup.py")

@@ -81,7 +81,9 @@ def work(agent: Worker, task: Task, plan: str, show: Show, site: Site, strict: b
         at.copy.close()
 
 
-def ended(agent: Worker, site: Site, at: Workspace, status: str, passed: bool | None, why: str, steps: int) -> Outcome:
+def ended(
+    agent: Worker, site: Site, at: Workspace, status: str, passed: bool | None, why: str, steps: int
+) -> Outcome:
     """The outcome of work in a folder: its answer is the patch."""
     changes = site.changes[agent.name] = at.copy.changes()
     if status == "done" and not changes:

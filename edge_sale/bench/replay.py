@@ -179,6 +179,7 @@ def fitted(train: View, without: Sequence[str] = ()) -> Seal:
         top = float(view.prices.max())
         cost = np.broadcast_to(view.prices / top, chances.shape)
 
+
         def weights(dial: float) -> Weights:
             return Weights("fitted", 1, "", {"price": dial / top, "chance": 1.0}, 0.0)
 

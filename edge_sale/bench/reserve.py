@@ -141,7 +141,9 @@ def hold_out(recording: Recording, likeness: np.ndarray, seed: int) -> list[Held
 
 def known(recording: Recording, near: Sequence[int], likeness: np.ndarray, agent: str) -> list[Past]:
     """An agent's successes (score 1) and failures (0) on the tasks `near` by."""
-    return [Past(float(likeness[j]), score=float(recording.trial(recording.items[j], agent).success)) for j in near]
+    return [
+        Past(float(likeness[j]), score=float(recording.trial(recording.items[j], agent).success)) for j in near
+    ]
 
 
 def success(recording: Recording, indices: Sequence[int], agent: str) -> float:

@@ -51,7 +51,9 @@ def to_line(item: Item, trial: Trial) -> dict[str, Any]:
 
 def from_line(where: str, value: Mapping[str, Any]) -> tuple[Item, Trial]:
     """The task and the trial of such a line. Raises BadRecord."""
-    task = Task(take(where, value, "task", str), take(where, value, "text", str), take(where, value, "domain", str))
+    task = Task(
+        take(where, value, "task", str), take(where, value, "text", str), take(where, value, "domain", str)
+    )
     entropy, seconds = value.get("entropy"), value.get("seconds")
     trial = Trial(
         task=task.id,

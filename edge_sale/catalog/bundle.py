@@ -116,7 +116,9 @@ def _card(text: bytes, folder: Path, catalogue: Catalogue, said: Manifest) -> Mo
     return known
 
 
-def _install(card: ModelCard, said: Manifest, made: Path, models_dir: Path, cards_dir: Path, new: bool) -> Path:
+def _install(
+    card: ModelCard, said: Manifest, made: Path, models_dir: Path, cards_dir: Path, new: bool
+) -> Path:
     folder = models_dir / card.name
     name = card.gguf or f"{card.name}.gguf"
     folder.mkdir(parents=True, exist_ok=True)

@@ -279,7 +279,7 @@ def read_pool(file: Path) -> PoolCard:
     agents = tuple(_agent(row, file) for row in data.get("agents", []))
     join = strict.strings(data.get("join", []), file, "join")
     if bool(agents) == bool(join):
-        raise ConfigError(f'{file}: agents is empty; give at least one [[agents]], or join = ["POOL", …]')
+        raise ConfigError(f"{file}: agents is empty; give at least one [[agents]], or join = [\"POOL\", …]")
     if len({agent.name for agent in agents}) < len(agents):
         raise ConfigError(f"{file}: two [[agents]] have the same name")
     return PoolCard(**{**data, "agents": agents, "join": join})

@@ -151,7 +151,9 @@ def speed_up(before: Measured, after: Measured) -> float:
 def better(before: Measured, after: Measured) -> bool:
     """Faster by FASTER at least, with neither half slower, and perplexity within WORSE."""
     halves = min(after.prompt / before.prompt, after.draw / before.draw)
-    return speed_up(before, after) >= FASTER and halves >= 0.95 and after.perplexity <= WORSE * before.perplexity
+    return (
+        speed_up(before, after) >= FASTER and halves >= 0.95 and after.perplexity <= WORSE * before.perplexity
+    )
 
 
 def _use(

@@ -37,13 +37,8 @@ def bench() -> None:
 @click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent; repeatable.")
 @click.option("-p", "--pool", metavar="NAME", help="The pool to measure; else the configured one, or the starter.")
 @click.option("-n", "--limit", type=click.IntRange(1), metavar="N", help="Only the first N tasks.")
-@click.option(
-    "--orders",
-    type=click.IntRange(0, 100),
-    default=5,
-    show_default=True,
-    help="Task orders, each with a memory of its own.",
-)
+@click.option("--orders", type=click.IntRange(0, 100), default=5, show_default=True,
+              help="Task orders, each with a memory of its own.")
 @click.option("--visible-check", is_flag=True, help="Show agents the first test, as a check to work against.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same draws.")
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where answers are tested.")
@@ -84,20 +79,10 @@ def run(name: str, data: Path, out: Path, agents: tuple[str, ...], pool: str | N
 @click.option("--out", type=FILE, required=True, help="Write the runs here, for: edge-sale bench table.")
 @click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent; repeatable.")
 @click.option("--orders", type=click.IntRange(1, 100), default=5, show_default=True, help="Task orders.")
-@click.option(
-    "--budget",
-    type=click.FloatRange(0, 1),
-    default=0.48,
-    show_default=True,
-    help="Largest agent's share that a dial may plan for.",
-)
-@click.option(
-    "--jury",
-    type=click.Choice(["recoverability", "likert", "none"]),
-    default="recoverability",
-    show_default=True,
-    help="How this pool's models score plans.",
-)
+@click.option("--budget", type=click.FloatRange(0, 1), default=0.48, show_default=True,
+              help="Largest agent's share that a dial may plan for.")
+@click.option("--jury", type=click.Choice(["recoverability", "likert", "none"]), default="recoverability",
+              show_default=True, help="How this pool's models score plans.")
 @click.option("--cache", type=FOLDER, help="Keep vectors and scores here; default: beside OUT.")
 @click.option("-p", "--pool", metavar="NAME", help="Whose models judge; else the configured, or the starter.")
 def replay(kind: str, data: Path, test_data: Path | None, out: Path, agents: tuple[str, ...], orders: int,
@@ -129,13 +114,8 @@ def replay(kind: str, data: Path, test_data: Path | None, out: Path, agents: tup
 
 
 @bench.command()
-@click.option(
-    "--out",
-    type=FILE,
-    default=Path("bottle.jsonl"),
-    show_default=True,
-    help="Write runs here; a run that broke off goes on.",
-)
+@click.option("--out", type=FILE, default=Path("bottle.jsonl"), show_default=True,
+              help="Write runs here; a run that broke off goes on.")
 @click.option("-n", "--tasks", type=click.IntRange(16), default=800, show_default=True, help="Tasks that are sold.")
 @click.option("--train", type=click.IntRange(16), default=240, show_default=True, help="Tasks that teach the routers.")
 @click.option("--orders", type=click.IntRange(1, 100), default=5, show_default=True, help="Task orders.")

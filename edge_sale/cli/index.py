@@ -25,14 +25,8 @@ if TYPE_CHECKING:
 @click.option("--remove", type=click.Path(path_type=Path), metavar="DIR", help="Forget DIR; its files stay.")
 @click.option("--all", "everything", is_flag=True, help="Hidden files too, and those that git ignores.")
 @click.option("--secrets", is_flag=True, help="Also files that look as if they held keys or passwords.")
-@click.option(
-    "--max-mb",
-    type=click.FloatRange(min=0, min_open=True),
-    default=32.0,
-    show_default=True,
-    metavar="N",
-    help="Leave out larger files.",
-)
+@click.option("--max-mb", type=click.FloatRange(min=0, min_open=True), default=32.0, show_default=True, metavar="N",
+              help="Leave out larger files.")
 @offline_option
 @click.option("-v", "--verbose", is_flag=True, help="Every file that was left out, with the reason.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

@@ -12,13 +12,8 @@ from edge_sale.settings import load
 
 @click.command("optimise")
 @click.argument("name")
-@click.option(
-    "--to",
-    "types",
-    multiple=True,
-    type=click.Choice(["Q4_0", "Q5_0", "Q8_0"]),
-    help="Try this type; repeatable. Else Q4_0 and Q8_0.",
-)
+@click.option("--to", "types", multiple=True, type=click.Choice(["Q4_0", "Q5_0", "Q8_0"]),
+              help="Try this type; repeatable. Else Q4_0 and Q8_0.")
 @click.option("--undo", is_flag=True, help="Go back to what was pulled.")
 @click.option("--drop-original", is_flag=True, help="Remove what was pulled, once it is optimised.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

@@ -46,7 +46,7 @@ def check_of(card: ModelCard, models_dir: Path) -> str:
 
 
 def parameters(count: int) -> str:
-    """ "135M", "1.7B"; empty where nobody says."""
+    """"135M", "1.7B"; empty where nobody says."""
     return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M" if count else ""
 
 

@@ -17,6 +17,7 @@ from edge_sale.settings import Settings, load, stay_offline
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+
 def _offline(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     if wanted:
         stay_offline()

@@ -137,3 +137,5 @@ def refuse_without_repo(repo: Path | None, **given: object) -> None:
         raise click.UsageError(f"--{unused[0].replace('_', '-')} needs --repo DIR")
     if given.get("yes") and given.get("dry_run"):
         raise click.UsageError("--yes and --dry-run exclude each other")
+
+

@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @task_options
-@click.option(
-    "--check",
-    metavar="PYTHON",
-    help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'. With --repo a command.",
-)
+@click.option("--check", metavar="PYTHON",
+              help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'. With --repo a command.")
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where checks and commands run.")
 @repo_options
 @docs_option

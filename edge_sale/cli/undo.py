@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 @click.argument("change", default="")
 @click.option("--redo", is_flag=True, help="Put back what was undone last.")
 @click.option("--list", "show", is_flag=True, help="List the changes there are, newest first.")
-@click.option(
-    "--repo", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Only changes in this folder."
-)
+@click.option("--repo", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Only changes in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def undo(change: str, redo: bool, show: bool, repo: Path | None, as_json: bool) -> None:
     """Take back the last change that an agent made to your files.

@@ -131,7 +131,9 @@ class Context:
         common = min(wanted, native.common_prefix([run.tokens for run in runs]))
         return common if common >= SHARE else 0
 
-    def _lead(self, run: R, end: int, source: int, held: int, on_rows: OnRows[R], deadline: float) -> None:
+    def _lead(
+        self, run: R, end: int, source: int, held: int, on_rows: OnRows[R], deadline: float
+    ) -> None:
         """Reads a run's tokens up to `end`, pausing at its cuts; `source` holds the first `held` of them."""
         cuts = [place for place in run.reading.cuts if place <= end]
         done = self._recall(run, end, source, held)

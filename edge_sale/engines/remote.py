@@ -137,7 +137,9 @@ class RemoteEngine:
         if ask.on_text and sample == 0:
             show, rest = self._redactor.opening(ask.on_text)
         tokens = min(ask.sampling.max_tokens, self.remote.max_tokens)
-        heard = await self._ask(client, ask.prompt, tokens, ask.sampling.temperature, ask.sampling.stop, limit, show)
+        heard = await self._ask(
+            client, ask.prompt, tokens, ask.sampling.temperature, ask.sampling.stop, limit, show
+        )
         rest()
         text = self._redactor.open(heard.text)
         if ask.prompt.prefill and text.lstrip().startswith(ask.prompt.prefill):

@@ -31,7 +31,8 @@ NEAREST = 50  # hits of each kind that are fused
 NAMESAKES = 20  # passages of one name, beyond which it tells nothing
 
 _PASSAGE = (
-    "p.number, f.path, p.first, p.last, p.title, p.text, p.paged FROM passages p JOIN files f ON f.number = p.file"
+    "p.number, f.path, p.first, p.last, p.title, p.text, p.paged"
+    " FROM passages p JOIN files f ON f.number = p.file"
 )
 
 
@@ -316,5 +317,7 @@ class Library:
             self._db.execute("DELETE FROM passages WHERE number = ?", (number,))
 
 
-def _numbered(number: int, path: str, first: int, last: int, title: str, text: str, paged: int) -> tuple[int, Passage]:
+def _numbered(
+    number: int, path: str, first: int, last: int, title: str, text: str, paged: int
+) -> tuple[int, Passage]:
     return number, Passage(path, first, last, title, text, bool(paged))

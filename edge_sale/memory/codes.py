@@ -97,7 +97,9 @@ class Codes:
         if found:
             self._take(found)
 
-    def nearest(self, query: bytes, want: int, among: Sequence[int] | None = None, distinct: bool = False) -> list[int]:
+    def nearest(
+        self, query: bytes, want: int, among: Sequence[int] | None = None, distinct: bool = False
+    ) -> list[int]:
         """Numbers of at least `want` tasks that are likely the nearest, in no order; fewer where there are fewer.
 
         `among` restricts the search to these numbers. With `distinct`, and more tasks than wanted, one stands for all

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import apsw
 
 
-def read(db: apsw.Connection, near: Iterable[tuple[float, int]], task: Task, agent: str) -> Iterator[Past]:
+def read(
+    db: apsw.Connection, near: Iterable[tuple[float, int]], task: Task, agent: str
+) -> Iterator[Past]:
     """Of the auctions `near` (cosine, number), those that `agent` bid for or worked on, in their order."""
     for similarity, number in near:
         (id_,) = rows.one(db, "SELECT id FROM auctions WHERE number = ?", number)

@@ -116,7 +116,8 @@ def _read(db: apsw.Connection, table: str, where: str, number: int) -> list[dict
     )
     found = rows.select(db, f"SELECT {names} FROM {table} WHERE {where}", number)  # noqa: S608 - our own names
     return [
-        {name: _value(kind, value) for (name, kind), value in zip(columns.items(), row, strict=True)} for row in found
+        {name: _value(kind, value) for (name, kind), value in zip(columns.items(), row, strict=True)}
+        for row in found
     ]
 
 
@@ -209,7 +210,9 @@ class _Vectors:
     embed: Embed | None
 
 
-def _agreed(db: apsw.Connection, head: dict[str, Any], embed: Callable[[], tuple[dict[str, Any], Embed]]) -> _Vectors:
+def _agreed(
+    db: apsw.Connection, head: dict[str, Any], embed: Callable[[], tuple[dict[str, Any], Embed]]
+) -> _Vectors:
     theirs = head.get("embedder")
     if theirs is None:
         return _Vectors(0, None)  # no auctions follow

@@ -69,7 +69,8 @@ class Auction:
             "bids": [self._bid(scored) for scored in award.ranked],
             "sat_out": dict(award.sat_out),
             "lessons": {
-                agent: [dataclasses.asdict(lesson) for lesson in lessons] for agent, lessons in award.lessons.items()
+                agent: [dataclasses.asdict(lesson) for lesson in lessons]
+                for agent, lessons in award.lessons.items()
             },
             "outcome": None if self.outcome is None else dataclasses.asdict(self.outcome),
             "earlier": [dataclasses.asdict(outcome) for outcome in self.outcomes[:-1]],

@@ -65,7 +65,8 @@ def _is_of(db: apsw.Connection, table: str, embedder: Embedder) -> bool:
 def _missing(db: apsw.Connection) -> list[tuple[int, str]]:
     found = rows.select(
         db,
-        "SELECT number, text FROM auctions WHERE number NOT IN (SELECT auction FROM pending) ORDER BY number LIMIT ?",
+        "SELECT number, text FROM auctions WHERE number NOT IN (SELECT auction FROM pending)"
+        " ORDER BY number LIMIT ?",
         STEP,
     )
     return [(number, text) for number, text in found]

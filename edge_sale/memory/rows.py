@@ -107,7 +107,9 @@ def add_entries(db: apsw.Connection, number: int, entries: list[Entry]) -> None:
 
 def plans(db: apsw.Connection, number: int) -> list[Plan]:
     """The auction's plans by rising asking."""
-    found = select(db, "SELECT rank, agent, phase, plan, won FROM bids WHERE auction = ? ORDER BY rank", number)
+    found = select(
+        db, "SELECT rank, agent, phase, plan, won FROM bids WHERE auction = ? ORDER BY rank", number
+    )
     return [Plan(rank, agent, phase, text, bool(won)) for rank, agent, phase, text, won in found]
 
 
@@ -115,7 +117,8 @@ def outcomes(db: apsw.Connection, number: int) -> tuple[Outcome, ...]:
     """How the work went, try by try: the last one stands, and an agent's last is the word on that agent."""
     found = select(
         db,
-        "SELECT agent, status, answer, verified, notes, steps, verdict FROM outcomes WHERE auction = ? ORDER BY number",
+        "SELECT agent, status, answer, verified, notes, steps, verdict FROM outcomes"
+        " WHERE auction = ? ORDER BY number",
         number,
     )
     return tuple(

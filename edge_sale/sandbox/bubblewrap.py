@@ -177,10 +177,7 @@ def counted(processes: int, groups: Path = Path("/sys/fs/cgroup")) -> Iterator[l
 
 
 def start(
-    command: list[str],
-    folder: str,
-    tell: bool,
-    environment: Mapping[str, str] | None = None,
+    command: list[str], folder: str, tell: bool, environment: Mapping[str, str] | None = None,
     head: Sequence[str] = (),
 ) -> tuple[subprocess.Popen[bytes], int | None]:
     """The program, started, and where bubblewrap can `tell`, a pidfd of its namespace's first process."""

@@ -65,7 +65,9 @@ class Place:
     path: str = os.defpath
 
 
-def run_command(command: str, place: Place, *, seconds: float = 60, memory_mb: int = MEMORY, mode: str = "auto") -> Ran:
+def run_command(
+    command: str, place: Place, *, seconds: float = 60, memory_mb: int = MEMORY, mode: str = "auto"
+) -> Ran:
     """What `command` did, given to the shell, within `seconds` of wall time.
 
     `mode` is a setting of the user's: "auto" and "bwrap" run sandboxed or raise SandboxMissing, "none" runs
@@ -86,7 +88,9 @@ def run_command(command: str, place: Place, *, seconds: float = 60, memory_mb: i
         limits = bubblewrap.limits(seconds, memory_mb, wrapped, FILE, PROCESSES)
         program = bubblewrap.limited([shell, "-c", command], limits)
         home = {"PATH": path, "HOME": folder, **ENVIRONMENT}
-        process, init = bubblewrap.start([*wrap, *program], str(place.copy), tell=wrapped, environment=home, head=head)
+        process, init = bubblewrap.start(
+            [*wrap, *program], str(place.copy), tell=wrapped, environment=home, head=head
+        )
         seen = watch(
             process, seconds=seconds, output=OUTPUT, processes=PROCESSES + 3, memory=memory_mb * 2**20, init=init,
             also=lambda: f"more than {DISK // 2**20} MB written" if _more_than(place.copy, DISK) else "",

@@ -124,7 +124,6 @@ def _parts(text: str) -> set[tuple[str, ...]]:
 
 def test_no_training_text_holds_a_held_out_pair(trained: list[Made]):
     """Held-out neighbours are never neighbours in training; every held-out task of two steps or more has some."""
-
     def pairs(task: Made) -> list[bool]:
         return [held_out(a.operation, b.operation) for a, b in itertools.pairwise(task.chain)]
 

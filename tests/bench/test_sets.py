@@ -85,12 +85,8 @@ def test_code_is_graded_by_the_set_s_own_tests(name, tmp_path):
     "how, key, right, wrong",
     [
         ("number", "1,002", ["#### 1002", "so it is $1,002.00", "1002."], ["#### 1003", "none", "1002 or 7"]),
-        (
-            "letter",
-            "B",
-            ["B", "The answer is B.", "**B**", "(B) 2", "A let is hoisted, so:\nB"],
-            ["A", "Because", "The answer is A, not B", "A: no. B: yes"],
-        ),
+        ("letter", "B", ["B", "The answer is B.", "**B**", "(B) 2", "A let is hoisted, so:\nB"],
+         ["A", "Because", "The answer is A, not B", "A: no. B: yes"]),
         ("literal", "{'x': 1}", ["{'x':1}", '{"x": 1}', "f('x') == {'x': 1}", "```python\n{'x': 1}\n```"], ["{}", "x"]),
         ("literal", "1", ["1"], ["True", "1.0"]),
         ("yes_no", False, ["No.", "false"], ["Yes", "maybe"]),

@@ -216,7 +216,7 @@ def test_a_file_that_breaks_the_library_breaks_a_child(
 
     file = tmp_path / "x.gguf"
     file.write_bytes(b"GGUF")
-    program = (sys.executable, "-c", f'print(\'{{"stage": "loading"}}\', flush=True)\n{code}')
+    program = (sys.executable, "-c", f"print('{{\"stage\": \"loading\"}}', flush=True)\n{code}")
     monkeypatch.setattr(probe.tried, "__defaults__", (program,))
     with pytest.raises(BadModelFile, match=said):
         probe.loadable(file, "cd" * 32, tmp_path, "edge-sale pull x --force")

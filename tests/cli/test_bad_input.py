@@ -168,7 +168,9 @@ def test_our_own_bug_leaves_a_crash_file(tmp_path: Path) -> None:
 
 def complete(home: Path, words: str) -> tuple[int, str, str]:
     """What the shell is offered behind `words`."""
-    done = edge(home, _EDGE_SALE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1))
+    done = edge(
+        home, _EDGE_SALE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1)
+    )
     return done.returncode, done.stdout, done.stderr
 
 

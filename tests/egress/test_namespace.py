@@ -26,14 +26,11 @@ ROOT = Path(__file__).parents[2]
 UNSHARE = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-rn"]
 LOOPBACK = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up"
 # no ARP and no IPv6, so that the link carries what programs send and nothing of the kernel's own
-SINK = (
-    LOOPBACK
-    + """
+SINK = LOOPBACK + """
 ip link add v0 type veth peer name v1
 ip link set v0 arp off up; ip link set v1 arp off up
 ip address add 192.0.2.2/24 dev v0; ip route add default dev v0
 """
-)
 COUNT = "ip -s -j link show v0"
 REMOTE = '[remotes.far]\nurl = "http://192.0.2.9/v1"\nmodel = "m"\nprice_in = 3\nprice_out = 9\n'
 REQUEST = """
@@ -81,7 +78,7 @@ def session(setup: str, commands: Sequence[Sequence[str]], folder: Path, home: P
     folder.mkdir(exist_ok=True)
     log = folder / "strace.txt"
     traced = f"strace -f -qq -A -e trace=connect,sendto,sendmsg,sendmmsg -o {log}"
-    lines = [f'{traced} {" ".join(map(quoted, command))} || echo "exit $?"' for command in commands]
+    lines = [f"{traced} {' '.join(map(quoted, command))} || echo \"exit $?\"" for command in commands]
     sink = setup == SINK
     script = "\n".join([setup, *lines, f"{COUNT} > {folder}/count.json" if sink else ""])
     kept = {k: v for k, v in os.environ.items() if k != "EDGE_SALE_TRIPWIRE_LOG"}  # what is tested is the kernel's view

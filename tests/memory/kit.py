@@ -45,7 +45,9 @@ class Grams:
         return out
 
 
-def bid(agent: str, asking: float, plan: str | None = None, phase: Phase = "opening", price: float = 0.05) -> Scored:
+def bid(
+    agent: str, asking: float, plan: str | None = None, phase: Phase = "opening", price: float = 0.05
+) -> Scored:
     strategy = Strategy(plan or f"plan of {agent}", 12, 1.25, {"length": 12.0})
     return Scored(Bid(agent, price, strategy, {"quick": 3.0, "planner": 2.5}, phase), asking + 1, 1.0)
 

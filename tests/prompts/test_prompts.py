@@ -100,7 +100,9 @@ def test_a_prefill_is_what_the_answer_continues():
     """A closing assistant's turn is not a message, it is the beginning of the answer."""
     prompt = render("recover", plan="1. Go.")
     assert prompt.prefill == "Task:"
-    assert prompt.messages[-1] == Message("user", "Plan:\n1. Go.\n\nWhich task is this a plan for?")
+    assert prompt.messages[-1] == Message(
+        "user", "Plan:\n1. Go.\n\nWhich task is this a plan for?"
+    )
 
 
 def test_lessons_stand_as_turns_before_the_task():

@@ -52,12 +52,8 @@ FLOOR = ("familiarity", "certainty")
 
 
 @click.command()
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, exists=True),
-    required=True,
-    help="Folder of published task sets: what is outside the trade.",
-)
+@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True,
+              help="Folder of published task sets: what is outside the trade.")
 @click.option("--out", type=click.Path(path_type=Path), help="The weights file; else the shipped one.")
 @click.option("--count", default=COUNT, show_default=True, help="Tasks that weights are fitted on.")
 @click.option("--sandbox", default="auto", show_default=True, help="Where answers are tested.")
@@ -238,7 +234,9 @@ def written_out(
     return _toml("bundled-1", why, {name: weights[name] for name in ("price_length", "certainty")}, jury, floor)
 
 
-def _toml(name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], floor: Floor) -> str:
+def _toml(
+    name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], floor: Floor
+) -> str:
     text = "\n".join(why)
     lines = [
         f'name = "{name}"',

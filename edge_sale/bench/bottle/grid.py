@@ -121,3 +121,4 @@ def _who(question: Question, agent: Agent) -> str:
 
 def _text(plan: Any) -> str:
     return plan.text if isinstance(plan, Strategy) else ""
+

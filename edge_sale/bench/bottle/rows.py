@@ -36,8 +36,7 @@ def contenders(view: View, weights: Weights) -> list[Contender]:
         _auction(FORGETFUL, partial(under, weights), "sale", f"weights {weights.name} v{weights.version}"),
         replace(
             _auction(f"{FORGETFUL}, same budget", partial(under, weights), "sale", "cost weighs as the budget asks"),
-            dials=DIALS,
-            budget=True,
+            dials=DIALS, budget=True,
         ),
         *(_auction(f"{FORGETFUL}, {what}", seal, "ablation", "") for what, seal in ablations),
     ]

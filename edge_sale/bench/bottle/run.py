@@ -100,7 +100,9 @@ def _views(
     return whole.part(range(len(sold))), whole.part(range(len(sold), len(questions)))
 
 
-def _replayed(train: View, test: View, here: Sequence[Contender], orders: int, told: Told) -> Iterator[dict[str, Any]]:
+def _replayed(
+    train: View, test: View, here: Sequence[Contender], orders: int, told: Told
+) -> Iterator[dict[str, Any]]:
     for number, contender in enumerate(here, start=1):
         for order in range(orders if contender.name in DRAWN else 1):
             yield from evaluate.held_out(train, test, contender, order, SHARE)

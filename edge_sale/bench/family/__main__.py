@@ -21,13 +21,8 @@ NEEDED = "the family is trained with torch and tokenizers; get them with: pip in
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path),
-    default=Path("build/bundled"),
-    show_default=True,
-    help="Where the vocabulary and checkpoints are kept; a stopped training goes on from there.",
-)
+@click.option("--work", type=click.Path(path_type=Path), default=Path("build/bundled"), show_default=True,
+              help="Where the vocabulary and checkpoints are kept; a stopped training goes on from there.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the GGUF files; default models/bundled.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Models at a time, a core each.")
 @click.option("--updates", type=click.IntRange(min=1), help="Stop so early: for trying things out.")

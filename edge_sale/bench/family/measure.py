@@ -1,9 +1,9 @@
 """How good each member of the family is at its four roles, through llama.cpp, on what no training text holds.
 
-plan, work   pass@1: a plan is drawn, code is written along it, the code is run
-judge        AUC and calibration of the expected score over right and spoilt plans
-refine       pass@1 on tasks beyond the agent's own range, with and without lessons of the same chain
-entropy      AUC of a plan's mean entropy for telling failures
+    plan, work   pass@1: a plan is drawn, code is written along it, the code is run
+    judge        AUC and calibration of the expected score over right and spoilt plans
+    refine       pass@1 on tasks beyond the agent's own range, with and without lessons of the same chain
+    entropy      AUC of a plan's mean entropy for telling failures
 """
 
 from __future__ import annotations

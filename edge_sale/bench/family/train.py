@@ -124,7 +124,9 @@ def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
     return found
 
 
-def _keep(file: Path, model: Llama, optimizers: list[torch.optim.Optimizer], done: int, seconds: float) -> None:
+def _keep(
+    file: Path, model: Llama, optimizers: list[torch.optim.Optimizer], done: int, seconds: float
+) -> None:
     beside = file.with_suffix(".writing")
     state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
     torch.save({**state, "done": done, "seconds": seconds}, beside)

@@ -41,14 +41,8 @@ PLAIN = (
     "I have {input}. {Steps}. I need a Python function.",
     "A function to {steps}, given {input}.",
 )
-HELD_BENT = (
-    "Write a Python function which, for {input}, {steps}.",
-    "I want a function that takes {input} and {steps}.",
-)
-HELD_PLAIN = (
-    "Given {input}, {steps}. Write a Python function for it.",
-    "Make a Python function to {steps}, given {input}.",
-)
+HELD_BENT = ("Write a Python function which, for {input}, {steps}.", "I want a function that takes {input} and {steps}.")
+HELD_PLAIN = ("Given {input}, {steps}. Write a Python function for it.", "Make a Python function to {steps}, given {input}.")
 
 BETWEEN = (", then ", ", and then ", "; then ", ", after that ", ", ", ", next ", "; ", " and then ", ", and ", " and ")
 LAST = (" and ", ", and ", ", and finally ", ", then ", ", finally ", ", and then ", " and then ", "; finally ")
