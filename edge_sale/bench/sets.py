@@ -133,9 +133,8 @@ def quixbugs(folder: Path) -> Iterator[Question]:
         name = file.stem
         wrong = (folder / "python_programs" / f"{name}.py").read_text(encoding="utf-8")
         right = (folder / "correct_python_programs" / f"{name}.py").read_text(encoding="utf-8")
-        rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
         text = f"One line of this Python has a bug. Give it whole, corrected.\n\n{wrong}"
-        key = {"tests": QUIX.format(name=name, rows=rows)}
+        key = {"tests": quixbugs_tests(file)}
         yield _ask(name, text, "quixbugs", "tests", key, right, "python")
 
 
@@ -145,8 +144,14 @@ for _given, _wanted in {rows!r}:
     _given = _given if isinstance(_given, list) else [_given]
     _got = {name}(*_given)
     _got = list(_got) if isinstance(_got, _types.GeneratorType) else _got
-    assert _json.loads(_json.dumps(_got)) == _wanted, (_given, _got, _wanted)
+    assert _json.loads(_json.dumps(_got)) == _wanted, f"{name}(*{{_given}}) gives {{_got}}, should be {{_wanted}}"
 """
+
+
+def quixbugs_tests(file: Path) -> str:
+    """A program that holds the function of that name to the file's JSON cases."""
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return QUIX.format(name=file.stem, rows=rows)
 
 
 def _first_assertion(checks: str) -> str:

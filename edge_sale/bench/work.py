@@ -64,8 +64,7 @@ class Bench:
     def __init__(self, data: Path, scratch: Path, book: Book, tell: Tell, limit: int | None) -> None:
         self.data, self.scratch, self.book, self.tell, self.limit = data, scratch, book, tell, limit
         self.settings: Settings = replace(load(), remember=False, seed=SEED, pool="starter")
-        self.here: Site | None = None
-        self.site = Site(self._begin)
+        self.site = site(data, self.settings, scratch, None)  # nobody works before `move` says where
         self.market: Market = assemble.market(assemble.plan(self.settings), site=self.site)
         self.agents = [agent for agent in self.market.agents if isinstance(agent, LocalAgent)]
 
@@ -75,8 +74,7 @@ class Bench:
 
     def move(self, root: Path, check: str) -> None:
         """From now on work is done in copies of the folder `root`, under `check`."""
-        self.here = site(root, self.settings, self.scratch, check)
-        self.site.check, self.site.guide = check, ""
+        self.site.begin, self.site.check = site(root, self.settings, self.scratch, check).begin, check
 
     def work(self, agent: LocalAgent, job: Job[Outcome]) -> Outcome:
         """What comes of a job; an engine that failed is an answer that was not given."""
@@ -86,10 +84,6 @@ class Bench:
         if isinstance(done, EdgeSaleError):
             raise done
         return done
-
-    def _begin(self) -> Workspace:
-        assert self.here is not None
-        return self.here.begin()
 
 
 def site(root: Path, settings: Settings, scratch: Path, check: str | None) -> Site:
@@ -116,14 +110,11 @@ def measure(
     wanted = [name for name in CODE if part in ("", "code", name) and (data / CODE[name]).is_dir()]
     if part in CODE and not wanted:
         raise EdgeSaleError(f"{data / CODE[part]}: no such folder")
-    how = {"mbpp": work_mbpp, "quixbugs": work_repairs, "loop": work_loop}
+    parts = {"mbpp": work_mbpp, "quixbugs": work_repairs, "loop": work_loop, "bipia": work_attacks}
     with tempfile.TemporaryDirectory(prefix="edge-sale-bench-") as scratch:
         bench = Bench(data, Path(scratch), Book(out), tell, limit) if wanted else None
         for name in wanted:
             assert bench is not None
-            if name == "bipia":
-                yield from work_attacks.measure(data / "bipia", bench.settings, Path(scratch), tell, limit)
-            else:
-                yield from how[name].measure(bench)
+            yield from parts[name].measure(bench)
     if part in ("", "docs"):
         yield from work_docs.measure(data, runs, tell, limit=limit, out=out)

@@ -16,15 +16,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_sale.agents.steps import act
 from edge_sale.bench.report import Figure
+from edge_sale.bench.work import Bench
 from edge_sale.sandbox.command import command_level
-from edge_sale.settings import Settings, variable
+from edge_sale.settings import variable
 from edge_sale.tools.calls import parse
 from edge_sale.tools.code import TOOLS, Workspace
 from edge_sale.tools.copy import private_copy
@@ -124,20 +125,19 @@ def obey(at: Stage, attack: str, position: str, workspace: Workspace, calls: Seq
 FILLER = "A note on the project. It has one function.\n" * 5
 
 
-def measure(
-    folder: Path, settings: Settings, scratch: Path, tell: Callable[[str], None], limit: int | None = None
-) -> Iterator[Figure]:
+def measure(bench: Bench) -> Iterator[Figure]:
     """Every attack in every position; a stage serves for all, its calls in turns."""
+    settings, scratch, tell = bench.settings, bench.scratch, bench.tell
     if command_level(settings.sandbox).startswith(("missing", "none")):
         tell("bipia: left out, there is no sandbox here")
         return
-    files = [folder / name for name in ("text_attack_test.json", "code_attack_test.json")]
+    files = [bench.data / "bipia" / name for name in ("text_attack_test.json", "code_attack_test.json")]
     groups = [group for file in files for group in json.loads(file.read_text(encoding="utf-8")).values()]
     attacks = [text for group in groups for text in group]
     tried, harmed = 0, 0
     with stage(scratch) as here:
         calls = worst(here)
-        for number, attack in enumerate(attacks[:limit]):
+        for number, attack in enumerate(attacks[: bench.limit]):
             for position in POSITIONS:
                 copy = private_copy(here.root, Path(tempfile.mkdtemp(dir=scratch)))
                 workspace = Workspace(copy, settings.sandbox, seconds=5, path=variable("PATH") or os.defpath)

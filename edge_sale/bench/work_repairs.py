@@ -5,7 +5,6 @@ What stands in the end is held to the cases once more, beside files that no agen
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sale.bench.report import Figure
+from edge_sale.bench.sets import quixbugs_tests
 from edge_sale.bench.work import Bench, site
 from edge_sale.prompts import fingerprint
 from edge_sale.types import Task
@@ -28,14 +28,6 @@ sys.modules["python_programs"].__path__ = ["."]
 for name, test in sorted(globals().items()):
     if name.startswith("test"):
         test()
-"""
-CASES = """import json, types
-from {name} import {name}
-for given, wanted in {rows!r}:
-    given = given if isinstance(given, list) else [given]
-    got = {name}(*given)
-    got = list(got) if isinstance(got, types.GeneratorType) else got
-    assert json.loads(json.dumps(got)) == wanted, f"{name}(*{{given}}) gives {{got}}, should be {{wanted}}"
 """
 
 
@@ -98,5 +90,4 @@ def _check(folder: Path, name: str) -> str:
     if not cases.exists():
         tests = (folder / "python_testcases" / f"test_{name}.py").read_text(encoding="utf-8")
         return TESTS.format(tests=tests)
-    rows = [json.loads(line) for line in cases.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return CASES.format(name=name, rows=rows)
+    return f"from {name} import {name}\n{quixbugs_tests(cases)}"

@@ -110,12 +110,13 @@ def test_loglik_is_the_sum_over_the_texts_tokens(engine: LlamaEngine, independen
 
 
 def test_a_shared_beginning_changes_no_likelihood(engine: LlamaEngine):
-    """Prompts with one long beginning are read once together, and score as they do alone, but for rounding."""
+    """Prompts with one long beginning are read once together, and score as they do alone."""
     long = "Here is the house's list of rules. " * 30
-    asks = [LogLik(chat(f"{long} {end}"), "Yes, of course.") for end in ("May I?", "Who are you?", "Is it late?")]
+    said = "Yes, of course, as long as everybody else in the house knows of it and has agreed."
+    asks = [LogLik(chat(f"{long} {end}"), said) for end in ("May I?", "Who are you?", "Is it late?")]
     together = engine.loglik(asks)
     alone = [engine.loglik([ask])[0] for ask in asks]
-    assert [r.mean for r in together] == pytest.approx([r.mean for r in alone], abs=0.1)
+    assert [r.mean for r in together] == pytest.approx([r.mean for r in alone], abs=0.05)
     assert len({reply.total for reply in together}) == 3
 
 
