@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from edge_sale.agents.site import Site
 from edge_sale.agents.ways import Show, Worker
@@ -18,7 +19,7 @@ from edge_sale.tools.calls import Call, parse
 from edge_sale.tools.code import REPAIRS, TOOLS, Workspace
 from edge_sale.tools.patch import as_patch, summary
 from edge_sale.tools.paths import Refused
-from edge_sale.tools.schema import LONGEST, bound, described, grammar
+from edge_sale.tools.schema import LONGEST, Tool, bound, described, grammar
 from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
 
 STEPS = {"quick": 8, "planner": 16, "drafts": 16}
@@ -27,6 +28,8 @@ CALL = 160
 SHORT = 16  # signs of a text in a call that has to end within these, whatever bytes its tokens are
 KEPT = 6  # steps that a prompt shows whole; of earlier ones the call alone
 SAME = 3  # equal calls in a row: stop
+LOOKS = {"list", "search", "read"}
+AGAIN = "the same as before"
 WARMER = 0.3  # temperature added after a step that brought nothing
 
 
@@ -102,7 +105,7 @@ def act(at: Workspace, call: Call | None, steps: Sequence[Step] = ()) -> tuple[s
     except (Refused, SandboxMissing) as why:
         return f"refused: {why}", False
     known = any(step.call and step.call.key == call.key and step.seen == seen for step in steps)
-    return seen, not known
+    return (f"{AGAIN}; do something else than {call.name}", False) if known else (seen, True)
 
 
 def decide(
@@ -125,9 +128,12 @@ def decide(
             if not kept:
                 raise
     thought = " ".join(drawn.text.split()) or "Next."
+    if steps and thought == steps[-1].thought:
+        thought = due(plan, steps) or thought
     said = f"{thought}\n"
+    open_now = choices(steps)
     for longest in (LONGEST, SHORT):  # a call that was cut off is none: the second one ends in any case
-        rules = grammar(list(TOOLS.values()), at.copy.files, longest)
+        rules = grammar(open_now, at.copy.files, longest)
         drawn = yield from _one(
             replace(prompt, prefill=said), replace(sampling, max_tokens=CALL, stop=(), grammar=rules)
         )
@@ -136,11 +142,26 @@ def decide(
     said += drawn.text
     call = parse(drawn.text, TOOLS)
     if call and TOOLS[call.name].body:
-        said += "\n```\n"
+        said += f"\n{fence(call)}\n"
         whole = replace(sampling, max_tokens=agent.max_tokens, stop=("\n```",))
         drawn = yield from _one(replace(prompt, prefill=said), whole)
         call = replace(call, body=drawn.text)
     return thought, call
+
+
+def choices(steps: Sequence[Step]) -> list[Tool]:
+    """The tools that may be called next.
+
+    Small models look at the same thing again and again, and call it done before they have looked at all. So after a
+    look that showed nothing new there is no further one, and after a vain `finish` no other, until a step is useful.
+    """
+    closed = set() if any(step.useful for step in steps) else {"finish"}
+    for step in takewhile(lambda step: not step.useful, reversed(steps)):
+        if step.call and step.call.name == "finish":
+            closed.add("finish")
+        elif step.call and step.call.name in LOOKS and step.seen.startswith(AGAIN):
+            closed |= LOOKS
+    return [each for each in TOOLS.values() if each.name not in closed]
 
 
 def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step], kept: int) -> Prompt:
@@ -157,9 +178,20 @@ def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step]
     return replace(prompt, fixed=1)  # the tools are the same for every task
 
 
+def due(plan: str, steps: Sequence[Step]) -> str:
+    """The line of the plan that is next, for who only repeats a thought: every useful step was one of its lines."""
+    lines = [line.strip() for line in plan.splitlines() if line.strip()]
+    return next(iter(lines[sum(step.useful for step in steps) :]), "")
+
+
+def fence(call: Call) -> str:
+    """What opens the text below a call: it says that code follows, where it does."""
+    return "```python" if str(call.arguments.get("path", "")).endswith(".py") else "```"
+
+
 def said(step: Step, whole: bool = True) -> str:
     """A step as the agent wrote it; without its text where it is not shown `whole`."""
-    body = f"\n```\n{step.call.body}\n```" if whole and step.call and step.call.body is not None else ""
+    body = f"\n{fence(step.call)}\n{step.call.body}\n```" if whole and step.call and step.call.body is not None else ""
     return f"{step.thought}\n{step.call or ''}{body}".strip()
 
 

@@ -123,6 +123,38 @@ def test_the_same_call_three_times_ends_the_work(site: Site) -> None:
     assert len(asks) == 6
 
 
+def offered(ask: Any) -> set[str]:
+    """The tools that a call's grammar lets through."""
+    root = ask.sampling.grammar.splitlines()[0].removeprefix("root ::= ")
+    return {name.removeprefix("call-") for name in root.split(" | ")}
+
+
+@wrapped
+def test_what_brought_nothing_is_not_offered_again_until_a_step_is_useful(site: Site) -> None:
+    """Nothing is finished before a look, nothing is looked at twice, and no vain finish is followed by another."""
+    site.check, looks = CHECK, {"list", "search", "read"}
+    read, finish = 'read(path="a.py")', 'finish(answer="x")'
+    calls = [read, read, finish, 'run(command="echo 7")', read, finish, 'list(path=".")', finish]
+    _, asks = play(agent(site), site, *[part for call in calls for part in ("Hm.", call)])
+    missing = [{*looks, "edit", "run", "finish"} - offered(ask) for ask in asks[1::2]]
+    assert missing == [{"finish"}, set(), looks, looks | {"finish"}, set(), looks, looks | {"finish"}, set()]
+    assert "the same as before" in asks[4].prompt.messages[-1].content
+
+
+def test_a_look_that_was_refused_may_be_followed_by_another(site: Site) -> None:
+    reads = ["Hm.", 'read(path="b.py")', "Hm.", 'read(path="a.py")']
+    _, asks = play(agent(site), site, *reads, "Ok.", 'finish(answer="x")')
+    assert "read" in offered(asks[3])
+
+
+def test_a_thought_that_only_repeats_the_last_gives_way_to_the_plans_next_line(site: Site) -> None:
+    job = agent(site).execute(TASK, "1. Read it.\n2. Edit it.", lambda text: None)
+    asks = list(next(job))
+    for said in ("1. Read it.", 'read(path="a.py")', "1. Read it."):
+        asks += job.send([[drawn(said)] * ask.samples for ask in asks[-1:]])
+    assert asks[1].prompt.prefill == "1. Read it.\n" and asks[3].prompt.prefill == "2. Edit it.\n"
+
+
 def test_after_steps_that_bring_nothing_it_is_drawn_warmer(site: Site) -> None:
     script = ["Hm.", 'read(path="b.py")', "Hm.", 'read(path="c.py")', "Done.", 'finish(answer="x")']
     _, asks = play(agent(site), site, *script)
