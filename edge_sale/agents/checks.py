@@ -22,6 +22,7 @@ from edge_sale.types import Task
 PROBES = 10  # inputs that answers are compared on
 SECONDS = 4.0  # for all of them together
 LONG = 300  # characters of a value
+HEEDLESS = 4  # inputs at least, for what gives the same on all of them to be doubted
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,12 @@ print("\\n" + {mark!r} + repr(_found), flush=True)
 """
 
 
+def heedless(behaviour: str) -> bool:
+    """Whether an answer does one and the same on all inputs that it was tried on, as `return True` does."""
+    values = ast.literal_eval(behaviour) if behaviour.startswith("[") else []
+    return len(values) >= HEEDLESS and len(set(values)) == 1
+
+
 def program(task: Task, answer: str) -> str:
     """The answer's code with the check behind it."""
     return f"{code_in(answer)}\n\n{task.check}\n"
@@ -109,13 +116,7 @@ def program(task: Task, answer: str) -> str:
 
 def called(check: str) -> str:
     """The one function that a check calls and does not define itself; empty where there is none, or several."""
-    tree = parsed(check)
-    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    own |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            own |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-    names = {call.func.id for call in _calls(check) if isinstance(call.func, ast.Name)} - own
+    names = {call.func.id for call in _calls(check) if isinstance(call.func, ast.Name)}
     return names.pop() if len(names) == 1 else ""
 
 
@@ -155,9 +156,17 @@ def probes(check: str, most: int = PROBES) -> list[str]:
 
 
 def _calls(check: str) -> Iterator[ast.Call]:
-    """Calls of plain names that builtins do not have: what the answer defines."""
+    """Calls of plain names that neither builtins nor the check itself define: what the answer has to."""
+    tree = parsed(check)
     known = set(dir(__builtins__)) if not isinstance(__builtins__, Mapping) else set(__builtins__)
-    for node in ast.walk(parsed(check)):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            known.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            known.add(node.id)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            known |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known and node.args:
             yield node
 

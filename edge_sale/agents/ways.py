@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from edge_sale.agents.answers import code_in, named, syntax_fault, trimmed, votes
-from edge_sale.agents.checks import Checks, assertions, called
+from edge_sale.agents.checks import Checks, assertions, called, heedless
 from edge_sale.errors import PromptTooLong
 from edge_sale.prompts import prompt_in, render
 from edge_sale.types import Generate, Generation, Job, Message, Outcome, Prompt, Sampling, Task
@@ -115,12 +115,18 @@ def _passing(checks: Checks, task: Task, texts: Sequence[str], before: Sequence[
 
 
 def _agreeing(checks: Checks, task: Task, passing: Sequence[str]) -> tuple[list[str], int]:
-    """The texts by how many drafts behave as they do, earlier ones first among equals; and the largest number."""
+    """The texts by how many drafts behave as they do, earlier ones first among equals; and the largest number.
+
+    What gives the same whatever it is given comes last and agrees with nothing: many write `return True`.
+    """
     if not passing:
         return [], 0
     distinct = list(dict.fromkeys(passing))
     shapes = dict(zip(distinct, checks.behaviours(task, distinct), strict=True))
-    counts = {text: sum(shapes[other] == shapes[text] for other in passing) for text in distinct}
+    counts = {
+        text: 0 if heedless(shapes[text]) else sum(shapes[other] == shapes[text] for other in passing)
+        for text in distinct
+    }
     return sorted(distinct, key=lambda text: -counts[text]), max(counts.values())
 
 

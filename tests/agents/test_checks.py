@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_sale.agents.checks import Checks, assertions, called, expectations, probes
+from edge_sale.agents.checks import Checks, assertions, called, expectations, heedless, probes
 from edge_sale.types import Task
 from tests.tools.kit import wrapped
 
@@ -42,6 +42,14 @@ def test_answers_that_behave_alike_have_equal_behaviour():
 
 
 @wrapped
+def test_what_gives_the_same_on_every_input_is_heedless():
+    """A constant is, a square is not; neither is what could not be tried, or on too few inputs."""
+    right, lucky = Checks().behaviours(TASK, [RIGHT, LUCKY])
+    assert heedless(lucky) and not heedless(right)
+    assert not heedless("?") and not heedless("") and not heedless("['True', 'True']")
+
+
+@wrapped
 @pytest.mark.parametrize(
     "answer, said",
     [("def f(x): return 6", "f(3) gives 6, but it must be 9"), ("def f(x): return y", "NameError"), (RIGHT, "")],
@@ -56,6 +64,7 @@ def test_probes_are_calls_like_the_checks_own():
     made = probes("assert sorted(f([1, 2], 'ab')) == [1]")
     assert "f([1], 'ab')" in made and "f([1, 2], 'ba')" in made and len(made) <= 10
     assert probes("x = 1") == probes("not python (") == []
+    assert probes("def g(x): return x\nassert f(g(5)) == 1 and g(7)") == []  # the check's own are not the answer's
 
 
 def test_assertions_and_expectations_are_read_from_a_check():

@@ -121,6 +121,17 @@ def test_drafts_that_pass_and_agree_end_the_drawing() -> None:
     assert shown == "x = 1"
 
 
+def test_a_draft_that_heeds_its_input_goes_before_more_that_do_not() -> None:
+    """Two constants agree with each other and are not believed: more is drawn, and one that does heed it is taken."""
+    agent, flat, told = replace(AGENT, work="drafts", checks=Told()), "x = ['1','1','1','1']", "x = ['1','2','3','4']"
+    job = agent.execute(CHECKED, "", lambda text: None)
+    next(job)
+    second = job.send([[drawn(flat)], [drawn(flat), drawn("y = 1")]])
+    with pytest.raises(StopIteration) as ended:
+        job.send([[drawn(told)] for _ in second])
+    assert len(second) == 3 and ended.value.value.answer == told
+
+
 def test_under_a_thorough_check_one_draft_is_enough() -> None:
     """Three assertions are hard to pass by chance."""
     agent = replace(AGENT, work="drafts", checks=Told())
