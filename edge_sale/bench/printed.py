@@ -66,19 +66,20 @@ def document(runs: Runs, rows: Sequence[Row]) -> dict[str, Any]:
         "about": runs.about,
         "bids": runs.bids,
         "shapley": pool_value(runs),
-        "rows": [_plain(dataclasses.asdict(row)) for row in rows],
+        "rows": [plain(dataclasses.asdict(row)) for row in rows],
         "confusion": {row.name: escalations(runs, row.name)[2] for row in rows if row.group == "sale"},
         "contenders": list(runs.contenders.values()),
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """As JSON has it: what is not defined is null, and floats end after eight digits."""
     if isinstance(value, float):
         return None if math.isnan(value) else round(value, 8)
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return value
 
 

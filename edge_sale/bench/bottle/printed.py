@@ -35,7 +35,7 @@ def show(out: Path, seconds: float, *, as_json: bool, html: Path | None) -> None
             "wins": {name: goals.win_rates(runs.columns[name], runs) for name in (rows.SALE, rows.FORGETFUL)},
             "machine": machine(),
         }
-        click.echo(json.dumps(_plain(document), indent=2))
+        click.echo(json.dumps(known.plain(document), indent=2))
     else:
         head, body = known.cells(found)
         print_table([head[i] for i in known.PARTS[0]], [[row[i] for i in known.PARTS[0]] for row in body])
@@ -57,15 +57,6 @@ def show(out: Path, seconds: float, *, as_json: bool, html: Path | None) -> None
     if html and kept:
         page.write(html, runs, found, kept)
         click.echo(f"{html}: written", err=True)
-
-
-def _plain(value: Any) -> Any:
-    """JSON has no word for what is not defined."""
-    if isinstance(value, float):
-        return None if math.isnan(value) else value
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _two(value: float) -> str:
