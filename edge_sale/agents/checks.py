@@ -105,8 +105,11 @@ print("\\n" + {mark!r} + repr(_found), flush=True)
 
 def heedless(behaviour: str) -> bool:
     """Whether an answer does one and the same on all inputs that it was tried on, as `return True` does."""
-    values = ast.literal_eval(behaviour) if behaviour.startswith("[") else []
-    return len(values) >= HEEDLESS and len(set(values)) == 1
+    try:
+        values = ast.literal_eval(behaviour)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # the answer's own code printed it
+        return False
+    return isinstance(values, list) and len(values) >= HEEDLESS and all(value == values[0] for value in values)
 
 
 def program(task: Task, answer: str) -> str:

@@ -47,6 +47,7 @@ def test_what_gives_the_same_on_every_input_is_heedless():
     right, lucky = Checks().behaviours(TASK, [RIGHT, LUCKY])
     assert heedless(lucky) and not heedless(right)
     assert not heedless("?") and not heedless("") and not heedless("['True', 'True']")
+    assert not heedless("['1', '1', '1', '1'") and not heedless("7") and not heedless("f()")
 
 
 @wrapped
