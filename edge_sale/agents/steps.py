@@ -28,8 +28,8 @@ CALL = 160
 SHORT = 16  # signs of a text in a call that has to end within these, whatever bytes its tokens are
 KEPT = 6  # steps that a prompt shows whole; of earlier ones the call alone
 SAME = 3  # equal calls in a row: stop
-LOOKS = {"list", "search", "read"}
-AGAIN = "the same as before"
+LOOKS = {"list", "search", "read"}  # calls that change nothing
+AGAIN = "the same as before"  # how the answer to a call begins that brought what it had brought already
 WARMER = 0.3  # temperature added after a step that brought nothing
 
 

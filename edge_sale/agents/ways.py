@@ -90,14 +90,17 @@ def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     checks, enough = agent.checks, 1 if assertions(task.check) >= THOROUGH else 2
     passing = _passing(checks, task, texts, ())
     for wave in ("more", "repair"):
-        if passing and (wave == "repair" or _agreeing(checks, task, passing)[1] >= enough):
+        ranked, agreed = _agreeing(checks, task, passing)
+        if agreed >= enough or (passing and wave == "repair"):
             break
         fresh = yield from _more(agent, task, plan) if wave == "more" else _repairs(agent, task, plan, drawn, texts)
         drawn = [*drawn, *fresh]
         later = [answer(draft, task) for draft in fresh]
         passing += _passing(checks, task, later, texts)
         texts += later
-    for text in _agreeing(checks, task, passing)[0]:
+    else:
+        ranked, _ = _agreeing(checks, task, passing)
+    for text in ranked:
         if checks.passes(task, text):  # alone this time, as the user's own run would be
             show(text)
             note = f"draft {texts.index(text) + 1} of {len(texts)} passed the check"
@@ -136,7 +139,7 @@ def _more(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
     A plan that does not lead to the answer leads away from it.
     """
     prompt, sampling = _prompt(agent, task, plan, ""), _sampling(agent, task)
-    if not (agent.prompts or task.earlier or task.domain != "python"):
+    if task.domain == "python" and not (agent.prompts or task.earlier):
         prompt = _open(render("draft", domain=task.domain, task=_words(task)))
     asks = [
         Generate(

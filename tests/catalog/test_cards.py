@@ -157,7 +157,9 @@ def test_the_starter_pool_may_be_cut_down_in_config_toml(tmp_path: Path) -> None
         ('pool = "x"\n[pools.x]\nweights = "starter-1"', ConfigError, "a new pool needs agents"),
     ],
 )
-def test_a_pool_that_does_not_resolve_is_refused(tmp_path: Path, text: str, kind: type[Exception], said: str) -> None:
+def test_a_pool_that_does_not_resolve_is_refused(
+    tmp_path: Path, text: str, kind: type[Exception], said: str
+) -> None:
     """By name, with the known ones."""
     with pytest.raises(kind, match=said):
         pool_agents(cards.load(), config(tmp_path, text))
