@@ -122,6 +122,18 @@ def weights_in_force(pool: PoolCard, settings: Settings) -> Weights:
     return replace(fitted.weights, floor=own.floor) if fitted else own
 
 
+def pools_embedder(settings: Settings) -> ModelCard:
+    """The embedder of the pool in use: of documents, and of vectors that are made anew."""
+    catalogue = load(settings.cards_dir)
+    return catalogue.model(pool_agents(catalogue, settings).embedder)
+
+
+def memorys_embedder(settings: Settings) -> ModelCard:
+    """The embedder that the auction memory goes on with."""
+    catalogue = load(settings.cards_dir)
+    return _encoder(pool_agents(catalogue, settings), catalogue, settings)
+
+
 def _encoder(pool: PoolCard, catalogue: Catalogue, settings: Settings) -> ModelCard:
     """The pool's embedder; where nobody chose the pool, the one that made the memory's vectors goes on.
 

@@ -62,11 +62,9 @@ def answer_from(
     elif asked_to:
         settings = held_back(settings, folder)
     parts = assemble.plan(settings, agents)
-    # the index needs the embedder also where the memory is off
-    needed = assemble.plan(replace(settings, remember=True), agents)
-    offer(needed, ask=not as_json)
-    assert needed.embedder
-    embedder = assemble.embedder(needed.embedder, settings)
+    reads = assemble.pools_embedder(settings)  # the index has its own, also where the memory is off
+    offer(replace(parts, embedder=reads), ask=not as_json)
+    embedder = assemble.embedder(reads, settings)
     with indexed(settings, folder, embedder, show=not (as_json or quiet)) as (library, report):
         notes += skipped_lines(report)
         if not library.size().passages:

@@ -61,15 +61,12 @@ def index(
 
 def _index(settings: Settings, folder: Path, *, verbose: bool, as_json: bool, **wanted: Any) -> None:
     from edge_sale import assemble
-    from edge_sale.catalog.cards import load as cards
-    from edge_sale.catalog.pools import pool_agents
     from edge_sale.cli.documents import TOLD, indexed, skipped_lines
     from edge_sale.library import shelf
     from edge_sale.library.walk import Wanted
 
     whole = shelf.whole(folder)
-    catalogue = cards(settings.cards_dir)
-    embedder = assemble.embedder(catalogue.model(pool_agents(catalogue, settings).embedder), settings)
+    embedder = assemble.embedder(assemble.pools_embedder(settings), settings)
     with indexed(settings, whole, embedder, show=not as_json, wanted=Wanted(**wanted)) as (library, report):
         size = library.size()
     if as_json:

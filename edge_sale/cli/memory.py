@@ -255,12 +255,14 @@ def reembed(as_json: bool) -> None:
     \b
     edge-sale memory reembed
     """
+    from edge_sale import assemble
     from edge_sale.memory.reembed import reembed as run
 
-    file = load().memory_file
+    settings = load()
+    file = settings.memory_file
     if not file.exists():
         raise EdgeSaleError("nothing recorded yet, so there is nothing to embed")
-    embedder = _embedder()
+    embedder = assemble.embedder(assemble.pools_embedder(settings), settings)
     with _progress("embedding") as tell:
         count, made = run(file, embedder, tell)
     if as_json:
@@ -291,14 +293,11 @@ def aside(as_json: bool) -> None:
 
 
 def _embedder() -> Embedder:
-    """The one that the configured pool's memory uses. Raises ModelMissing."""
+    """The one that made the memory's vectors, else the pool's. Raises ModelMissing."""
     from edge_sale import assemble
-    from edge_sale.catalog.cards import load as cards
-    from edge_sale.catalog.pools import pool_agents
 
     settings = load()
-    catalogue = cards(settings.cards_dir)
-    return assemble.embedder(catalogue.model(pool_agents(catalogue, settings).embedder), settings)
+    return assemble.embedder(assemble.memorys_embedder(settings), settings)
 
 
 def _confirm(tasks: list[str]) -> None:

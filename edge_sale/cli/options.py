@@ -99,8 +99,7 @@ def settings_with(
         changes["full_auction"] = True
     if sandbox:
         changes["sandbox"] = sandbox
-    far = any(values.get("location", "remote") == "remote" for values in settings.remotes.values())
-    if escalate in ("ask", "auto") and not far:
+    if escalate in ("ask", "auto") and not settings.remotes:
         raise EdgeSaleError("there is no remote to escalate to; add one with: edge-sale remote add")
     if escalate:
         changes["policy"] = stricter(escalate, find().escalate)  # a project may hold back what is asked for

@@ -168,6 +168,33 @@ def test_documents_stay_here_unless_the_command_line_says_otherwise(home: Path, 
 
 
 @pytest.mark.models
+def test_a_server_of_the_users_own_may_read_documents_where_it_is_the_only_remote(home: Path, tmp_path: Path):
+    """`--escalate ask` lets it bid; there is nobody further away to escalate to, and that is no error."""
+    near = '[remotes.near]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\nkey = "none"\nprice_in = 0\nprice_out = 0\n'
+    config = (home / "config.toml").read_text(encoding="utf-8")
+    (home / "config.toml").write_text(f'{config}{near}location = "lan"\n', encoding="utf-8")
+    folder = write(tmp_path / "docs", HANDBOOK)
+    done = edge(home, "run", "--docs", str(folder), "Where does Clara live?", "--json", "--no-memory", "--escalate", "auto")
+    sale = only_document(done.stdout)
+    assert "near" in sale["sat_out"] or "near" in {bid["bid"]["agent"] for bid in sale["bids"]}
+
+
+@pytest.mark.models
+def test_documents_keep_their_embedder_and_the_memory_its_own(tmp_path: Path):
+    """Auctions of the bundled pool are remembered by its embedder once the starter is pulled; an index is not."""
+    home = new_home(tmp_path / "home", CONFIG)
+    told = only_document(edge(home, "bid", "Write a function that sorts a list.", "-a", "junior", "--json").stdout)
+    new_home(home, CONFIG.replace('pool = "bundled"\n', ""))
+    (found,) = only_document(edge(home, "memory", "search", "sort a list", "--json").stdout)
+    assert found["id"] == told["id"]
+    folder = write(tmp_path / "docs", HANDBOOK)
+    assert only_document(edge(home, "index", str(folder), "--json").stdout)["embedded"] > 0
+    asked = edge(home, "run", "--docs", str(folder), "Where does Clara live?", "--json", "-a", "quick")
+    assert only_document(asked.stdout)["recorded"]
+    assert only_document(edge(home, "index", str(folder), "--json").stdout)["embedded"] == 0
+
+
+@pytest.mark.models
 def test_a_question_that_the_documents_say_nothing_of_ends_in_a_word_of_warning(home: Path, tmp_path: Path):
     """An answer without a source is called a guess, or none is given."""
     folder = write(tmp_path / "docs", {"a.md": "# Tea\nTea is made of leaves.\n"})
