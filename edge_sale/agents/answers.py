@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import ast
-import io
-import itertools
 import re
-import tokenize
 from collections.abc import Sequence
 
-_FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
+_FENCE = re.compile(r"(`{3,})([\w+.-]*)[ \t]*\n(.*?)(?:^[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
 _PYTHON = re.compile(r"\bpython\b|\bfunction\b|\bdef \w+\(", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 
@@ -20,9 +17,11 @@ def domain_of(text: str) -> str:
 
 
 def code_in(answer: str) -> str:
-    """The Python of an answer: its first fenced block, or all of it where there is no fence."""
-    found = _FENCE.search(answer)
-    return (found[1] if found else answer).strip("\n")
+    """The Python of an answer: its first block that is fenced as such, else its first one, else all of it."""
+    blocks = [(language.lower(), code) for _, language, code in _FENCE.findall(answer)]
+    python = [code for language, code in blocks if language.startswith("py")]
+    plain = [code for language, code in blocks if not language]
+    return next(iter([*python, *plain, *(code for _, code in blocks), answer])).strip("\n")
 
 
 def syntax_fault(code: str) -> str | None:
@@ -58,20 +57,43 @@ def named(code: str, wanted: str) -> str:
     """The code with its one function called `wanted`: who did not see what calls it may have named it otherwise.
 
     Unchanged where it defines that name, several functions at its outermost level or none, or uses the name already.
+    Where the old name means other things as well, such as an argument, the new one is given to it at the end.
     """
     if not wanted or re.search(rf"\b{re.escape(wanted)}\b", code):
         return code
-    defined = [node.name for node in parsed(code).body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    tree = parsed(code)
+    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     if len(defined) != 1:
         return code
-    tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
-    lines = io.StringIO(code).readlines()
-    for before, token in reversed([*itertools.pairwise(tokens)]):  # from the end, so that earlier columns stay right
-        if token.type == tokenize.NAME and token.string == defined[0] and before.string != ".":
-            row, column = token.start
-            line = lines[row - 1]
-            lines[row - 1] = line[:column] + wanted + line[column + len(defined[0]) :]
-    return "".join(lines)
+    old = defined[0].name
+    if "\r" in code or any(_means_otherwise(node, old, defined[0]) for node in ast.walk(tree)):
+        return f"{code.rstrip()}\n\n\n{wanted} = {old}"
+    lines = [line.encode() for line in code.split("\n")]
+    row, start = defined[0].lineno, defined[0].col_offset
+    places = [(row, lines[row - 1].index(old.encode(), lines[row - 1].index(b"def ", start)))]
+    places += [(n.lineno, n.col_offset) for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == old]
+    for row, column in sorted(places, reverse=True):  # from the end, so that earlier columns stay right
+        line = lines[row - 1]
+        lines[row - 1] = line[:column] + wanted.encode() + line[column + len(old.encode()) :]
+    return b"\n".join(lines).decode()
+
+
+def _means_otherwise(node: ast.AST, name: str, function: ast.AST) -> bool:
+    """Whether a node gives the function's name to something else, or uses it where its place is not known."""
+    match node:
+        case ast.Name(id=used, ctx=ast.Store() | ast.Del()):
+            return used == name
+        case ast.arg(arg=used) | ast.ClassDef(name=used) | ast.ExceptHandler(name=used) | ast.MatchAs(name=used):
+            return used == name
+        case ast.FunctionDef(name=used) | ast.AsyncFunctionDef(name=used):
+            return used == name and node is not function
+        case ast.alias(name=used, asname=called):
+            return name in (used, called)
+        case ast.Global(names=used) | ast.Nonlocal(names=used):
+            return name in used
+        case ast.JoinedStr():
+            return any(isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(node))
+    return False
 
 
 def votes(drafts: Sequence[str], domain: str) -> list[int]:

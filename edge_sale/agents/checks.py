@@ -63,15 +63,16 @@ class Checks:
 
     def failure(self, task: Task, answer: str) -> str:
         """What the answer gives where the check expects something else, in words; empty where that is not known."""
-        for call, wanted in expectations(task.check or ""):
+        for before, call, wanted in expectations(task.check or ""):
             mark = secrets.token_hex(8)
-            code = f"{code_in(answer)}\n\nprint({mark!r} + repr({call})[:{LONG}])\n"
+            told = f"print({mark!r} + '!='[_given == ({wanted})] + repr(_given)[:{LONG}])"
+            code = f"{code_in(answer)}\n\n{before}\n_given = {call}\n{told}\n"
             ran = run_python(code, seconds=SECONDS, mode=self.mode)
             if mark not in ran.stdout:
                 last = (ran.stderr.strip().splitlines() or ["nothing"])[-1][:LONG]
                 return f"{call} fails: {last}"
-            if (given := ran.stdout.rpartition(mark)[2].strip()) != wanted:
-                return f"{call} gives {given}, but it must be {wanted}"
+            if (given := ran.stdout.rpartition(mark)[2].strip()).startswith("!"):
+                return f"{call} gives {given[1:]}, but it must be {wanted}"
         return ""
 
     def _values(self, answer: str, asked: Sequence[str]) -> str:
@@ -112,9 +113,28 @@ def heedless(behaviour: str) -> bool:
     return isinstance(values, list) and len(values) >= HEEDLESS and all(value == values[0] for value in values)
 
 
+PROVED = """
+import sys as _sys
+
+try:
+    exec(compile({code!r}, "answer.py", "exec"), globals())
+except SystemExit:
+    pass
+try:
+    exec(compile({check!r}, "check.py", "exec"), globals())
+except SystemExit as _end:
+    _at = _end.__traceback__
+    while _at:
+        if _at.tb_frame.f_code.co_filename == "answer.py":
+            _sys.exit(1)
+        _at = _at.tb_next
+    raise
+"""
+
+
 def program(task: Task, answer: str) -> str:
-    """The answer's code with the check behind it."""
-    return f"{code_in(answer)}\n\n{task.check}\n"
+    """The answer's code with the check behind it. Only the check may end it: an answer that exits has not passed."""
+    return PROVED.format(code=code_in(answer), check=task.check)
 
 
 def called(check: str) -> str:
@@ -128,15 +148,18 @@ def assertions(check: str) -> int:
     return sum(isinstance(node, ast.Assert) for node in ast.walk(parsed(check)))
 
 
-def expectations(check: str) -> Iterator[tuple[str, str]]:
-    """The calls of a check with what each should give, where that is written as `f(…) == literal`."""
-    for node in ast.walk(parsed(check)):
+def expectations(check: str) -> Iterator[tuple[str, str, str]]:
+    """What a check does first, a call of it, and what that should give, where it is written as `f(…) == literal`."""
+    before: list[str] = []
+    for node in parsed(check).body:
+        if not isinstance(node, ast.Assert):
+            before.append(ast.unparse(node))
         if (
             isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and len(node.test.ops) == 1
             and isinstance(node.test.ops[0], ast.Eq) and isinstance(node.test.left, ast.Call)
         ):  # fmt: skip
             try:
-                yield ast.unparse(node.test.left), repr(ast.literal_eval(node.test.comparators[0]))
+                yield "\n".join(before), ast.unparse(node.test.left), repr(ast.literal_eval(node.test.comparators[0]))
             except (ValueError, TypeError, SyntaxError):
                 continue
 
@@ -169,6 +192,8 @@ def _calls(check: str) -> Iterator[ast.Call]:
             known.add(node.id)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             known |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.arg):
+            known.add(node.arg)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known and node.args:
             yield node

@@ -51,7 +51,7 @@ class Target:
 
     @property
     def code(self) -> str:
-        lines = self.text.splitlines(keepends=True)
+        lines = editing.lines_of(self.text)
         return "".join(lines[self.unit.first - 1 : self.unit.last]) if self.unit.name else self.text
 
     def with_code(self, code: str) -> str:
@@ -60,7 +60,7 @@ class Target:
             return editing.placed(self.text, code)
         same = [unit for unit in editing.units(code) if unit.name == self.unit.name]
         if same:  # what stands around it in a draft is not asked for
-            code = "".join(code.splitlines(keepends=True)[same[0].first - 1 : same[0].last])
+            code = "".join(editing.lines_of(code)[same[0].first - 1 : same[0].last])
         return editing.placed(self.text, code, self.unit.first, self.unit.last)
 
 
@@ -134,7 +134,7 @@ def lines(agent: Worker, task: Task, target: Target, said: str, site: Site) -> J
     Bugs are small and unlikely: first come candidates close to what is there that the model finds likely, in
     lines that it finds unlikely as they are.
     """
-    code = target.code.splitlines()
+    code = [line.rstrip("\r\n") for line in editing.lines_of(target.code)]
     body = [n for n, line in enumerate(code) if n and _worth(line)]
     if PurePosixPath(target.path).suffix != ".py" or not body:
         return []

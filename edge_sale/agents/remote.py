@@ -68,6 +68,8 @@ class RemoteAgent:
 
         A model with prompts of its own answers after a plan, also where there is none.
         """
+        if not self.mine:  # earlier turns of a chat were other tasks
+            task = replace(task, earlier=())
         if task.repo and self.site is not None:
             return (yield from steps.work(self, task, plan, show, self.site, strict=False))
         if self.prompts:
@@ -77,10 +79,15 @@ class RemoteAgent:
             prompt = render(f"{self.prompts}/answer", task=task.text, plan=plan, domain=task.domain, notes="")
         else:
             prompt = render("remote-answer", task=task.text, plan=plan, domain=task.domain, earlier=task.earlier)
-        replies: list[list[Generation]] = yield [Generate(prompt, Sampling(self.max_tokens), on_text=show)]
+        code = task.domain == "python"  # may come between sentences and fences, which are taken off
+        live = None if code else show
+        replies: list[list[Generation]] = yield [Generate(prompt, Sampling(self.max_tokens), on_text=live)]
         drawn = replies[0][0]
+        text = ways.answer(drawn, task)
+        if code:
+            show(text)
         cut = (f"the answer was cut off at {drawn.tokens} tokens; max_tokens of remote {self.name!r} is the bound",)
-        return Outcome(self.name, "done", ways.answer(drawn, task), notes=cut if drawn.ended == "length" else ())
+        return Outcome(self.name, "done", text, notes=cut if drawn.ended == "length" else ())
 
     def _plan(self, task: Task, lessons: Sequence[Lesson]) -> Job[Generation]:
         if self.prompts:

@@ -15,7 +15,7 @@ from edge_sale.agents.ways import Show, Worker
 from edge_sale.errors import PromptTooLong, SandboxMissing
 from edge_sale.events import Stepped
 from edge_sale.prompts import render
-from edge_sale.tools.calls import Call, parse
+from edge_sale.tools.calls import MARKDOWN, Call, parse
 from edge_sale.tools.code import REPAIRS, TOOLS, Workspace
 from edge_sale.tools.patch import as_patch, summary
 from edge_sale.tools.paths import Refused
@@ -99,6 +99,8 @@ def act(at: Workspace, call: Call | None, steps: Sequence[Step] = ()) -> tuple[s
     """What a call brings back, and whether that is anything new."""
     if call is None:
         return 'no call was found; write one, such as list(path=".")', False
+    if call.cut:  # never half a text in the place of a whole one
+        return "refused: the text was cut off; write one function, or give first and last", False
     tool = TOOLS[call.name]
     try:
         seen = tool.run(at, **bound(tool, call.arguments, call.body))
@@ -121,6 +123,8 @@ def decide(
             if not strict:
                 drawn = yield from _one(prompt, replace(sampling, max_tokens=agent.max_tokens, stop=()))
                 call = parse(drawn.text, TOOLS)
+                if call and call.body and drawn.ended == "length":  # nothing stands behind it: it was not closed
+                    call = replace(call, cut=drawn.text.rstrip().endswith(call.body.rstrip()))
                 return drawn.text.strip().partition("\n")[0][:200], call
             drawn = yield from _one(prompt, sampling, THOUGHT + CALL + agent.max_tokens)
             break
@@ -143,9 +147,9 @@ def decide(
     call = parse(drawn.text, TOOLS)
     if call and TOOLS[call.name].body:
         said += f"\n{fence(call)}\n"
-        whole = replace(sampling, max_tokens=agent.max_tokens, stop=("\n```",))
+        whole = replace(sampling, max_tokens=agent.max_tokens, stop=(f"\n{ticks(call)}",))
         drawn = yield from _one(replace(prompt, prefill=said), whole)
-        call = replace(call, body=drawn.text)
+        call = replace(call, body=drawn.text, cut=drawn.ended == "length")
     return thought, call
 
 
@@ -186,12 +190,19 @@ def due(plan: str, steps: Sequence[Step]) -> str:
 
 def fence(call: Call) -> str:
     """What opens the text below a call: it says that code follows, where it does."""
-    return "```python" if str(call.arguments.get("path", "")).endswith(".py") else "```"
+    return f"{ticks(call)}python" if str(call.arguments.get("path", "")).endswith(".py") else ticks(call)
+
+
+def ticks(call: Call) -> str:
+    """What closes it: a text in Markdown has fences of its own."""
+    return "````" if str(call.arguments.get("path", "")).endswith(MARKDOWN) else "```"
 
 
 def said(step: Step, whole: bool = True) -> str:
     """A step as the agent wrote it; without its text where it is not shown `whole`."""
-    body = f"\n{fence(step.call)}\n{step.call.body}\n```" if whole and step.call and step.call.body is not None else ""
+    body = ""
+    if whole and step.call and step.call.body is not None:
+        body = f"\n{fence(step.call)}\n{step.call.body}\n{ticks(step.call)}"
     return f"{step.thought}\n{step.call or ''}{body}".strip()
 
 

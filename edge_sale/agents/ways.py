@@ -15,7 +15,7 @@ from typing import Protocol
 
 from edge_sale.agents.answers import code_in, named, syntax_fault, trimmed, votes
 from edge_sale.agents.checks import Checks, assertions, called, heedless
-from edge_sale.errors import PromptTooLong
+from edge_sale.errors import Cancelled, EngineError
 from edge_sale.prompts import prompt_in, render
 from edge_sale.types import Generate, Generation, Job, Message, Outcome, Prompt, Sampling, Task
 
@@ -88,15 +88,20 @@ def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
         show(best)
         return Outcome(agent.name, "done", best)
     checks, enough = agent.checks, 1 if assertions(task.check) >= THOROUGH else 2
-    passing = _passing(checks, task, texts, ())
+    passing = _passing(checks, task, texts)
     for wave in ("more", "repair"):
         ranked, agreed = _agreeing(checks, task, passing)
         if agreed >= enough or (passing and wave == "repair"):
             break
-        fresh = yield from _more(agent, task, plan) if wave == "more" else _repairs(agent, task, plan, drawn, texts)
+        try:
+            fresh = yield from _more(agent, task, plan) if wave == "more" else _repairs(agent, task, plan, drawn, texts)
+        except Cancelled:
+            raise
+        except EngineError:  # no time or no room for more: what there is counts
+            fresh = []
         drawn = [*drawn, *fresh]
         later = [answer(draft, task) for draft in fresh]
-        passing += _passing(checks, task, later, texts)
+        passing += _passing(checks, task, later, texts, passing)
         texts += later
     else:
         ranked, _ = _agreeing(checks, task, passing)
@@ -110,10 +115,12 @@ def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     return Outcome(agent.name, "done", best)
 
 
-def _passing(checks: Checks, task: Task, texts: Sequence[str], before: Sequence[str]) -> list[str]:
-    """Those of the texts that pass, as often as they were drawn; the same text is checked once."""
+def _passing(
+    checks: Checks, task: Task, texts: Sequence[str], before: Sequence[str] = (), passed: Sequence[str] = ()
+) -> list[str]:
+    """Those of the texts that pass, as often as they were drawn; what was checked `before` is not checked again."""
     fresh = [text for text in dict.fromkeys(texts) if text not in before]
-    good = {text for text, passed in zip(fresh, checks.sieve(task, fresh), strict=True) if passed}
+    good = {*passed, *(text for text, passes in zip(fresh, checks.sieve(task, fresh), strict=True) if passes)}
     return [text for text in texts if text in good]
 
 
@@ -165,12 +172,9 @@ def _repairs(
     said = Message("assistant", f"{prompt.prefill}{best}\n```")
     asked = Message("user", f"{failure}. Write it again, correctly.")
     sampling = replace(_sampling(agent, task), seed=agent.seed_for("repair"), temperature=agent.temperature + WARMER)
-    try:
-        replies: list[list[Generation]] = yield [
-            Generate(replace(prompt, messages=(*prompt.messages, said, asked)), sampling, agent.samples)
-        ]
-    except PromptTooLong:
-        return []
+    replies: list[list[Generation]] = yield [
+        Generate(replace(prompt, messages=(*prompt.messages, said, asked)), sampling, agent.samples)
+    ]
     return replies[0]
 
 

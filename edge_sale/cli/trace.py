@@ -90,7 +90,7 @@ def trace(file: Path) -> None:
 def read(file: Path) -> list[dict[str, Any]]:
     """The events in a trace. Raises EdgeSaleError naming the line that is not one."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except OSError as error:
         raise EdgeSaleError(f"{file}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

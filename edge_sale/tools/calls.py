@@ -25,7 +25,8 @@ from edge_sale.tools.schema import Tool, written
 
 LONGEST = 60_000  # characters of a reply that are looked at
 STARTS = 20  # places where a call may begin
-_FENCE = re.compile(r"```[\w+.-]*[ \t]*\n(.*?)(?:\n?```|\Z)", re.DOTALL)
+_FENCE = re.compile(r"(`{3,})[\w+.-]*[ \t]*\n(.*?)(?:\n?\1|\Z)", re.DOTALL)
+_OUTERMOST = re.compile(r"(`{3,})[\w+.-]*[ \t]*\n(.*)\n\1", re.DOTALL)  # of Markdown, which has fences within
 _SHELL = re.compile(r"```(?:bash|sh|shell|console)[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _XML = re.compile(r"<function=([\w-]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
 _XML_ARGUMENT = re.compile(r"<parameter=([\w-]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|\Z)", re.DOTALL)
@@ -36,6 +37,7 @@ _GEMMA_ARGUMENT = re.compile(
     r"(\w+)\s*:\s*(?:(?:<escape>|<\|\"\|>)(.*?)(?:<escape>|<\|\"\|>)|([^,{}]*))(?:,|\Z)", re.DOTALL
 )
 _REACT = re.compile(r"Action:\s*([\w-]+)\s*\n\s*Action Input:\s*", re.IGNORECASE)
+MARKDOWN = (".md", ".markdown", ".mdx")
 BODIES = ("text", "content", "contents", "code", "new_text", "file_text", "body")
 SPELLINGS = {  # what models call arguments that are named otherwise here
     "file": "path", "filename": "path", "file_path": "path", "filepath": "path", "cmd": "command",
@@ -46,11 +48,12 @@ SPELLINGS = {  # what models call arguments that are named otherwise here
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as it was understood; `body` is what stood below it between fences."""
+    """A call as it was understood; `body` is what stood below it between fences, `cut` says that it has no end."""
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     body: str | None = None
+    cut: bool = False
 
     def __str__(self) -> str:
         return written(self.name, self.arguments)
@@ -185,7 +188,8 @@ def _settled(call: Call, rest: str, tool: Tool) -> Call:
             if isinstance(arguments.get(name), str):
                 body = arguments.pop(name)
                 break
-        fence = _FENCE.search(rest)
+        markdown = str(arguments.get("path", "")).endswith(MARKDOWN)
+        fence = (_OUTERMOST.search(rest) if markdown else None) or _FENCE.search(rest)
         if body is None and fence:
-            body = fence[1]
+            body = fence[2]
     return Call(call.name, arguments, body)

@@ -111,7 +111,7 @@ def search(at: Workspace, pattern: str, path: str = ".") -> str:
 def read(at: Workspace, path: str, first: int = 1, last: int = 0) -> str:
     """Lines of a file, numbered."""
     name = at.checked(path)
-    lines = at.text(name).splitlines()
+    lines = [line.rstrip("\r\n") for line in editing.lines_of(at.text(name))]
     first = max(first, 1)
     last = min(last or first + LINES - 1, first + LINES - 1, len(lines))
     if first > max(len(lines), 1):

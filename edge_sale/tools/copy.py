@@ -52,6 +52,7 @@ class PrivateCopy:
     allowed: frozenset[str] = frozenset()
     left_out: tuple[str, ...] = ()  # why and which, in words
     stamps: dict[str, Stamp] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)  # those that lead to somewhere inside, and where to
 
     @property
     def files(self) -> list[str]:
@@ -87,14 +88,25 @@ class PrivateCopy:
     def restore(self) -> None:
         """Puts the copy back to what it was in the beginning."""
         present = dict(self._present(every=True))
-        for name in present.keys() - self.stamps.keys():
+        for name in present.keys() - self.stamps.keys() - {name for name in self.links if self._links(name)}:
             paths.remove(self.folder, name)
         for name, stamp in list(self.stamps.items()):
             if name in present and stamp == _stamp(self.folder / name):
                 continue
             self._clear(name)
-            paths.write(self.folder, name, (self.kept / name).read_bytes(), (self.kept / name).stat().st_mode)
+            kept = self.kept / name
+            paths.write(self.folder, name, kept.read_bytes(), kept.stat().st_mode, FILE)
             self.stamps[name] = _stamp(self.folder / name)
+        for name in self.links:
+            if not self._links(name):
+                self._clear(name)
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / name).symlink_to(self.links[name])
+
+    def _links(self, name: str) -> bool:
+        """Whether the link still stands as it was copied."""
+        place = self.folder / name
+        return place.is_symlink() and str(place.readlink()) == self.links[name]
 
     def close(self) -> None:
         """Removes the copy from the disk."""
@@ -229,7 +241,8 @@ def _copied(root: Path, name: str, copy: PrivateCopy) -> None:
     for half in (copy.folder, copy.kept):
         (half / name).parent.mkdir(parents=True, exist_ok=True)
     if (root / name).is_symlink():
-        (copy.folder / name).symlink_to((root / name).readlink())
+        copy.links[name] = str((root / name).readlink())
+        (copy.folder / name).symlink_to(copy.links[name])
         return
     try:
         shutil.copy2(root / name, copy.kept / name, follow_symlinks=False)

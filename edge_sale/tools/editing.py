@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import tomllib
 import warnings
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pathlib import PurePosixPath
 from edge_sale.tools.paths import Refused
 
 WHOLE = 150  # lines up to which a file is written whole
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 # Other languages are asked in the sandbox, where their program is there.
 CHECKERS = {
@@ -35,12 +37,23 @@ class Unit:
     owner: str = ""  # the class it is in
 
 
+def lines_of(text: str) -> list[str]:
+    """A text's lines with their ends, as Python counts them: `splitlines` also cuts at form feeds and the like."""
+    return _LINE.findall(text)
+
+
 def placed(old: str | None, new: str, first: int = 0, last: int = 0) -> str:
-    """The file with `new` in it. Raises Refused where it is not clear what `new` takes the place of."""
-    new = new.strip("\n") + "\n"
+    """The file with `new` in it, its lines ended as those there are.
+
+    Raises Refused where it is not clear what `new` takes the place of.
+    """
+    new = new.strip("\r\n") + "\n"
     if not old or not old.strip():
         return new
-    lines = old.splitlines(keepends=True)
+    lines = lines_of(old)
+    if lines[0].endswith("\r\n"):
+        text = placed(old.replace("\r\n", "\n"), new.replace("\r\n", "\n"), first, last)
+        return text.replace("\n", "\r\n")
     if first or last:
         first, last = max(first, 1), last or first
         if not first <= last <= len(lines):
@@ -98,7 +111,7 @@ def indented(new: str, like: str) -> str:
     wanted = _indent(like)
     has = _indent(new)
     moved = []
-    for line in new.splitlines(keepends=True):
+    for line in lines_of(new):
         if not line.strip():
             moved.append(line.lstrip(" \t"))
         elif line.startswith(has):
@@ -116,7 +129,7 @@ def _by_name(old: str, new: str, lines: list[str]) -> str | None:
         return None
     if {unit.name for unit in theirs if not unit.owner} <= {unit.name for unit in ours} and _only_these(new) is False:
         return None  # all that the file has: it was written whole
-    text = new.splitlines(keepends=True)
+    text = lines_of(new)
     found: list[tuple[Unit, str]] = []
     for unit in ours:
         same = [t for t in theirs if t.name == unit.name and not t.owner]

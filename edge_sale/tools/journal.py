@@ -21,7 +21,7 @@ from typing import Any
 
 from edge_sale.errors import EdgeSaleError
 from edge_sale.tools import paths
-from edge_sale.tools.copy import Change
+from edge_sale.tools.copy import FILE, Change
 
 KEPT = 100  # changes of which everything is kept; the oldest go first
 
@@ -173,7 +173,7 @@ def _put(root: Path, wanted: Sequence[tuple[str, bytes | None, int]]) -> None:
                 paths.remove(root, path)
                 _remove_empty(root, path)
             else:
-                paths.write(root, path, data, mode)
+                paths.write(root, path, data, mode, FILE)
         except paths.Refused as why:
             raise EdgeSaleError(f"{why}; what was written so far can be taken back with: edge-sale undo") from None
 

@@ -119,13 +119,13 @@ def read(folder: Path, name: str, most: int = LARGEST) -> bytes:
         return file.read(most)
 
 
-def write(folder: Path, name: str, data: bytes, mode: int | None = None) -> None:
+def write(folder: Path, name: str, data: bytes, mode: int | None = None, most: int = LARGEST) -> None:
     """Puts a whole file in place below `folder`; a file there keeps its permissions. Raises Refused.
 
     The file is written beside and moved, so a link or a hard link in its place is replaced and not followed.
     """
-    if len(data) > LARGEST:
-        raise Refused(f"{name} would be larger than {LARGEST // 1024} KB")
+    if len(data) > most:
+        raise Refused(f"{name} would be larger than {most // 1024} KB")
     holder = _open_folder(folder, name, make=True)
     last, beside = name.rpartition("/")[2], f".edge-sale-{secrets.token_hex(6)}"
     try:

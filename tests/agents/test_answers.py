@@ -31,6 +31,10 @@ def test_domain_is_told_from_the_words(text: str, domain: str) -> None:
         ("```\nx = 1", "x = 1"),
         ("x = 1\n", "x = 1"),
         ("```py\ns = '''\n``` inside'''\n```", "s = '''"),
+        ("```Python\nx = 1\n```\nThis does it.", "x = 1"),
+        ("Install:\n```bash\npip install x\n```\nThen:\n```python3\nx = 1\n```", "x = 1"),
+        ("````python\n'''\n```\n'''\n````\nSo.", "'''\n```\n'''"),
+        ("Write ```x``` then\nrun it", "Write ```x``` then\nrun it"),
     ],
 )
 def test_code_is_the_first_fenced_block(answer: str, code: str) -> None:
@@ -89,6 +93,21 @@ def test_a_function_is_given_the_name_that_is_called() -> None:
 def test_what_is_named_rightly_or_not_plainly_stays(code: str) -> None:
     """It has the name already, defines two functions or none, does not parse, or uses the name for something else."""
     assert named(code, "f") == code
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["def down(xs, down=1):\n    return down", "def down(n):\n    from m import down\n    return down(n)",
+     "def down(n):\n    return f'{down}'", "def down(n):\n    down = n\n    return down"],
+)  # fmt: skip
+def test_a_name_that_means_other_things_too_is_left_and_another_given(code: str) -> None:
+    """The function has both names then, and nothing in it is changed."""
+    assert named(code, "count") == f"{code}\n\n\ncount = down"
+
+
+def test_a_keyword_of_the_same_name_stays() -> None:
+    told = named("def reverse(xs):\n    é = sorted(xs, reverse=True); return é or reverse(xs)", "turn")
+    assert told == "def turn(xs):\n    é = sorted(xs, reverse=True); return é or turn(xs)"
 
 
 def test_without_one_name_nothing_is_renamed() -> None:

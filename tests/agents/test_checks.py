@@ -29,6 +29,19 @@ def test_a_program_that_kills_the_sieve_is_found_out():
 
 
 @wrapped
+@pytest.mark.parametrize("end", ["import sys; sys.exit(0)", "exit()", "raise SystemExit"])
+def test_an_answer_that_ends_the_program_has_not_passed(end: str):
+    """Neither by its own code nor when it is called; a check may end it, as test runners do."""
+    wrong, late = f"def f(x): return 0\n{end}", f"def f(x):\n    {end}"
+    assert Checks().sieve(TASK, [wrong, late, f"{RIGHT}\n{end}"]) == [False, False, True]
+    assert [Checks().passes(TASK, answer) for answer in (wrong, late, f"{RIGHT}\n{end}")] == [False, False, True]
+    tests = "import unittest\nclass T(unittest.TestCase):\n    def test(self): assert f(3) == 9\nunittest.main()"
+    assert [Checks().passes(Task("t", "Square.", "python", check=tests), code) for code in (RIGHT, LUCKY, late)] == [
+        True, True, False,
+    ]  # fmt: skip
+
+
+@wrapped
 def test_a_check_that_takes_long_by_itself_can_be_passed():
     """Two seconds of work in the check are not the answer's fault."""
     task = Task("t", "Square.", "python", check="import time\ntime.sleep(1.5)\nassert f(3) == 9")
@@ -60,6 +73,15 @@ def test_a_failure_is_said_in_words(answer, said):
     assert bool(said) == bool(Checks().failure(TASK, answer))
 
 
+@wrapped
+def test_a_failure_is_found_with_what_the_check_does_first_and_by_equality():
+    """Names that the check gives are there, and 2.0 is 2: the assertion behind is the one that fails."""
+    check = "xs = [3, 1]\nassert f(xs) == 2\nassert f([]) == 9"
+    assert Checks().failure(Task("t", "Count.", "python", check=check), "def f(xs): return float(len(xs))") == (
+        "f([]) gives 0.0, but it must be 9"
+    )
+
+
 def test_probes_are_calls_like_the_checks_own():
     """Arguments a little other than the check's; builtins are not probed."""
     made = probes("assert sorted(f([1, 2], 'ab')) == [1]")
@@ -71,7 +93,8 @@ def test_probes_are_calls_like_the_checks_own():
 def test_assertions_and_expectations_are_read_from_a_check():
     check = "assert f(1) == 2\nassert g()\nassert f(2) == [3]"
     assert assertions(check) == 3
-    assert list(expectations(check)) == [("f(1)", "2"), ("f(2)", "[3]")]
+    assert list(expectations(check)) == [("", "f(1)", "2"), ("", "f(2)", "[3]")]
+    assert list(expectations("import m\nx = 1\nassert f(x) == 2")) == [("import m\nx = 1", "f(x)", "2")]
 
 
 @pytest.mark.parametrize(
@@ -79,6 +102,7 @@ def test_assertions_and_expectations_are_read_from_a_check():
     [("assert f([1, 2]) == 4", "f"), ("assert sorted(f(3)) == [1] and len(f(4)) == 2", "f"),
      ("import math\nassert math.isclose(root(2), 1.41, rel_tol=0.01)", "root"),
      ("def near(a, b):\n    return abs(a - b) < 1\nassert near(f(1), 2)", "f"), ("g = 3\nassert f(g) == g", "f"),
+     ("def check(it):\n    assert it(1) == 2\ncheck(add)", ""),
      ("assert f(1) == g(1)", ""), ("assert True", ""), ("from math import sqrt\nassert sqrt(4) == 2", ""), ("(", "")],
 )  # fmt: skip
 def test_the_function_that_a_check_calls(check: str, name: str) -> None:

@@ -206,6 +206,35 @@ def test_remotes_write_calls_in_their_own_syntax(site: Site) -> None:
     assert not any(ask.sampling.grammar for ask in asks)
 
 
+@pytest.mark.parametrize("path", ["a.py", "n.md"])
+def test_a_text_that_was_cut_off_takes_no_files_place(site: Site, path: str) -> None:
+    """Neither under a grammar nor from a remote; one that ends does, with fences of its own in Markdown."""
+    begun, whole = "x = 1\ny = 2", "# Title\n```sh\nmake\n```\nMore.\n"
+    cut = replace(drawn(begun), ended="length")
+    ticks = "````" if path == "n.md" else "```"
+    done = ["Done.", 'finish(answer="x")']
+    outcome, asks = play(agent(site), site, "I edit.", f'edit(path="{path}")', cut, "So.", *done[1:])
+    assert outcome.answer == "" and asks[2].sampling.stop == (f"\n{ticks}",)
+    assert "cut off" in asks[3].prompt.messages[-1].content
+    remote = RemoteAgent("far", 1.0, mine=True, site=site)
+    reply = replace(drawn(f'edit(path="{path}")\n{ticks}\n{begun}'), ended="length")
+    outcome, asks = play(remote, site, reply, 'finish(answer="x")')
+    assert outcome.answer == "" and "cut off" in asks[1].prompt.messages[-1].content
+    for outer in ("````", "```"):
+        outcome, _ = play(remote, site, f'edit(path="n.md")\n{outer}\n{whole}{outer}\nThat is it.', done[1])
+        assert "+More." in outcome.answer and "That is it" not in outcome.answer
+
+
+def test_somebody_elses_remote_is_not_told_what_was_said_before(site: Site) -> None:
+    """Earlier turns of a chat stay here, in a folder and without; a server of the user's own reads them."""
+    for mine in (False, True):
+        remote = RemoteAgent("far", 1.0, mine=mine, site=site)
+        for repo in (False, True):
+            task = replace(TASK, repo=repo, earlier=(("my salary is 5", "noted"),))
+            ask = next(remote.execute(task, "", lambda text: None))[0]
+            assert ("my salary" in " ".join(m.content for m in ask.prompt.messages)) is mine
+
+
 def test_every_agent_works_in_a_copy_of_its_own(site: Site, tmp_path: Path) -> None:
     """What one agent wrote the next one does not see, and the user's folder is as it was."""
     edit = ["Hm.", 'edit(path="a.py", first=2, last=2)', "return 2", "Done.", 'finish(answer="x")']

@@ -11,6 +11,7 @@ import pytest
 from edge_sale.agents.local import LocalAgent, tidy, within
 from edge_sale.agents.ways import SECOND, WAYS, choose
 from edge_sale.catalog.cards import WORKS
+from edge_sale.errors import Cancelled, TimedOut
 from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Task
 
 CODE = Task("t", "Write f in Python.", "python")
@@ -130,6 +131,29 @@ def test_a_draft_that_heeds_its_input_goes_before_more_that_do_not() -> None:
     with pytest.raises(StopIteration) as ended:
         job.send([[drawn(told)] for _ in second])
     assert len(second) == 3 and ended.value.value.answer == told
+
+
+def test_what_passed_counts_in_the_second_wave_too_and_is_not_lost_with_it() -> None:
+    """Of two texts drawn equally often the earlier one stays; so does what passed where there is no time for more."""
+    first, other = "x = ['1','2','3','4']", "x = ['4','3','2','1']"
+    agent = replace(AGENT, work="drafts", checks=Told())
+    job = agent.execute(CHECKED, "", lambda text: None)
+    next(job)
+    job.send([[drawn(first)], [drawn("y"), drawn("y = 2")]])
+    with pytest.raises(StopIteration) as ended:
+        job.send([[drawn(first)], [drawn(other)], [drawn(other)]])
+    assert ended.value.value.answer == first  # drawn twice, as the other was, and earlier
+    job = agent.execute(CHECKED, "", lambda text: None)
+    next(job)
+    job.send([[drawn(first)], [drawn("y"), drawn("y = 2")]])
+    with pytest.raises(StopIteration) as ended:
+        job.throw(TimedOut("m took too long"))
+    assert ended.value.value.answer == first
+    job = agent.execute(CHECKED, "", lambda text: None)
+    next(job)
+    job.send([[drawn(first)], [drawn("y"), drawn("y = 2")]])
+    with pytest.raises(Cancelled):
+        job.throw(Cancelled("stopped"))
 
 
 def test_under_a_thorough_check_one_draft_is_enough() -> None:

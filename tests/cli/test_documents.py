@@ -174,7 +174,8 @@ def test_a_server_of_the_users_own_may_read_documents_where_it_is_the_only_remot
     config = (home / "config.toml").read_text(encoding="utf-8")
     (home / "config.toml").write_text(f'{config}{near}location = "lan"\n', encoding="utf-8")
     folder = write(tmp_path / "docs", HANDBOOK)
-    done = edge(home, "run", "--docs", str(folder), "Where does Clara live?", "--json", "--no-memory", "--escalate", "auto")
+    done = edge(home, "run", "--docs", str(folder), "Where does Clara live?", "--json", "--no-memory", "--escalate",
+                "auto")  # fmt: skip
     sale = only_document(done.stdout)
     assert "near" in sale["sat_out"] or "near" in {bid["bid"]["agent"] for bid in sale["bids"]}
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -143,6 +144,21 @@ def test_restore_puts_everything_back(root, tmp_path):
     (made.folder / "link").symlink_to("/")
     made.restore()
     assert tree(made.folder) == before and made.changes() == [] and not (made.folder / "link").is_symlink()
+
+
+def test_restore_keeps_links_and_large_files(root, tmp_path):
+    """Links to somewhere inside stand again, and a file that is larger than what a tool may write comes back whole."""
+    (root / "alias.py").symlink_to("a.py")
+    (root / "folder").symlink_to("sub")
+    (root / "big.bin").write_bytes(b"x" * (5 * 2**20))
+    made = private_copy(root, tmp_path / "s")
+    os.utime(made.folder / "big.bin")
+    (made.folder / "alias.py").unlink()
+    (made.folder / "alias.py").symlink_to("/etc/passwd")
+    (made.folder / "folder").unlink()
+    made.restore()
+    assert (made.folder / "alias.py").readlink() == Path("a.py") and (made.folder / "folder").readlink() == Path("sub")
+    assert (made.folder / "big.bin").stat().st_size == 5 * 2**20 and made.changes() == []
 
 
 def test_the_patch_is_one_that_git_applies(root, tmp_path):

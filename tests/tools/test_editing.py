@@ -37,6 +37,15 @@ def test_a_method_is_found_and_indented():
     assert new == FILE.replace("        self.x = x\n", "        self.x = x + 1\n")
 
 
+def test_lines_are_those_that_python_counts_and_end_as_the_files_do():
+    """A form feed ends no line, and what is put into a file with \\r\\n has it too."""
+    old = "x = 1\n\x0c\ndef f(x):\n    return x - 1\n"
+    assert placed(old, "def f(x):\n    return x + 1\n") == "x = 1\n\x0c\ndef f(x):\n    return x + 1\n"
+    assert placed("a = 1\r\ndef f():\r\n    return 1\r\n", "def f():\n    return 2") == (
+        "a = 1\r\ndef f():\r\n    return 2\r\n"
+    )
+
+
 def test_two_functions_at_once():
     new = placed(FILE, "def one(a):\n    return 0\n\n\ndef get(self):\n    return 0\n")
     assert "def one(a):\n    return 0\n" in new and "    def get(self):\n        return 0\n" in new

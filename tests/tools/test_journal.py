@@ -160,10 +160,10 @@ def test_a_disk_that_fills_half_way_leaves_nothing_changed(root, journal, monkey
     """The third file cannot be written: the first two go back to what they were, and the error is the disk's."""
     before, real, count = tree(root), journals.paths.write, iter(range(9))
 
-    def full(folder, name, data, mode=None):
+    def full(folder, name, data, *more):
         if name == "run.sh" and data == b"#!/bin/sh\ntrue\n" and next(count) == 0:
             raise OSError(28, "No space left on device", name)
-        real(folder, name, data, mode)
+        real(folder, name, data, *more)
 
     monkeypatch.setattr(journals.paths, "write", full)
     with pytest.raises(OSError, match="No space left"):
