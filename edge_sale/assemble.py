@@ -78,7 +78,7 @@ class Plan:
 def new_task(text: str, *, domain: str = "", check: str | None = None, files: Sequence[str] = ()) -> Task:
     """A task under a new id; its domain is told from its words unless given. Raises TaskError."""
     if not text.strip():
-        raise TaskError("the task is empty; say what you want done, as in: edge-sale run 'Write a haiku.'")
+        raise TaskError("the task is empty; say what you want done, as in: edge-sale run 'Sort a list in Python.'")
     if "\0" in text:
         raise TaskError("the task holds a NUL byte; it should be text")
     return Task(secrets.token_hex(4), text.strip(), domain or domain_of(text), tuple(files), check)

@@ -21,14 +21,18 @@ class Session:
     file: Path
     place: str
     turns: list[dict[str, Any]] = field(default_factory=list)
+    kept: bool = True  # on disk
 
     @property
     def id(self) -> str:
         return self.file.stem
 
     def add(self, said: str, answer: str, **more: Any) -> None:
-        """Appends a turn, on disk before it counts."""
+        """Appends a turn, on disk before it counts, where turns are kept there."""
         turn = {"at": round(time.time(), 3), "said": said, "answer": answer, **more}
+        if not self.kept:
+            self.turns.append(turn)
+            return
         self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = not self.file.exists()
         descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -14,3 +14,11 @@ def test_a_turn_with_any_signs_is_read_as_it_was_written(tmp_path: Path) -> None
     assert [(turn["said"], turn["answer"]) for turn in again.turns] == [
         ("one\u2028two", "a\x85b\x0cc\u2029"), ("three", "four"),
     ]  # fmt: skip
+
+
+def test_turns_that_are_not_to_be_kept_leave_no_file(tmp_path: Path) -> None:
+    """They are there for the next turn, and nowhere else."""
+    begun = sessions.new(tmp_path, "here")
+    begun.kept = False
+    begun.add("one", "two")
+    assert begun.earlier() == (("one", "two"),) and list(tmp_path.iterdir()) == []

@@ -7,13 +7,21 @@ import re
 from collections.abc import Sequence
 
 _FENCE = re.compile(r"(`{3,})([\w+.-]*)[ \t]*\n(.*?)(?:^[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
-_PYTHON = re.compile(r"\bpython\b|\bfunction\b|\bdef \w+\(", re.IGNORECASE)
+_PYTHON = re.compile(r"\bpython\b|\bdef \w+\(", re.IGNORECASE)
+_CODE = re.compile(r"\bfunction\b", re.IGNORECASE)
+_ELSE = re.compile(  # another language, or a question about code
+    r"\b(javascript|typescript|java|rust|golang|ruby|php|kotlin|swift|scala|haskell|perl|bash|shell|sql|lua|julia)\b"
+    r"|\bc(\+\+|#)|\bin (c|go|r)\b|^\W*(explain|describe|summari[sz]e|why|what (is|does|do|are)|when)\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w+")
 
 
 def domain_of(text: str) -> str:
-    """`python` where the task asks for code, else `text`."""
-    return "python" if _PYTHON.search(text) else "text"
+    """`python` where the task asks for code and for no other language's, else `text`."""
+    if _ELSE.search(text) and not re.search(r"\bpython\b", text, re.IGNORECASE):
+        return "text"
+    return "python" if _PYTHON.search(text) or _CODE.search(text) else "text"
 
 
 def code_in(answer: str) -> str:
@@ -21,7 +29,8 @@ def code_in(answer: str) -> str:
     blocks = [(language.lower(), code) for _, language, code in _FENCE.findall(answer)]
     python = [code for language, code in blocks if language.startswith("py")]
     plain = [code for language, code in blocks if not language]
-    return next(iter([*python, *plain, *(code for _, code in blocks), answer])).strip("\n")
+    found: str = [*python, *plain, *(code for _, code in blocks), answer][0]
+    return found.strip("\n")
 
 
 def syntax_fault(code: str) -> str | None:

@@ -87,7 +87,7 @@ def cli(offline: bool) -> None:
 
     \b
     edge-sale pull                            get the starter pool's models
-    edge-sale run "Write a haiku on rain."    hold the auction, do the work
+    edge-sale run "Sort a list in Python."    hold the auction, do the work
     edge-sale show                            why the last winner won
     """
     if offline:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--check", metavar="COMMAND", help="With --repo: a command whose exit status judges.")
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where checks and commands run.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat a session: same seed, same draws.")
-@click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record these.")
+@click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record these turns.")
 @offline_option
 @click.option("--json", "as_json", is_flag=True, help="A JSON object on stdout for each turn.")
 @click.option("-q", "--quiet", is_flag=True, help="Answers and nothing else.")
@@ -65,6 +65,7 @@ def _chat(
 
     place = str(repo.expanduser().resolve()) if repo else ""
     session = (sessions.last if resume else sessions.new)(settings.sessions_dir, place)
+    session.kept = settings.remember
     with ExitStack() as stack:
         site = stack.enter_context(opened(repo, settings, check, allow)) if repo else None
         talk = Talk(settings, session, site, agents, yes, dry_run, as_json, quiet)

@@ -11,7 +11,7 @@ import click
 from edge_sale.errors import EdgeSaleError, UnknownName
 from edge_sale.settings import load
 
-NOTHING_YET = 'nothing recorded yet; try: edge-sale run "Write a haiku on rain."'
+NOTHING_YET = 'nothing recorded yet; try: edge-sale run "Sort a list in Python."'
 
 
 @click.command()

@@ -120,7 +120,7 @@ def task_text(task: str | None, file: Path | None) -> str:
         return _decoded(data, str(file))
     if task is None or task == "-":
         if task is None and file is None and sys.stdin.isatty():
-            raise click.UsageError('no task; say what you want done: edge-sale run "Write a haiku on rain."')
+            raise click.UsageError('no task; say what you want done: edge-sale run "Sort a list in Python."')
         return _decoded(_bounded(sys.stdin.buffer, "standard input"), "standard input")
     try:
         task.encode("utf-8")

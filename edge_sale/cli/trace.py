@@ -17,8 +17,8 @@ def trace(file: Path) -> None:
     """Replay the auction that --trace wrote to FILE.
 
     \b
-    edge-sale run "Write a haiku on rain." --trace rain.jsonl
-    edge-sale trace rain.jsonl
+    edge-sale run "Sort a list in Python." --trace sale.jsonl
+    edge-sale trace sale.jsonl
     """
     from edge_sale.cli.tables import AuctionTable, cost_line, plain, price_of, stdout_console
     from edge_sale.ledger import Ledger

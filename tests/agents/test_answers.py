@@ -17,10 +17,17 @@ OTHER = "def total(xs):\n    return max(xs) * 2"
         ("Write a Python function that sorts.", "python"),
         ("Fix this: def f(x): return x +", "python"),
         ("Explain recursion to a child.", "text"),
+        ("function to square every number in a list please", "python"),
+        ("Write a function that does what is right.", "python"),
+        ("What does this function do? Write it in Python without the loop.", "python"),
+        ("Write a JavaScript function that sorts.", "text"),
+        ("Write a function in C that sorts.", "text"),
+        ("Write it as a C++ function.", "text"),
+        ("Explain what this function does: def f(x): return x", "text"),
     ],
 )
 def test_domain_is_told_from_the_words(text: str, domain: str) -> None:
-    """Tasks that ask for code are Python's, all others text."""
+    """Tasks that ask for code are Python's where they name no other language, all others text."""
     assert domain_of(text) == domain
 
 

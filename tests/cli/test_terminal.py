@@ -53,7 +53,7 @@ def test_missing_models_are_offered(tmp_path: Path) -> None:
 def test_no_task_on_a_terminal_is_usage(tmp_path: Path) -> None:
     """Nobody is left waiting at an empty prompt."""
     code, shown = on_terminal(new_home(tmp_path), "run")
-    assert code == 2 and 'edge-sale run "Write a haiku on rain."' in shown
+    assert code == 2 and 'edge-sale run "Sort a list in Python."' in shown
 
 
 @pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
