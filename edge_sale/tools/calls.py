@@ -27,6 +27,8 @@ LONGEST = 60_000  # characters of a reply that are looked at
 STARTS = 20  # places where a call may begin
 _FENCE = re.compile(r"(`{3,})[\w+.-]*[ \t]*\n(.*?)(?:\n?\1|\Z)", re.DOTALL)
 _OUTERMOST = re.compile(r"(`{3,})[\w+.-]*[ \t]*\n(.*)\n\1", re.DOTALL)  # of Markdown, which has fences within
+# quoted texts and brackets
+_MARK = re.compile(r'"""(?:[^\\]|\\.)*?"""|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|[()]', re.DOTALL)
 _SHELL = re.compile(r"```(?:bash|sh|shell|console)[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
 _XML = re.compile(r"<function=([\w-]+)>(.*?)(?:</function>|\Z)", re.DOTALL)
 _XML_ARGUMENT = re.compile(r"<parameter=([\w-]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|\Z)", re.DOTALL)
@@ -93,6 +95,13 @@ def _python(reply: str, tools: Mapping[str, Tool]) -> Found:
 
 
 def _closings(reply: str, start: int, most: int = 40) -> Iterator[int]:
+    """Where a call may end: at its own bracket as its quotes stand, else, where they are odd, at one after another."""
+    depth = 1
+    for found in _MARK.finditer(reply, start):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if not depth:
+            yield found.end()
+            break
     place = start
     for _ in range(most):
         place = reply.find(")", place) + 1

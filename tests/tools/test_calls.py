@@ -34,6 +34,13 @@ TEXTUAL = {  # syntaxes in which every value is text; the tool makes numbers of 
 }
 
 
+@pytest.mark.parametrize("text", [")" * 240, "(" * 240, ")\\\")(", "'", "read(path='x')"])
+def test_brackets_and_quotes_in_a_text_end_no_call(text):
+    """As many as a text may hold."""
+    found = parse(f'search(pattern="{text}")', TOOLS)
+    assert found and found.arguments == {"pattern": text.replace("\\", "")}
+
+
 @pytest.mark.parametrize("family", WRITTEN)
 def test_every_familys_syntax_is_read(family):
     assert parse(WRITTEN[family], TOOLS) == READ
