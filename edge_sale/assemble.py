@@ -203,7 +203,7 @@ def market(parts: Plan, ask: Consent = abroad.nobody, site: Site | None = None) 
             "weights": f"{parts.weights.name} v{parts.weights.version}",
             "models": {card.name: identity(card, settings) for card in parts.chat},
             "contexts": contexts,
-            "threads": max(tuned.threads for tuned in tunings.values()),
+            "threads": max((tuned.threads for tuned in tunings.values()), default=0),
             "edge_sale": __version__,
             "llama_cpp": version("llama-cpp-python"),
             **({"reserve_of": parts.reserve.name, "thrift": settings.thrift} if parts.reserve else {}),
@@ -390,7 +390,9 @@ def _embedder(
     from edge_sale.engines.embedder import LlamaEmbedder
 
     threads = settings.threads or cores()
-    return LlamaEmbedder(card.name, file, identity(card, settings), threads=threads, spent=spent)
+    return LlamaEmbedder(
+        card.name, file, identity(card, settings), threads=threads, gpu_layers=settings.gpu_layers, spent=spent
+    )
 
 
 def identity(card: ModelCard, settings: Settings) -> str:

@@ -140,7 +140,8 @@ def read(log: Path) -> list[dict[str, Any]]:
     Raises EgressFault naming the line that is none: a budget cannot be kept on half a log.
     """
     try:
-        texts = log.read_text(encoding="utf-8").splitlines()
+        with log.open(encoding="utf-8", newline="\n") as stream:  # other ends of lines may stand within a text
+            texts = list(stream)
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:

@@ -35,8 +35,11 @@ class Session:
             return
         self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = not self.file.exists()
+        torn = not fresh and not self.file.read_bytes().endswith(b"\n")
         descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
+            if torn:  # a line that a kill cut short stays one
+                stream.write("\n")
             if fresh:
                 stream.write(json.dumps({"place": self.place}) + "\n")
             stream.write(json.dumps(turn, ensure_ascii=False) + "\n")
@@ -55,11 +58,20 @@ def new(folder: Path, place: str) -> Session:
 def last(folder: Path, place: str) -> Session:
     """The latest session about a place. Raises EdgeSaleError where there is none, or it cannot be read."""
     for file in sorted(folder.glob("*.jsonl"), reverse=True) if folder.is_dir() else []:
-        head, *turns = _lines(file)
-        if head.get("place") == place:
-            return Session(file, place, turns)
+        if _place(file) == place:
+            return Session(file, place, _lines(file)[1:])
     about = f" about {place}" if place else ""
     raise EdgeSaleError(f"no session{about} to go on with; begin one without -c")
+
+
+def _place(file: Path) -> str | None:
+    """What the session in a file is about, from its first line; None where that says nothing."""
+    try:
+        with file.open(encoding="utf-8", errors="replace") as stream:
+            head = json.loads(stream.readline())
+    except ValueError:
+        return None
+    return head.get("place") if isinstance(head, dict) else None
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:
@@ -67,14 +79,15 @@ def _lines(file: Path) -> list[dict[str, Any]]:
 
 
 def _read(file: Path) -> Iterator[dict[str, Any]]:
-    lines = file.read_text(encoding="utf-8", errors="replace").rstrip("\n").split("\n")
+    with file.open(encoding="utf-8", errors="replace", newline="\n") as stream:  # others may stand within a text
+        lines = [line.rstrip("\n") for line in stream]
     for number, line in enumerate(lines, start=1):
         try:
             value = json.loads(line)
             if not isinstance(value, Mapping) or (number > 1 and not {"said", "answer"} <= set(value)):
                 raise ValueError("not a turn")
         except ValueError as error:
-            if number == len(lines):  # a line that a kill cut short
-                return
+            if number == len(lines) or (line.startswith("{") and not line.endswith("}")):  # a kill cut it short
+                continue
             raise EdgeSaleError(f"{file}, line {number}: is no turn of a session; move the file aside") from error
         yield dict(value)

@@ -7,6 +7,7 @@ The project around the working directory can only hold back further: see `projec
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -303,6 +304,8 @@ def _check(data: dict[str, Any], text: str, file: Path) -> None:
             right = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
             if not right:
                 fail(table, key, f"{label}{key} should be {KINDS[wanted]}, is {value!r}")
+            if wanted in (int, NUMBER) and not math.isfinite(value):
+                fail(table, key, f"{label}{key} should be a number, is {value!r}; to wait longer, name more seconds")
             if wanted in (int, NUMBER) and value < 0 and key != "gpu_layers":
                 fail(table, key, f"{label}{key} cannot be negative, is {value!r}")
 

@@ -37,8 +37,13 @@ def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -
     file = store.ready(card, models_dir)
     manifest = store.read_manifest(card, models_dir)
     assert manifest is not None
+    if manifest.original:
+        raise PullFailed(f"{card.name} was optimised for this machine; to export what was pulled, first: "
+                         f"edge-sale models optimise {card.name} --undo")  # fmt: skip
     if target.is_dir():
         target = target / f"{card.name}.edge-sale.tar"
+    if not target.parent.is_dir():
+        raise PullFailed(f"{target.parent}: there is no such folder")
     if target.exists():
         raise PullFailed(f"{target} is there already; name another file, or remove it")
     if why := incoming.lacks_room(target.parent if str(target.parent) else Path(), manifest.bytes):
@@ -127,6 +132,11 @@ def _install(
         text = as_toml(card).partition("\n[[sources]]")[0] + f'\n[[sources]]\nkind = "path"\npath = "{target}"\n'
         cards_dir.mkdir(parents=True, exist_ok=True)
         (cards_dir / f"{card.name}.toml").write_text(text, encoding="utf-8")
+        name = str(target)
+    elif not card.files:
+        if target not in {source.path for source in card.sources if source.kind == "path"}:
+            raise ConfigError(f"a card {card.name} of a file of your own is here; remove it first, or keep it: "
+                              f"edge-sale models rm {card.name} --card")  # fmt: skip
         name = str(target)
     elif new:
         cards_dir.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from edge_sale.catalog.free import Free, Gpu
 from edge_sale.catalog.gguf import ArrayInfo, GgufInfo
-from edge_sale.errors import DoesNotFit
+from edge_sale.errors import BadModelFile, DoesNotFit
 
 BATCH, OUTPUTS = 512, 64  # tokens a decode, and how many of them with logits, as the engine has it
 GRAIN = 256  # llama.cpp pads cells to this
@@ -25,6 +25,7 @@ SHARE = 0.9  # of what is free is taken at most: the rest of the machine goes on
 LEAST = 512  # tokens: below this nothing useful is done
 LIBRARY = 16 << 20  # bytes of graphs and threads' work space, measured at 135M
 TOKEN, MERGE = 160, 200  # bytes that the tokenizer keeps for each, measured
+LAYERS = 4096  # more than any model has
 REPACKED = ("Q4_0", "Q4_K", "Q2_K", "IQ4_NL", "MXFP4")  # types that some CPU back end copies into another order
 
 
@@ -106,6 +107,8 @@ def shape(info: GgufInfo) -> Shape:
     """What the header says of the model's memory. Keys that are missing count as llama.cpp counts them."""
     read = _Keys(info)
     layers = read.whole("block_count")
+    if layers > LAYERS:
+        raise BadModelFile(f"its header names {layers} layers, which no model has: the file is damaged")
     embedding = read.whole("embedding_length")
     heads = max(read.per_layer("attention.head_count", layers), default=0)
     heads_kv = read.per_layer("attention.head_count_kv", layers) or (heads,) * layers
@@ -161,7 +164,7 @@ class _Keys:
         value = self._info.metadata.get(f"{self._info.architecture}.{key}")
         if isinstance(value, ArrayInfo):
             return value.items if len(value.items) == layers else ()
-        return (value,) * min(layers, 4096) if isinstance(value, int) and 0 <= value < 1 << 32 else ()
+        return (value,) * layers if isinstance(value, int) and 0 <= value < 1 << 32 else ()
 
 
 def _recurrent(read: _Keys, heads_kv: tuple[int, ...], layers: int) -> set[int]:

@@ -89,7 +89,7 @@ def optimise(
         notice(f"as it is: {before}")
         tried: dict[str, Measured] = {}
         for to in types:
-            candidate = scratch / f"{file.stem}.{to}.optimised.gguf"
+            candidate = scratch / f"{card.name}.{to}.optimised.gguf"
             tools = make.requantize_file(file, candidate, to, progress)
             progress(f"measuring {to}", 0, 0)
             tried[to] = measured(candidate, threads)
@@ -100,7 +100,7 @@ def optimise(
         if not good:
             return Result(before, tried)
         best = max(good, key=lambda to: good[to])
-        chosen = scratch / f"{file.stem}.{best}.optimised.gguf"
+        chosen = scratch / f"{card.name}.{best}.optimised.gguf"
         _use(card, models_dir, chosen, manifest, tools, before, tried[best], progress)
         return Result(before, tried, best)
     finally:

@@ -17,6 +17,7 @@ between this check and its loading.
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 import json
 import os
@@ -217,6 +218,21 @@ def write_manifest(card: ModelCard, models_dir: Path, manifest: Manifest) -> Non
     file = _manifest_file(card, models_dir)
     file.parent.mkdir(parents=True, exist_ok=True)
     _write(file, json.dumps(dataclasses.asdict(manifest), indent=1) + "\n")
+
+
+def ours(card: ModelCard, models_dir: Path) -> list[Path]:
+    """The files of a model that edge-sale put into its folder, the manifest last; nothing that the user put there."""
+    folder, about = models_dir / card.name, _manifest_file(card, models_dir)
+    if not about.is_file():
+        return []
+    manifest = read_manifest(card, models_dir)
+    names = [spec.name for spec in card.files] + [card.gguf]
+    if manifest:
+        names += [manifest.file, str(manifest.original.get("file", ""))]
+    found = {folder / name for name in names if name and not Path(name).is_absolute()}
+    found |= {folder / Path(name).name for name in names if name and Path(name).parent == folder}
+    found |= set(folder.glob(f"{glob.escape(card.name)}.*.optimised.gguf"))
+    return [*sorted(file for file in found if file.is_file()), about]
 
 
 def _write(file: Path, text: str) -> None:

@@ -111,7 +111,10 @@ def send(wire: Wire, url: str, headers: Mapping[str, str]) -> tuple[Any, Mapping
     token = _token(url)
     own = {"User-Agent": f"edge-sale/{__version__}", "Accept-Encoding": "identity"}
     own |= {"Authorization": f"Bearer {token}"} if token else {}
-    client = get_session()
+    try:
+        client = get_session()
+    except (ImportError, ValueError) as error:  # of SOCKS, or of a scheme that nobody knows
+        raise OutOfReach(f"the proxy that the environment names cannot be used: {error}") from error
     wait = (CONNECT_S, wire.patience, wire.patience, CONNECT_S)  # connect, read, write, pool
     request = client.build_request("GET", url, headers={**headers, **own}, timeout=wait)
     home = request.url.netloc

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edge_sale.cli.options import settings_with, task_text
+from edge_sale.cli.options import held_to, settings_with, task_text
 from edge_sale.errors import EdgeSaleError, MemoryFault
-from edge_sale.project import NAME, find, stricter
+from edge_sale.project import NAME
 
 if TYPE_CHECKING:
     from edge_sale.library.indexing import Report
@@ -86,9 +86,7 @@ def answer_from(
 def held_back(settings: Settings, folder: Path) -> Settings:
     """The settings under what projects in, around and below the documents' folder say of what may leave."""
     for place in [folder, *(file.parent for file in folder.rglob(NAME))]:
-        project = find(place)
-        private, policy = settings.private or project.private, stricter(settings.policy, project.escalate)
-        settings = replace(settings, private=private, policy=policy)
+        settings = held_to(settings, place)
     return settings
 
 

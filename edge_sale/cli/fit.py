@@ -92,7 +92,8 @@ def _apply(proposal: Proposal, table: Table, settings: Settings) -> int | None:
     from edge_sale.learning import versions
 
     parts = assemble.plan(replace(settings, remember=False))
-    strangers = sorted(set(proposal.data["agents"]) - {agent.name for agent in parts.pool.agents})
+    known = {agent.name for agent in parts.pool.agents} | {remote.name for remote in parts.bidders}
+    strangers = sorted(set(proposal.data["agents"]) - known)
     if strangers:
         raise EdgeSaleError(
             f"these runs are of {', '.join(strangers)}, not in pool {parts.pool.name!r}: nothing to put in force"

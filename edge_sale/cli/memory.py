@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,8 +157,11 @@ def forget(
     file = load().memory_file
     which = erase.Which(auction, text, days, everything)
     found = erase.matching(file, which)
-    if found and not yes:
-        _confirm([task for _, _, task in found])
+    if auction is not None and found:
+        which = replace(which, id=found[0][1])  # the one that is shown, whatever is recorded meanwhile
+    also = erase.put_aside_with(file, which, [task for _, _, task in found])
+    if (found or also) and not yes:
+        _confirm([task for _, _, task in found], also)
     gone = erase.forget(file, which)
     if as_json:
         click.echo(json.dumps({"forgotten": gone.auctions, "files": [str(name) for name in gone.files]}))
@@ -300,7 +304,7 @@ def _embedder() -> Embedder:
     return assemble.embedder(assemble.memorys_embedder(settings), settings)
 
 
-def _confirm(tasks: list[str]) -> None:
+def _confirm(tasks: Sequence[str], also: Sequence[Path]) -> None:
     from edge_sale.cli.tables import printable, shortened
 
     if not sys.stdin.isatty():
@@ -309,6 +313,8 @@ def _confirm(tasks: list[str]) -> None:
         click.echo(f"  {printable(shortened(task, 70))}", err=True)
     if len(tasks) > 5:
         click.echo(f"  and {len(tasks) - 5} more", err=True)
+    for name in also:
+        click.echo(f"  and all of {name}, which was put aside and holds the same words", err=True)
     click.confirm(f"Forget {_count(len(tasks))} for good?", abort=True, err=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,18 @@ def add_(what: str, name: str | None, price: float | None, role: str | None, lic
 
     settings = load()
     repo, colon, _ = what.partition(":")
-    file = Path(what).expanduser()
-    found = None if file.is_file() else caches.named(model_caches(), what)
-    if found or file.is_file():
+    try:
+        file = Path(what).expanduser()
+        is_file = file.is_file()
+    except (RuntimeError, OSError) as error:
+        raise BadModelFile(f"{what[:80]}: no such file ({error})") from error
+    found = None if is_file else caches.named(model_caches(), what)
+    if found or is_file:
         file = found.path if found else file.absolute()
         plain = repository.plain_name(found.name if found else file.name)
         card = write.card_for(file, name or plain, price or 0.0, role or "", licence or "")
     elif repository.REPO.fullmatch(repo) and (colon or not repo.endswith(".gguf")):
-        card = repository.card_of(what, name or "", price or 0.0, settings.egress_log, settings.offline)
+        card = repository.card_of(what, name or "", price or 0.0, settings.egress_log, bool(settings.closed))
         card = replace(card, role=role or card.role, licence=licence or card.licence)
     else:
         raise BadModelFile(f"{what}: no such file; a repository is OWNER/NAME; see: edge-sale models search {what}")
@@ -90,14 +95,18 @@ def rm_(name: str, with_card: bool, forget: bool) -> None:
     if card.shipped:
         raise ConfigError(f"{name} comes with edge-sale and takes {size(card.bytes)}; it goes with edge-sale alone")
     folder, own = settings.models_dir / name, settings.cards_dir / f"{name}.toml"
-    held = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
     manifest = store.read_manifest(card, settings.models_dir)
-    if not held and not (with_card and own.exists()) and not forget:
+    files = store.ours(card, settings.models_dir)
+    if not files and not (with_card and own.exists()) and not forget:
         raise ModelMissing([name], f"edge-sale pull {name}")
-    if folder.is_dir():
-        shutil.rmtree(folder)
+    if files:
+        held = sum(file.stat().st_size for file in files)
+        for file in files:
+            file.unlink()
         shutil.rmtree(settings.models_dir / ".incoming" / name, ignore_errors=True)
         click.echo(f"{name}: removed, {size(held)} free again")
+        with suppress(OSError):  # somebody else's files are in it too
+            folder.rmdir()
     if manifest and Path(manifest.file).is_absolute() and not Path(manifest.file).is_relative_to(folder):
         click.echo(f"{name}: its file stays where it is: {manifest.file}")
     if forget:

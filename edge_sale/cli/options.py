@@ -70,6 +70,22 @@ def task_options(command: F) -> F:
     return command
 
 
+def whole(folder: Path) -> Path:
+    """A folder as it is called from the root. Raises EdgeSaleError for the home of nobody, and for links in a ring."""
+    try:
+        return folder.expanduser().resolve()
+    except (RuntimeError, OSError) as error:
+        raise EdgeSaleError(f"{folder}: no such folder ({error})") from error
+
+
+def held_to(settings: Settings, folder: Path) -> Settings:
+    """The settings under what the project of a folder says of what may leave."""
+    project = find(folder)
+    return replace(
+        settings, private=settings.private or project.private, policy=stricter(settings.policy, project.escalate)
+    )
+
+
 def settings_with(
     *,
     pool: str | None,

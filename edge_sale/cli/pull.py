@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
@@ -35,13 +36,13 @@ def pull(name: str | None, force: bool) -> None:
     catalogue = cards.load(settings.cards_dir)
     names: Sequence[str]
     if name is None and not settings.pool:
-        names = catalogue.pool(cards.DEFAULT_POOL).models
+        names = pool_agents(catalogue, replace(settings, pool=cards.DEFAULT_POOL)).models
     elif name is None or name == settings.pool:
         names = pool_agents(catalogue, settings).models
     elif name in catalogue.models:
         names = [name]
-    elif name in catalogue.pools:
-        names = catalogue.pools[name].models
+    elif name in catalogue.pools or name in settings.pools:
+        names = pool_agents(catalogue, replace(settings, pool=name)).models
     else:
         raise UnknownName("pool or model", name, [*catalogue.pools, *catalogue.models], see="edge-sale models")
     pull_models(names, settings, force=force)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,11 +51,14 @@ def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[st
     path = variable("PATH") or ""
     settings.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in settings.work_dir.iterdir():
-        if time.time() - left.stat().st_mtime > STALE:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another run tidies up too
+            if time.time() - left.stat().st_mtime > STALE:
+                shutil.rmtree(left, ignore_errors=True)
     scratch = Path(tempfile.mkdtemp(dir=settings.work_dir))
 
     def begin() -> Workspace:
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)  # another run may have taken it for left over
+        os.utime(scratch)
         copy = private_copy(root, Path(tempfile.mkdtemp(dir=scratch)), allow)
         return Workspace(copy, settings.sandbox, path=path)
 

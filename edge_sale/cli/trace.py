@@ -90,7 +90,8 @@ def trace(file: Path) -> None:
 def read(file: Path) -> list[dict[str, Any]]:
     """The events in a trace. Raises EdgeSaleError naming the line that is not one."""
     try:
-        lines = file.read_text(encoding="utf-8").rstrip("\n").split("\n")
+        with file.open(encoding="utf-8", newline="\n") as stream:  # other ends of lines may stand within a text
+            lines = list(stream)
     except OSError as error:
         raise EdgeSaleError(f"{file}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

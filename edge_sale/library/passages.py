@@ -127,9 +127,15 @@ def _bounded(lines: Iterable[Line]) -> Iterator[Line]:
 # --- what a line is, by the kind of file --------------------------------------------------
 
 
+def lines_of(text: str) -> list[str]:
+    """A text's lines as editors count them: form feeds and the like, where `splitlines` cuts too, end none."""
+    found = re.split(r"\r\n|\r|\n", text)
+    return found if found[-1] else found[:-1]
+
+
 def plain(name: str, text: str) -> Document:
     """Text without marks."""
-    return Document(name, tuple(Line(n, line) for n, line in enumerate(text.splitlines(), start=1)))
+    return Document(name, tuple(Line(n, line) for n, line in enumerate(lines_of(text), start=1)))
 
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
@@ -141,7 +147,7 @@ def markdown(name: str, text: str) -> Document:
     lines: list[Line] = []
     title = first = ""
     fenced = False
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         if _FENCE.match(line):
             fenced = not fenced
         found = None if fenced else _HEADING.match(line)
@@ -162,7 +168,7 @@ def code(name: str, text: str) -> Document:
     """Source code: a definition at the left margin begins a passage and names it."""
     lines: list[Line] = []
     title = ""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         found = _DEFINITION.match(line)
         if found:
             title = found["name"].rstrip(":")

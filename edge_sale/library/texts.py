@@ -80,7 +80,10 @@ def document(path: str, data: bytes, *, secrets: bool = False) -> Document:
     if not secrets and KEY in data:
         raise Unreadable("holds a private key (--secrets indexes it)")
     if suffix in HTML:
-        return html(name, text)
+        try:
+            return html(name, text)
+        except AssertionError as error:  # what Python's own parser makes of a broken declaration
+            raise Unreadable("damaged HTML") from error
     return READERS.get(suffix, plain)(name, text)
 
 
@@ -110,7 +113,7 @@ _TEXT = bytes({9, 10, 12, 13, 27, *range(32, 127), *range(160, 256)})
 def _pdf_pages(data: bytes) -> list[str]:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "edge_sale.library.pdf_child"], input=data, capture_output=True,
+            [sys.executable, "-P", "-m", "edge_sale.library.pdf_child"], input=data, capture_output=True,
             timeout=PDF_SECONDS, env=bare_environment(),
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
@@ -121,7 +124,7 @@ def _pdf_pages(data: bytes) -> list[str]:
         raise Unreadable(f"damaged PDF (its reader ended with {done.returncode})") from error
     if "error" in said:
         raise Unreadable(str(said["error"]))
-    texts: list[str] = said["pages"]
+    texts = [str(text).encode("utf-8", "replace").decode() for text in said["pages"]]  # fonts may name halves of signs
     if not any(text.strip() for text in texts):
         raise Unreadable("a PDF without text (a scan?)")
     return texts

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import apsw
 
 DAY = 86_400.0
+PIECE = 200  # bytes of a text that are enough to know it by
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,22 @@ UNION SELECT auction FROM outcomes WHERE holds(answer) OR holds(notes)
 
 def _aside(path: Path, which: Which, texts: Sequence[str]) -> tuple[Path, ...]:
     """Deletes the damaged memories put aside that hold what is forgotten; all of them with `everything`."""
-    wanted = [text.encode("utf-8", "surrogatepass") for text in (*texts, *([which.text] if which.text else []))]
-    gone = []
+    gone = put_aside_with(path, which, texts)
+    for file in gone:
+        file.unlink()
+    return gone
+
+
+def put_aside_with(path: Path, which: Which, texts: Sequence[str]) -> tuple[Path, ...]:
+    """The memories put aside that hold one of these texts, whatever the case of its Latin letters.
+
+    A long text is spread over a database's pages, so any piece of it counts.
+    """
+    wanted = [text.encode("utf-8", "surrogatepass").lower() for text in (*texts, *([which.text] if which.text else []))]
+    pieces = [text[at : at + PIECE] for text in wanted for at in range(0, max(1, len(text) - PIECE + 1), PIECE)]
+    found = []
     for file in sorted(path.parent.glob(f"{path.name}.aside-*")):
-        if which.everything or any(text in file.read_bytes() for text in wanted):
-            file.unlink()
-            gone.append(file)
-    return tuple(gone)
+        data = b"" if which.everything else file.read_bytes().lower()
+        if which.everything or any(piece in data for piece in pieces):
+            found.append(file)
+    return tuple(found)

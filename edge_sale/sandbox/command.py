@@ -52,8 +52,12 @@ ETC = (
     "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/java", "/etc/fonts", "/etc/gitattributes", "/etc/timezone",
 )  # fmt: skip
 BESIDE_BIN = ("lib", "lib64", "libexec", "include", "versions", "version")  # its share/ may be the user's own
+PLAIN = (  # sections of git's configuration that commands may read
+    "core", "extensions", "init", "user", "remote", "branch", "submodule", "diff", "merge", "color", "push", "pull",
+    "lfs", "gc", "index", "status", "log", "commit", "fetch", "rebase", "format",
+)  # fmt: skip
 DEPENDENCIES = (".venv", "venv", "node_modules")  # too large to copy, and no work of the user's
-OWN = ("pipx", "share/pipx", "share/uv")  # where links of ~/.local/bin lead
+OWN = ("pipx", "share/pipx", "share/uv/tools", "share/uv/python")  # where links of ~/.local/bin lead; no passwords
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,17 +189,33 @@ def _wrapped(place: Place, path: str, folder: Path) -> list[str]:
     git = place.root / ".git"
     if git.is_dir() and not git.is_symlink():
         wrap += ["--ro-bind", str(git), str(git)]
-        if (git / "config").is_file():
-            plain = folder / "gitconfig"
-            plain.write_text(without_passwords((git / "config").read_text(errors="replace")), encoding="utf-8")
-            wrap += ["--ro-bind", str(plain), str(git / "config")]
+        for number, config in enumerate(_configurations(git)):
+            plain = folder / f"gitconfig-{number}"
+            plain.write_text(without_passwords(config.read_text(errors="replace")), encoding="utf-8")
+            wrap += ["--ro-bind", str(plain), str(config)]
     return [*wrap, "--remount-ro", "/", "--chdir", root]
 
 
+def _configurations(git: Path) -> list[Path]:
+    """git's files that may hold passwords: of the repository, its worktrees and its submodules."""
+    found = [git / "config", git / "config.worktree"]
+    for folder, name in (("modules", "config"), ("modules", "config.worktree"), ("worktrees", "config.worktree")):
+        found += sorted((git / folder).rglob(name))
+    return [file for file in found if file.is_file() and not file.is_symlink()]
+
+
 def without_passwords(config: str) -> str:
-    """A git configuration without what logs in somewhere: headers, helpers, and names and passwords in addresses."""
-    private = r"\s*(extraheader|helper|password|token|cookiefile|sslkey|sslcert|proxy)\b"
-    kept = [line for line in config.splitlines() if not re.match(private, line, re.IGNORECASE)]
+    """A git configuration without what logs in somewhere.
+
+    Only the sections in PLAIN, without headers, helpers and the like, and without names and passwords in addresses.
+    """
+    logs_in = r"(.*\])?\s*(extraheader|helper|\w*pass\w*|\w*token|cookiefile|sslkey|sslcert|proxy)\b"
+    private, kept, known = re.compile(logs_in, re.IGNORECASE), list[str](), False
+    for line in config.splitlines():
+        if found := re.match(r"\s*\[\s*([\w.-]+)", line):
+            known = found[1].partition(".")[0].lower() in PLAIN
+        if known and not private.match(line):
+            kept.append(line)
     return re.sub(r"://[^/@\s]+@", "://", "\n".join(kept) + "\n")
 
 

@@ -75,6 +75,8 @@ class PrivateCopy:
             if after != before or (mode ^ mode_before) & 0o111:
                 found.append(Change(name, before, after, mode, mode_before))
         for name in self.stamps.keys() - present.keys():
+            if paths.closed(name) or os.path.lexists(self.folder / name):
+                continue  # it is there, where nothing is looked for
             mode = stat.S_IMODE((self.kept / name).stat().st_mode)
             found.append(Change(name, self._before(name), None, mode, mode))
         fresh = [change.path for change in found if change.before is None]
@@ -91,7 +93,7 @@ class PrivateCopy:
         for name in present.keys() - self.stamps.keys() - {name for name in self.links if self._links(name)}:
             paths.remove(self.folder, name)
         for name, stamp in list(self.stamps.items()):
-            if name in present and stamp == _stamp(self.folder / name):
+            if stamp == _stamp(self.folder / name):
                 continue
             self._clear(name)
             kept = self.kept / name

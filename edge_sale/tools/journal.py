@@ -100,7 +100,11 @@ class Journal:
             where = f" in {root}" if root else ""
             raise EdgeSaleError(f"there is nothing {what}{where}; see: edge-sale undo --list")
         # the last one done is the first one undone; of those undone, the last one undone is put back first
-        return min(open_, key=lambda e: e.at) if what == "to redo" else max(open_, key=lambda e: e.at)
+        return max(open_, key=self._marked if what == "to redo" else lambda entry: entry.at)
+
+    def _marked(self, entry: Applied) -> int:
+        """When its state was last written, in nanoseconds."""
+        return (self.folder / entry.id / "state").stat().st_mtime_ns
 
     def _write(self, entry: Applied) -> None:
         """The entry as a whole folder: written beside, then moved."""

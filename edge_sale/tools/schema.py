@@ -90,10 +90,12 @@ def _typed(tool: Tool, parameter: Parameter, value: Any) -> Any:
     if parameter.kind is not int:
         if not isinstance(value, str | int | float):
             raise Refused(f"{parameter.name} of {tool.name} is a text")
+        if "\0" in str(value) or str(value).encode("utf-8", "replace") != str(value).encode("utf-8", "surrogatepass"):
+            raise Refused(f"{parameter.name} of {tool.name} holds signs that are no text")
         return str(value)
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Refused(f"{parameter.name} of {tool.name} is a whole number") from None
 
 
