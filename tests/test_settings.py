@@ -58,6 +58,7 @@ def test_environment_beats_file(tmp_path: Path) -> None:
         ("offline = 1\n", 1, "offline should be true or false"),
         ("threads = true\n", 1, "threads should be a whole number"),
         ("threads = -1\n", 1, "threads cannot be negative"),
+        ("[work]\nseconds = inf\n", 2, "[work] seconds should be a number, is inf"),
         ("sandbox = 'open'\n", 1, "auto, bwrap or none"),
         ("\nwork = 3\n", 2, "work should be a table"),
         ("[pools]\nmine = 3\n", 2, "pools.mine should be a table"),

@@ -87,9 +87,11 @@ def test_an_encoder_keeps_nothing_between_calls(tmp_path: Path) -> None:
 
 def test_numbers_that_cannot_be_do_not_stop_the_sum(tmp_path: Path) -> None:
     """A header may say anything that is well formed: the answer is still a number, at once."""
-    for keys in ({"block_count": 2**32 - 1}, {"attention.head_count": 0}, {"attention.head_count_kv": [1]}):
-        of = header(tmp_path, **{k.replace(".", "__"): v for k, v in keys.items() if k != "block_count"})
-        assert need(of, 4096).total > 0
+    for keys in ({"attention.head_count": 0}, {"attention.head_count_kv": [1]}):
+        assert need(header(tmp_path, **{k.replace(".", "__"): v for k, v in keys.items()}), 4096).total > 0
+    for layers in (5000, 2**32 - 1):
+        with pytest.raises(BadModelFile, match=f"{layers} layers"):
+            shape(header(tmp_path, block_count=layers))
     wild = header(tmp_path, attention__head_count=0, embedding_length=0)
     assert shape(wild).cell == 0
 

@@ -77,6 +77,21 @@ def test_a_private_project_holds_its_documents_back(tmp_path: Path):
         (place / ".edge-sale.toml").unlink()
 
 
+def test_a_private_project_is_private_for_work_in_it_too(tmp_path: Path):
+    """`--repo` heeds what the folder's project says, wherever it is called from."""
+    from edge_sale.cli.options import held_to
+    from edge_sale.settings import load
+
+    settings = replace(load({"EDGE_SALE_HOME": str(tmp_path / "home")}), policy="auto")
+    (tmp_path / "p/sub").mkdir(parents=True)
+    assert held_to(settings, tmp_path / "p/sub") == settings
+    (tmp_path / "p/.edge-sale.toml").write_text('private = true\nescalate = "never"')
+    held = held_to(settings, tmp_path / "p/sub")
+    assert held.policy == "never" and "private = true" in held.closed
+    refused = edge(tmp_path / "home2", "run", "--repo", "~nobody-of-that-name", "x")
+    assert refused.returncode == 1 and "no such folder" in refused.stderr
+
+
 # --- with the starter's weights -----------------------------------------------------------
 
 

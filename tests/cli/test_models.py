@@ -188,6 +188,51 @@ def test_a_model_is_carried_to_another_home_in_one_file(home: Path, tmp_path: Pa
     assert again.returncode == 1 and "is there already" in again.stderr
 
 
+def test_a_model_that_is_here_already_can_be_imported_again(home: Path, tmp_path: Path) -> None:
+    """It stays ready; a bundle of the name of a file of the user's own is refused."""
+    write_gguf(tmp_path / "a.gguf")
+    edge(home, "models", "add", str(tmp_path / "a.gguf"), "--name", "carried")
+    edge(home, "models", "export", "carried", str(tmp_path))
+    bundle, there = str(tmp_path / "carried.edge-sale.tar"), new_home(tmp_path / "there")
+    for _ in range(2):
+        done = edge(there, "models", "import", bundle, EDGE_SALE_MODELS=str(tmp_path / "elsewhere"))
+        assert done.returncode == 0, done.stderr
+    card = cards.load(there / "cards").model("carried")
+    assert store.missing([card], tmp_path / "elsewhere") == []
+    refused = edge(home, "models", "import", bundle)
+    assert refused.returncode == 1 and "a file of your own" in refused.stderr
+    assert edge(home, "models", "verify", "carried").returncode == 0
+
+
+def test_what_is_removed_is_what_was_pulled(home: Path, tmp_path: Path) -> None:
+    """Files that the user keeps in a folder of that name stay, with a model pulled there or without."""
+    kept = tmp_path / "models/qwen3-0.6b/notes.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    reach = {"EDGE_SALE_MODELS": str(tmp_path / "models")}
+    done = edge(home, "models", "rm", "qwen3-0.6b", **reach)
+    assert done.returncode == 1 and "not on this machine yet" in done.stderr and kept.read_text() == "mine"
+    write_gguf(tmp_path / "a.gguf")
+    edge(home, "models", "add", str(tmp_path / "a.gguf"), "--name", "carried", **reach)
+    (tmp_path / "models/carried/notes.txt").write_text("mine")
+    done = edge(home, "models", "rm", "carried", "--card", **reach)
+    assert done.returncode == 0 and [f.name for f in (tmp_path / "models/carried").iterdir()] == ["notes.txt"]
+    assert (tmp_path / "a.gguf").exists()
+
+
+def test_a_pool_of_the_users_own_is_pulled_by_its_name(home: Path) -> None:
+    """What the way out says works, also where the pool is in config.toml alone."""
+    with (home / "config.toml").open("a") as file:
+        file.write('\n[pools.mine]\nagents = ["one"]\n[agents.one]\nmodel = "qwen3-0.6b"\nprice = 0.1\n')
+    done = edge(home, "pull", "mine", EDGE_SALE_OFFLINE="1")
+    assert done.returncode == 1 and "unknown pool" not in done.stderr and "offline" in done.stderr
+
+
+def test_a_proxy_that_nobody_knows_is_said(home: Path) -> None:
+    done = edge(home, "pull", "qwen3-0.6b", ALL_PROXY="socks://127.0.0.1:9")
+    assert done.returncode == 1 and "proxy" in done.stderr and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("how", ["flip", "cut", "text", "other"])
 def test_a_bundle_that_is_not_whole_is_refused_and_leaves_nothing(how: str, home: Path, tmp_path: Path) -> None:
     """One wrong byte, a missing end, something else altogether, a tar of other files."""
@@ -221,6 +266,8 @@ def test_a_bundle_that_is_not_whole_is_refused_and_leaves_nothing(how: str, home
     (("rm", "qwen3-0.6b"), "not on this machine yet: 'qwen3-0.6b'"),
     (("verify", "qwen3-0.6b"), "not what they should be: qwen3-0.6b"),
     (("add", "nowhere.gguf"), "nowhere.gguf: no such file"),
+    (("add", "~nobody-of-that-name/a.gguf"), "no such file"),
+    (("add", "a" * 300), "no such file"),
     (("add", "ollama:nonesuch:1b"), "ollama:nonesuch:1b: no such file"),
     (("add", "some/where.gguf"), "some/where.gguf: no such file"),
     (("export", "qwen3-0.6b", "."), "pull with: edge-sale pull qwen3-0.6b"),

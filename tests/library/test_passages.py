@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from edge_sale.library.html import html
 from edge_sale.library.passages import LONGEST, code, cut, markdown, pages, plain
+from edge_sale.library.texts import Unreadable, document
+from tests.library.kit import pdf
 
 SHORT = st.text(st.characters(codec="utf-8", exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), max_size=80)
 
@@ -48,6 +50,26 @@ def test_a_definition_begins_a_passage_and_names_it():
     assert [(p.title, p.place) for p in cut("m.py", code("m.py", text))] == [
         ("m.py", "m.py:1"), ("m.py: first", "m.py:4-5"), ("m.py: Second", "m.py:8-9"),
     ]  # fmt: skip
+
+
+def test_only_line_ends_end_a_line():
+    """A form feed does not, so citations name the line that an editor shows."""
+    made = plain("a.txt", "a\n\x0cb\r\nc\u2028d\n")
+    assert [(line.number, line.text) for line in made.lines] == [(1, "a"), (2, "\x0cb"), (3, "c\u2028d")]
+
+
+def test_html_that_pythons_parser_gives_up_on_is_damaged(tmp_path):
+    with pytest.raises(Unreadable, match="damaged HTML"):
+        document("a.html", b"<p>a</p><![foo[ b ]]>")
+
+
+def test_a_folder_that_is_indexed_runs_nothing_of_its_own(tmp_path, monkeypatch):
+    """The process that reads PDFs imports nothing from where the user stands."""
+    for name in ("pypdf", "json"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert "lanterns" in str(document("a.pdf", pdf(["Sales of lanterns fell."])))
+    assert not (tmp_path / "ran").exists()
 
 
 def test_html_is_what_a_reader_sees_on_the_lines_of_the_file():

@@ -11,7 +11,7 @@ import pytest
 
 from edge_sale.errors import MemoryFault, UnknownName
 from edge_sale.memory import overview, retention
-from edge_sale.memory.erase import Which, forget, matching
+from edge_sale.memory.erase import Which, forget, matching, put_aside_with
 from edge_sale.memory.history import History
 from edge_sale.memory.retention import Bounds
 from edge_sale.memory.store import AuctionMemory
@@ -90,6 +90,15 @@ def test_what_is_forgotten_is_in_no_file(path, filled, how):
     ids, numbers, vectors = sets(path)
     assert numbers == vectors and "t30" not in ids
     assert [file.name[-15:] for file in gone.files] == ["20260101T000000"] + ["20260102T000000"] * (how == "all")
+
+
+def test_memories_put_aside_are_searched_whatever_the_case_and_piece_by_piece(path):
+    """A long text is on several pages of a database; words that are in none let all of it stand."""
+    aside = path.with_name("memory.sqlite.aside-20260101T000000")
+    long = "".join(f"{number} herons " for number in range(400))
+    aside.write_bytes(long[:1500].encode() + b"\0" * 40 + long[1500:].encode())
+    assert put_aside_with(path, Which(text="399 HERONS"), []) == put_aside_with(path, Which(), [long]) == (aside,)
+    assert put_aside_with(path, Which(text="egret"), ["another task"]) == ()
 
 
 def test_what_is_forgotten_while_the_journal_is_full_is_gone_too(path):

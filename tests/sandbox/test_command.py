@@ -192,6 +192,11 @@ def test_passwords_in_gits_configuration_are_not_shown(place):
     seen = run_command("cat .git/config; git remote -v", place).stdout
     assert "s3cret" not in seen and "https://host/x.git" in seen
     assert "AUTHORIZATION" not in without_passwords("[http]\n\textraheader = AUTHORIZATION: basic abc\n")
+    told = without_passwords(
+        '[sendemail]\n smtpPass = hidden\n[hub]\n oauthtoken = hidden\n[http "x"] extraheader = hidden\n'
+        '[remote "o"] url = https://me:hidden@host/x\n[core] bare = false\n[remote "p"] token = hidden\n'
+    )
+    assert "hidden" not in told and "https://host/x" in told and "bare = false" in told
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -4,6 +4,8 @@ import pytest
 
 from edge_sale.tools.calls import Call, parse
 from edge_sale.tools.code import TOOLS
+from edge_sale.tools.paths import Refused
+from edge_sale.tools.schema import bound
 
 READ = Call("read", {"path": "src/a.py", "first": 3})
 WRITTEN = {
@@ -39,6 +41,13 @@ def test_brackets_and_quotes_in_a_text_end_no_call(text):
     """As many as a text may hold."""
     found = parse(f'search(pattern="{text}")', TOOLS)
     assert found and found.arguments == {"pattern": text.replace("\\", "")}
+
+
+@pytest.mark.parametrize("value", ["a\0b", "a\ud800b", 1e999, [1]])
+def test_values_that_no_tool_can_take_are_refused_in_words(value):
+    """As servers without a grammar may write them."""
+    with pytest.raises(Refused):
+        bound(TOOLS["read"], {"path": "a.py" if isinstance(value, float) else value, "first": value}, None)
 
 
 @pytest.mark.parametrize("family", WRITTEN)

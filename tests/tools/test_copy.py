@@ -146,6 +146,20 @@ def test_restore_puts_everything_back(root, tmp_path):
     assert tree(made.folder) == before and made.changes() == [] and not (made.folder / "link").is_symlink()
 
 
+def test_files_that_no_walk_sees_are_never_taken_for_deleted(root, tmp_path):
+    """Tracked files in a folder of dependencies, and closed ones that the user allowed."""
+    for name in ("node_modules/a.js", "fixtures/venv/b.py", ".edge-sale.toml"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
+    run_git(root, "add", "-f", ".")
+    made = private_copy(root, tmp_path / "s", [".edge-sale.toml"])
+    assert {"node_modules/a.js", "fixtures/venv/b.py", ".edge-sale.toml"} <= set(made.files)
+    assert made.changes() == []
+    (made.folder / "a.py").unlink()
+    made.restore()
+    assert made.changes() == [] and (made.folder / "node_modules/a.js").read_text() == "x"
+
+
 def test_restore_keeps_links_and_large_files(root, tmp_path):
     """Links to somewhere inside stand again, and a file that is larger than what a tool may write comes back whole."""
     (root / "alias.py").symlink_to("a.py")

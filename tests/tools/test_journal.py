@@ -53,6 +53,16 @@ def test_apply_undo_and_redo(root, journal):
     assert tree(root) == before
 
 
+def test_what_was_undone_last_is_put_back_first(root, journal):
+    """An older change that was undone before stays undone."""
+    journal.apply(root, [Change("a.py", b"x = 1\n", b"x = 2\n")], "bad")
+    journal.undo()
+    journal.apply(root, [Change("old.txt", b"old\n", b"new\n")], "good")
+    journal.undo()
+    assert journal.redo().task == "good"
+    assert ((root / "a.py").read_text(), (root / "old.txt").read_text()) == ("x = 1\n", "new\n")
+
+
 def test_the_index_and_other_work_of_the_user_are_untouched(root, journal):
     """What is staged stays staged, and files that no agent changed are not written at all."""
     (root / "other.py").write_text("staged\n")
