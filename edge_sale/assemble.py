@@ -96,6 +96,8 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
         raise ConfigError(f"{settings.config_file}: {taken[0]!r} is an agent's name and a remote's; rename the remote")
     if agents:
         pool = replace(pool, agents=tuple(known[name] for name in dict.fromkeys(agents) if name in known))
+        if not (pool.agents or far.bidders):
+            raise ConfigError(f"{', '.join(agents)} stands by as a reserve and makes no bids: name an agent too")
     if unknown := sorted(set(settings.carry) - set(CARRIERS)):
         where, there = f"{settings.config_file}: [auction] carry", ", ".join(CARRIERS)
         raise ConfigError(f"{where}: nothing is called {unknown[0]!r}; there are: {there}")

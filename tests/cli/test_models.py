@@ -223,7 +223,8 @@ def test_what_is_removed_is_what_was_pulled(home: Path, tmp_path: Path) -> None:
 def test_a_pool_of_the_users_own_is_pulled_by_its_name(home: Path) -> None:
     """What the way out says works, also where the pool is in config.toml alone."""
     with (home / "config.toml").open("a") as file:
-        file.write('\n[pools.mine]\nagents = ["one"]\n[agents.one]\nmodel = "qwen3-0.6b"\nprice = 0.1\n')
+        file.write('\n[pools.mine]\nagents = ["one"]\n[agents.one]\nmodel = "qwen3-0.6b"\nwork = "quick"\n')
+        file.write("price = 0.1\n")
     done = edge(home, "pull", "mine", EDGE_SALE_OFFLINE="1")
     assert done.returncode == 1 and "unknown pool" not in done.stderr and "offline" in done.stderr
 
