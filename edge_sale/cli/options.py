@@ -80,6 +80,8 @@ def whole(folder: Path) -> Path:
 
 def held_to(settings: Settings, folder: Path) -> Settings:
     """The settings under what the project of a folder says of what may leave."""
+    if not folder.is_dir():  # whoever is to work in it will say so
+        return settings
     project = find(folder)
     return replace(
         settings, private=settings.private or project.private, policy=stricter(settings.policy, project.escalate)
