@@ -30,20 +30,20 @@ class Session:
     def add(self, said: str, answer: str, **more: Any) -> None:
         """Appends a turn, on disk before it counts, where turns are kept there."""
         turn = {"at": round(time.time(), 3), "said": said, "answer": answer, **more}
-        if not self.kept:
-            self.turns.append(turn)
-            return
-        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = not self.file.exists()
-        torn = not fresh and not self.file.read_bytes().endswith(b"\n")
-        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
-            if torn:  # a line that a kill cut short stays one
-                stream.write("\n")
-            if fresh:
-                stream.write(json.dumps({"place": self.place}) + "\n")
-            stream.write(json.dumps(turn, ensure_ascii=False) + "\n")
+        if self.kept:
+            self._write(turn)
         self.turns.append(turn)
+
+    def _write(self, turn: Mapping[str, Any]) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as stream:
+            size = os.fstat(descriptor).st_size
+            if not size:
+                stream.write(json.dumps({"place": self.place}) + "\n")
+            elif os.pread(descriptor, 1, size - 1) != b"\n":  # a line that a kill cut short stays one
+                stream.write("\n")
+            stream.write(json.dumps(turn, ensure_ascii=False) + "\n")
 
     def earlier(self, turns: int = 3, characters: int = 600) -> tuple[tuple[str, str], ...]:
         """The last turns, as a prompt can hold them."""
@@ -59,7 +59,7 @@ def last(folder: Path, place: str) -> Session:
     """The latest session about a place. Raises EdgeSaleError where there is none, or it cannot be read."""
     for file in sorted(folder.glob("*.jsonl"), reverse=True) if folder.is_dir() else []:
         if _place(file) == place:
-            return Session(file, place, _lines(file)[1:])
+            return Session(file, place, list(_read(file))[1:])
     about = f" about {place}" if place else ""
     raise EdgeSaleError(f"no session{about} to go on with; begin one without -c")
 
@@ -72,10 +72,6 @@ def _place(file: Path) -> str | None:
     except ValueError:
         return None
     return head.get("place") if isinstance(head, dict) else None
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    return list(_read(file)) or [{}]
 
 
 def _read(file: Path) -> Iterator[dict[str, Any]]:

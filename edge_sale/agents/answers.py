@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 
 _FENCE = re.compile(r"(`{3,})([\w+.-]*)[ \t]*\n(.*?)(?:^[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
-_PYTHON = re.compile(r"\bpython\b|\bdef \w+\(", re.IGNORECASE)
-_CODE = re.compile(r"\bfunction\b", re.IGNORECASE)
+_PYTHON = re.compile(r"\bpython\b", re.IGNORECASE)
+_CODE = re.compile(r"\bfunction\b|\bdef \w+\(", re.IGNORECASE)
 _ELSE = re.compile(  # another language, or a question about code
     r"\b(javascript|typescript|java|rust|golang|ruby|php|kotlin|swift|scala|haskell|perl|bash|shell|sql|lua|julia)\b"
     r"|\bc(\+\+|#)|\bin (c|go|r)\b|^\W*(explain|describe|summari[sz]e|why|what (is|does|do|are)|when)\b",
@@ -19,9 +19,8 @@ _WORD = re.compile(r"\w+")
 
 def domain_of(text: str) -> str:
     """`python` where the task asks for code and for no other language's, else `text`."""
-    if _ELSE.search(text) and not re.search(r"\bpython\b", text, re.IGNORECASE):
-        return "text"
-    return "python" if _PYTHON.search(text) or _CODE.search(text) else "text"
+    asked = _PYTHON.search(text) or (_CODE.search(text) and not _ELSE.search(text))
+    return "python" if asked else "text"
 
 
 def code_in(answer: str) -> str:

@@ -24,6 +24,7 @@ from edge_sale.agents.site import Site
 from edge_sale.agents.ways import WARMER, Show, Worker
 from edge_sale.errors import PromptTooLong
 from edge_sale.events import Stepped
+from edge_sale.lines import lines_of
 from edge_sale.prompts import render
 from edge_sale.tools import editing
 from edge_sale.tools.code import Workspace
@@ -51,7 +52,7 @@ class Target:
 
     @property
     def code(self) -> str:
-        lines = editing.lines_of(self.text)
+        lines = lines_of(self.text, ends=True)
         return "".join(lines[self.unit.first - 1 : self.unit.last]) if self.unit.name else self.text
 
     def with_code(self, code: str) -> str:
@@ -60,7 +61,7 @@ class Target:
             return editing.placed(self.text, code)
         same = [unit for unit in editing.units(code) if unit.name == self.unit.name]
         if same:  # what stands around it in a draft is not asked for
-            code = "".join(editing.lines_of(code)[same[0].first - 1 : same[0].last])
+            code = "".join(lines_of(code, ends=True)[same[0].first - 1 : same[0].last])
         return editing.placed(self.text, code, self.unit.first, self.unit.last)
 
 
@@ -134,7 +135,7 @@ def lines(agent: Worker, task: Task, target: Target, said: str, site: Site) -> J
     Bugs are small and unlikely: first come candidates close to what is there that the model finds likely, in
     lines that it finds unlikely as they are.
     """
-    code = [line.rstrip("\r\n") for line in editing.lines_of(target.code)]
+    code = lines_of(target.code)
     body = [n for n, line in enumerate(code) if n and _worth(line)]
     if PurePosixPath(target.path).suffix != ".py" or not body:
         return []

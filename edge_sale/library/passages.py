@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from edge_sale.lines import lines_of
+
 LONGEST = 1200  # characters of a passage, about 300 tokens: the encoder was trained on shorter ones still
 ENOUGH = 600  # from here on a passage ends at the next empty line
 GAP = 40  # lines without text (of HTML: markup, scripts) that part two passages
@@ -125,12 +127,6 @@ def _bounded(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 # --- what a line is, by the kind of file --------------------------------------------------
-
-
-def lines_of(text: str) -> list[str]:
-    """A text's lines as editors count them: form feeds and the like, where `splitlines` cuts too, end none."""
-    found = re.split(r"\r\n|\r|\n", text)
-    return found if found[-1] else found[:-1]
 
 
 def plain(name: str, text: str) -> Document:

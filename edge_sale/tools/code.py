@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from edge_sale.errors import SandboxMissing
+from edge_sale.lines import lines_of
 from edge_sale.sandbox.bubblewrap import Ran
 from edge_sale.sandbox.command import Place, first_words, output_of, run_command
 from edge_sale.tools import editing, paths
@@ -111,7 +112,7 @@ def search(at: Workspace, pattern: str, path: str = ".") -> str:
 def read(at: Workspace, path: str, first: int = 1, last: int = 0) -> str:
     """Lines of a file, numbered."""
     name = at.checked(path)
-    lines = [line.rstrip("\r\n") for line in editing.lines_of(at.text(name))]
+    lines = lines_of(at.text(name))
     first = max(first, 1)
     last = min(last or first + LINES - 1, first + LINES - 1, len(lines))
     if first > max(len(lines), 1):
@@ -201,7 +202,7 @@ def _plain_search(at: Workspace, pattern: str, below: str) -> list[str]:
         if (below and name != below and not name.startswith(f"{below}/")) or size > paths.LARGEST:
             continue
         try:
-            lines = at.text(name).splitlines()
+            lines = lines_of(at.text(name))
         except Refused:
             continue
         hits += [f"{name}:{n}:{line}" for n, line in enumerate(lines, 1) if any(word in line for word in words)]

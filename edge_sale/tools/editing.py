@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import tomllib
 import warnings
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from edge_sale.lines import lines_of
 from edge_sale.tools.paths import Refused
 
 WHOLE = 150  # lines up to which a file is written whole
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 # Other languages are asked in the sandbox, where their program is there.
 CHECKERS = {
@@ -37,11 +36,6 @@ class Unit:
     owner: str = ""  # the class it is in
 
 
-def lines_of(text: str) -> list[str]:
-    """A text's lines with their ends, as Python counts them: `splitlines` also cuts at form feeds and the like."""
-    return _LINE.findall(text)
-
-
 def placed(old: str | None, new: str, first: int = 0, last: int = 0) -> str:
     """The file with `new` in it, its lines ended as those there are.
 
@@ -50,7 +44,7 @@ def placed(old: str | None, new: str, first: int = 0, last: int = 0) -> str:
     new = new.strip("\r\n") + "\n"
     if not old or not old.strip():
         return new
-    lines = lines_of(old)
+    lines = lines_of(old, ends=True)
     if lines[0].endswith("\r\n"):
         text = placed(old.replace("\r\n", "\n"), new.replace("\r\n", "\n"), first, last)
         return text.replace("\n", "\r\n")
@@ -111,7 +105,7 @@ def indented(new: str, like: str) -> str:
     wanted = _indent(like)
     has = _indent(new)
     moved = []
-    for line in lines_of(new):
+    for line in lines_of(new, ends=True):
         if not line.strip():
             moved.append(line.lstrip(" \t"))
         elif line.startswith(has):
@@ -129,7 +123,7 @@ def _by_name(old: str, new: str, lines: list[str]) -> str | None:
         return None
     if {unit.name for unit in theirs if not unit.owner} <= {unit.name for unit in ours} and _only_these(new) is False:
         return None  # all that the file has: it was written whole
-    text = lines_of(new)
+    text = lines_of(new, ends=True)
     found: list[tuple[Unit, str]] = []
     for unit in ours:
         same = [t for t in theirs if t.name == unit.name and not t.owner]
