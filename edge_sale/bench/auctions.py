@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from edge_sale.auction import hold
 from edge_sale.bench import pool
 from edge_sale.bench.race import OURS, Lap, against, seconds, stopwatch
@@ -22,6 +24,7 @@ from edge_sale.prompts import render
 from edge_sale.types import Agent, Award, Engine, Generate, Memory, Message, Prompt, Sampling, Task
 
 PLANS = 6
+SMALL = 32  # tokens
 WRITTEN = {  # how a judge's JSON looks -> its grammar, and the words that ask for it
     "JSON": ('root ::= "{\\"score\\": " [0-5] "}"', '{"score": 0 to 5}'),
     "JSON with a reason": (
@@ -41,6 +44,7 @@ def judging(bench: Bench) -> Iterator[Figure]:
         return [prompt.prefill + draft.text for draft in drawn_by(bench.ours, ask)]
 
     plans = [drawn(number) for number in range(bench.runs + 1)]
+    yield from shapes(bench, plans)
 
     def method(name: str) -> Callable[[int], Lap]:
         return lambda number: stopwatch(lambda: len(scores(bench.ours, name, pool.task(number), plans[number])))
@@ -55,6 +59,27 @@ def judging(bench: Bench) -> Iterator[Figure]:
     for name in methods:
         sides = {OURS: laps[name], **{judge: laps[judge] for judge in judges}}
         yield from against(f"judge {PLANS} plans, {name}", sides, goals, unit="s", mid=seconds)
+
+
+def shapes(bench: Bench, plans: list[list[str]]) -> Iterator[Figure]:
+    """How far a juror's scores, 0..5, move with nothing but how many tokens llama.cpp reads at a time."""
+    model = bench.model
+    small = SequentialEngine(model.name, model.file, context=bench.llama.context, threads=model.threads, batch=SMALL)
+
+    def apart(one: Engine, other: Engine) -> float:
+        """The largest difference between the two engines' scores of the same plans."""
+        bench.forget()
+        small.forget()
+        tasks = [(pool.task(number), drawn) for number, drawn in enumerate(plans)]
+        first, second = ([scores(engine, "recoverability", *each) for each in tasks] for engine in (one, other))
+        return float(np.abs(np.subtract(first, second)).max())
+
+    try:
+        what = f"judge {PLANS} plans, scores most apart"
+        yield Figure(f"{what}, {LLAMA} reading {SMALL} tokens at a time against 512", apart(small, bench.llama), "of 5")
+        yield Figure(f"{what}, ours against {LLAMA}", apart(bench.ours, bench.llama), "of 5")
+    finally:
+        small.close()
 
 
 def scores(engine: Engine, method: str, task: Task, plans: list[str]) -> list[float]:

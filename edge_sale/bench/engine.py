@@ -42,7 +42,7 @@ def measure(data: Path | None, runs: int, tell: Tell) -> Iterator[Figure]:
     llama = SequentialEngine(model.name, model.file, context=CONTEXT, threads=model.threads)
     try:
         bench = Bench(model, ours, llama, runs, tell)
-        tell(f"{model.file.name}, {model.threads} threads, {runs} rounds by turns, at most about 10 minutes")
+        tell(f"{model.file.name}, {model.threads} threads, {runs} rounds by turns, at most about 15 minutes")
         for row in ROWS:
             if bench.clock.over:
                 tell(f"left out, the {LIMIT:.0f} s of this bench are over: {(row.__doc__ or '').splitlines()[0]}")

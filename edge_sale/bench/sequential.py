@@ -56,10 +56,13 @@ class Listening(Llama):  # type: ignore[misc]  # llama_cpp has no types
 class SequentialEngine:
     """One model under `Llama`. Implements `types.Engine`; a batch is a loop."""
 
-    def __init__(self, name: str, file: Path, *, context: int, threads: int) -> None:
-        """Loads `file`, which the caller has verified. `context`: tokens of prompt and answer together."""
+    def __init__(self, name: str, file: Path, *, context: int, threads: int, batch: int = 512) -> None:
+        """Loads `file`, which the caller has verified. `context`: tokens of prompt and answer together.
+
+        `batch` tokens of a prompt are read at a time; 512 is what `Llama` takes on its own.
+        """
         self.name, self.context = name, context
-        self._file, self._threads = file, threads
+        self._file, self._threads, self._batch = file, threads, batch
         self._scorer: Llama | None = None
         self.llama: Listening = worker().do(lambda: self._load(Listening, context))
         self._template = ChatTemplate(name, self.llama.metadata.get("tokenizer.chat_template"), bos="", eos="")
@@ -112,7 +115,7 @@ class SequentialEngine:
         return kind(
             str(self._file), n_ctx=context, n_threads=self._threads, n_threads_batch=self._threads,
             flash_attn=True,  # as llama.cpp chooses on its own, and as our engine has it
-            n_gpu_layers=-1, verbose=False, **values,
+            n_batch=self._batch, n_ubatch=self._batch, n_gpu_layers=-1, verbose=False, **values,
         )  # fmt: skip
 
     def _each(self, asks: Sequence[A], answer: Callable[[A], Out]) -> list[Out | Exception]:

@@ -10,7 +10,7 @@ from edge_sale.bench.race import Clock, Laps, Sides, Tell, race
 from edge_sale.bench.sequential import SequentialEngine
 from edge_sale.types import Engine, Generate, Generation
 
-LIMIT = 540.0  # seconds after which no further round or row begins
+LIMIT = 900.0  # seconds after which no further round or row begins
 LLAMA = "Llama"
 
 
