@@ -117,7 +117,7 @@ def whole(agent: Worker, task: Task, target: Target, said: str, site: Site) -> J
     warm = replace(sampling, temperature=agent.temperature + WARMER)
     with_failure, without = (ask(task, target, site, text) for text in (failure_of(said), ""))
     asks = [
-        Generate(with_failure, replace(sampling, temperature=0.0)),
+        Generate(with_failure, replace(sampling, temperature=0.0), lookup=True),
         Generate(without, sampling, count // 2),
         Generate(with_failure, warm, max(1, count - 1 - count // 2)),
     ]

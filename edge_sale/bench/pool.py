@@ -73,7 +73,7 @@ def new_engine(model: Starter) -> Any:
     """Our engine over the model, without prefixes on disk: what is cold here is cold."""
     from edge_sale.engines.llama import LlamaEngine
 
-    tuning = Tuning(threads=model.threads, mapped=not fit.repacks(gguf.inspect(model.file)))
+    tuning = Tuning(threads=model.threads, mapped=not fit.repacks(gguf.inspect(model.file)), lookup=True)
     return LlamaEngine(model.name, model.file, context=model.context, tuning=tuning)
 
 

@@ -57,6 +57,7 @@ class Cells:
         self._rewinds = rewinds
         self._held: list[Reading | None] = [None] * sequences
         self._busy: set[int] = set()
+        self.copying = False  # llama.cpp copies between sequences with the next decode, not at once
 
     @property
     def free(self) -> int:
@@ -113,6 +114,7 @@ class Cells:
         """Puts all of `source` into `target`."""
         self.empty(target)
         native.copy(self._memory, source, target)
+        self.copying = True
 
     def first_of(self, source: int, tokens: int, target: int) -> bool:
         """`target` holds the first `tokens` of `source`, which may be itself; False, and empty, where it cannot."""
@@ -121,6 +123,14 @@ class Cells:
         if native.rewind(self._memory, target, tokens):
             return True
         self.empty(target)
+        return False
+
+    def restore(self, context: Any, sequence: int, state: bytes) -> bool:
+        """Puts a state that was kept into the sequence; False, and empty, where llama.cpp does not take it."""
+        self.empty(sequence)
+        if native.set_state(context, sequence, state):
+            return True
+        self.empty(sequence)
         return False
 
     def note(self, sequence: int, reading: Reading, tokens: int) -> None:

@@ -26,6 +26,21 @@ CACHE = 2**30  # bytes for keys and values: sequences that do not fit wait for t
 SHARE = 16  # tokens: a shorter beginning is not worth a decode of its own
 
 
+def families(runs: Sequence[R]) -> list[list[R]]:
+    """The runs parted by what they begin with, in their order: whole where that is the same for every task."""
+    place = {id(run): number for number, run in enumerate(runs)}
+    parts: list[list[R]] = []
+    for run in sorted(runs, key=lambda run: run.tokens):
+        last = parts[-1][-1] if parts else run
+        common = native.common_prefix([last.tokens, run.tokens])
+        if parts and common >= max(SHARE, last.reading.fixed, run.reading.fixed):
+            parts[-1].append(run)
+        else:
+            parts.append([run])
+    ordered = [sorted(part, key=lambda run: place[id(run)]) for part in parts]
+    return sorted(ordered, key=lambda part: place[id(part[0])])
+
+
 class Context:
     """One model's context, made when it is first needed and anew when more room is."""
 
@@ -33,7 +48,7 @@ class Context:
         self._model, self._vocabulary, self._abort = model, vocabulary, abort
         self._tuning, self._prefixes = tuning, prefixes
         self.rewinds = native.can_rewind(model)  # whether a sequence can take back its last tokens
-        self._keeps = not native.slides(model)
+        self._keeps = native.keeps_states(model)
         self._handle: Any = None
         self._shape = (0, 0)  # sequences, cells each
         self._batch = native.Batch(tuning.batch)
@@ -53,17 +68,19 @@ class Context:
     def ready(self, sequences: int, cells: int) -> int:
         """Makes room for sequences of so many cells each; returns how many at a time, as memory allows."""
         cells = -(-cells // GRAIN) * GRAIN
-        most = min(WIDTH, self._tuning.batch)
-        sequences = max(1, min(sequences, most, CACHE // (cells * native.bytes_a_token(self._model) or 1)))
+        fit = min(WIDTH, self._tuning.batch, CACHE // (cells * native.bytes_a_token(self._model) or 1))
+        sequences = max(1, min(sequences, fit))
+        if self._handle and self.free < self._shape[0]:
+            self.reset()
         have, each = self._shape
         if self._handle and have >= sequences and each >= cells and have * each <= 4 * sequences * cells:
-            if self.free < have:
-                self.reset()
             return sequences
-        self._free()
+        # a state that was kept goes into contexts of as many sequences only, so there are but a few sizes
+        room = max(sequences, min(fit, 1 << (sequences - 1).bit_length()))
+        self.drop()
         self._handle = native.new_context(
             self._model,
-            sequences=sequences,
+            sequences=room,
             cells=cells,
             threads=self._tuning.threads,
             batch_threads=self._tuning.batch_threads,
@@ -72,14 +89,17 @@ class Context:
             outputs=min(OUTPUTS, self._tuning.batch),
             flash=self._tuning.flash,
         )
-        self._shape = (sequences, cells)
+        self._shape = (room, cells)
+        self._prefixes.sequences = room
         self._abort.attach(self._handle)
-        self._cells = Cells(self._handle, sequences, rewinds=self.rewinds)
+        self._cells = Cells(self._handle, room, rewinds=self.rewinds)
         return sequences
 
     def reset(self) -> None:
         """Empties every sequence: nobody knows what a decode that failed left in them."""
-        if self._handle:
+        if self._handle and self._cells.copying:
+            self.drop()  # llama.cpp would still copy, over whatever comes next
+        elif self._handle:
             self._cells.reset()
 
     def forget(self) -> None:
@@ -88,10 +108,11 @@ class Context:
         self._prefixes.forget()
 
     def close(self) -> None:
-        self._free()
+        self.drop()
         self._batch.free()
 
-    def _free(self) -> None:
+    def drop(self) -> None:
+        """Frees the context with all that it holds; `ready` makes another."""
         if self._handle:
             native.free_context(self._handle)
             self._handle, self._shape = None, (0, 0)
@@ -99,19 +120,21 @@ class Context:
     # --- prompts -------------------------------------------------------------
 
     def begin(self, runs: Sequence[R], on_rows: OnRows[R], deadline: float) -> None:
-        """Gives each run a sequence and reads its tokens; what all begin with is read once and copied."""
-        lead = runs[0]
-        done = self._shared(runs)  # not read again for the others, so it ends before what is wanted
-        source, held = self._cells.longest(lead.reading, done)
+        """Gives each run a sequence and reads its tokens; what several begin with is read once and copied."""
+        groups = [(group, self._shared(group)) for group in families(runs)]
+        [first, *_], shared = groups[0]
+        source, held = self._cells.longest(first.reading, shared)
         for run, sequence in zip(runs, self._cells.take(len(runs), source if held else -1), strict=True):
             run.sequence = sequence
-        if done:
-            self._lead(lead, done, source, held, on_rows, deadline)
-            for run in runs[1:]:
-                self._cells.copy(lead.sequence, run.sequence)
-                self._cells.note(run.sequence, run.reading, done)
-        starts = [done or self._recall(run, run.want) for run in runs]
-        rest = [(run, at) for run, start in zip(runs, starts, strict=True) for at in range(start, len(run.tokens))]
+        for [lead, *_], shared in groups:
+            self._lead(lead, shared, on_rows, deadline)
+        starts: dict[int, int] = {}
+        for group, shared in groups:  # after all have been read: a state is not put where a copy is still to come
+            for run in group[1:]:
+                self._cells.copy(group[0].sequence, run.sequence)
+                self._cells.note(run.sequence, run.reading, shared)
+            starts |= {run.sequence: shared for run in group}
+        rest = [(run, at) for run in runs for at in range(starts[run.sequence], len(run.tokens))]
         self.reused += sum(run.reused for run in runs)
         self.read += len(rest)
         self.decode(rest, on_rows, deadline)
@@ -131,12 +154,10 @@ class Context:
         common = min(wanted, native.common_prefix([run.tokens for run in runs]))
         return common if common >= SHARE else 0
 
-    def _lead(
-        self, run: R, end: int, source: int, held: int, on_rows: OnRows[R], deadline: float
-    ) -> None:
-        """Reads a run's tokens up to `end`, pausing at its cuts; `source` holds the first `held` of them."""
+    def _lead(self, run: R, end: int, on_rows: OnRows[R], deadline: float) -> None:
+        """Reads a run's tokens up to `end`, pausing at its cuts."""
         cuts = [place for place in run.reading.cuts if place <= end]
-        done = self._recall(run, end, source, held)
+        done = self._recall(run, end)
         for place in (*cuts, end):
             if place <= done:
                 continue
@@ -147,14 +168,12 @@ class Context:
                 self._keep(run, place)
         self._cells.note(run.sequence, run.reading, end)
 
-    def _recall(self, run: Run, limit: int, source: int = -1, held: int = 0) -> int:
+    def _recall(self, run: Run, limit: int) -> int:
         """Puts into the run's sequence as many of its first tokens as were read before; says how many."""
-        if stored := self._prefixes.find(run.reading, held, limit):
-            self._cells.empty(run.sequence)
-            if native.set_state(self._handle, run.sequence, stored[1]):
-                run.reused = stored[0]
-            else:
-                self._cells.empty(run.sequence)
+        source, held = self._cells.longest(run.reading, limit)
+        stored = None if self._cells.copying else self._prefixes.find(run.reading, held, limit)
+        if stored and self._cells.restore(self._handle, run.sequence, stored[1]):
+            run.reused = stored[0]
         elif held and self._cells.first_of(source, held, run.sequence):
             run.reused = held
         else:
@@ -189,7 +208,7 @@ class Context:
     def _flush(self, rows: list[tuple[R, int]], on_rows: OnRows[R], deadline: float) -> None:
         if time.monotonic() > deadline:
             raise TimedOut("ran out of time while reading the prompt")
-        self._batch.decode(self._handle, self._abort)
+        self._decode()
         self._batch.clear()
         if rows:
             on_rows(rows, native.logits(self._handle, len(rows), self._vocabulary))
@@ -199,8 +218,12 @@ class Context:
         self._batch.clear()
         for token, position, sequence in tokens:
             self._batch.add(token, position, sequence, True)
-        self._batch.decode(self._handle, self._abort)
+        self._decode()
         return native.logits(self._handle, len(tokens), self._vocabulary)
+
+    def _decode(self) -> None:
+        self._batch.decode(self._handle, self._abort)
+        self._cells.copying = False
 
     def rewind(self, run: Run, tokens: int) -> None:
         """Takes back what the run's sequence holds beyond its first `tokens`."""

@@ -41,8 +41,17 @@ class LlamaEmbedder:
         """
         self.name, self.identity = name, identity
         self._spent = spent
-        self._worker, self._abort = worker(), native.Abort()
-        self._worker.do(lambda: self._load(str(file), threads, gpu_layers))
+        self._worker = worker()
+        self._model: Any = None
+        self._batch: native.Batch | None = None
+        self._context: Any = None
+        try:
+            self._worker.do(lambda: self._load(str(file), threads, gpu_layers))
+        except BaseException as error:
+            self.close()
+            if isinstance(error, EngineError):
+                raise type(error)(f"model {name!r}: {error}") from error
+            raise
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One unit vector a text, shape (texts, dimension).
@@ -57,10 +66,11 @@ class LlamaEmbedder:
         return vectors
 
     def close(self) -> None:
+        """Frees context and weights; the embedder is of no use afterwards."""
         self._worker.do(self._free)
 
     def _load(self, file: str, threads: int, gpu_layers: int) -> None:
-        self._model: Any = native.load_model(file, gpu_layers)
+        self._model = native.load_model(file, gpu_layers)
         self._vocab = lib.llama_model_get_vocab(self._model)
         self.dimension = int(lib.llama_model_n_embd(self._model))
         self._window = int(lib.llama_model_n_ctx_train(self._model))
@@ -74,12 +84,17 @@ class LlamaEmbedder:
             batch=max(TOGETHER, self._window),
             embeddings=True,
         )
+        self._worker.abort.attach(self._context)
         self._memory = native.memory(self._context)  # only a model that writes has one
 
     def _free(self) -> None:
-        self._batch.free()
-        lib.llama_free(self._context)
-        lib.llama_model_free(self._model)
+        if self._batch:
+            self._batch.free()
+        if self._context:
+            lib.llama_free(self._context)
+        if self._model:
+            lib.llama_model_free(self._model)
+        self._batch = self._context = self._model = None
 
     def _embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
         first, last = lib.llama_vocab_bos(self._vocab), lib.llama_vocab_eos(self._vocab)
@@ -103,15 +118,17 @@ class LlamaEmbedder:
         return vectors, sum(len(tokens) for _, tokens in windows)
 
     def _encode(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
-        self._batch.clear()
+        batch = self._batch
+        assert batch is not None, "the embedder was closed"
+        batch.clear()
         for sequence, tokens in enumerate(sequences):
             for position, token in enumerate(tokens):
-                self._batch.add(token, position, sequence, True)
+                batch.add(token, position, sequence, True)
         if self._memory:
             native.clear(self._memory)
-            self._batch.decode(self._context, self._abort)
+            batch.decode(self._context, self._worker.abort)
         else:
-            self._batch.encode(self._context)
+            batch.encode(self._context, self._worker.abort)
         vectors = []
         for sequence in range(len(sequences)):
             pointer = lib.llama_get_embeddings_seq(self._context, sequence)

@@ -26,7 +26,7 @@ from edge_sale.engines.chat import ChatTemplate
 from edge_sale.engines.context import Context, OnRows
 from edge_sale.engines.draw import Choosing, Draw, Run, Scoring, measure
 from edge_sale.engines.lookup import Lookup
-from edge_sale.engines.machine import Tuning
+from edge_sale.engines.machine import Tuning, processor
 from edge_sale.engines.prefixes import ON_DISK, Prefixes
 from edge_sale.engines.worker import worker
 from edge_sale.errors import Cancelled, EngineError, NotFinite, PromptTooLong, TimedOut
@@ -63,6 +63,15 @@ class LlamaEngine:
             self._model = self._worker.do(lambda: native.load_model(str(file), tuning.gpu_layers, tuning.mapped))
         except EngineError as error:
             raise self._named(error) from error
+        try:
+            self._prepare(context, identity, prefixes, prefix_bytes)
+        except BaseException:
+            self._worker.do(lambda: lib.llama_model_free(self._model))
+            raise
+
+    def _prepare(self, context: int, identity: str, prefixes: Path | None, prefix_bytes: int) -> None:
+        """What is known of the model before its first context. Raises EngineError for one that cannot answer."""
+        name, tuning = self.name, self._tuning
         self._vocab = lib.llama_model_get_vocab(self._model)
         if not native.has_end(self._vocab):
             raise EngineError(
@@ -78,7 +87,8 @@ class LlamaEngine:
             bos=self._special(lib.llama_vocab_bos(self._vocab)),
             eos=self._special(lib.llama_vocab_eos(self._vocab)),
         )
-        manner = f"{identity} llama-cpp-python {version('llama-cpp-python')} {tuning.flash} {tuning.batch}"
+        run = (processor(), tuning.flash, tuning.batch, tuning.micro_batch, tuning.gpu_layers)
+        manner = f"{identity} llama-cpp-python {version('llama-cpp-python')} {run}"
         kept = Prefixes(manner, prefixes if identity else None, prefix_bytes)
         self._context = Context(self._model, self._vocabulary, self._worker.abort, tuning, kept)
 
@@ -207,7 +217,7 @@ class LlamaEngine:
         sampling = ask.sampling
         reading = self._fitting(ask.prompt, max(sampling.max_tokens, ask.reserve))
         greedy = sampling.temperature <= 0 and sampling.repeat_penalty == 1.0 and not sampling.grammar
-        ahead = ask.lookup and greedy and ask.samples == 1 and self._tuning.lookup and self._context.rewinds
+        ahead = ask.lookup and greedy and ask.samples == 1 and self._tuning.guesses and self._context.rewinds
         for i in range(ask.samples):
             draws.append(
                 Draw(
@@ -406,3 +416,5 @@ def _blame(runs: Sequence[Run], context: Context) -> Iterator[None]:
         for run in runs:
             if not run.finished:
                 run.error = run.error or error
+    if any(isinstance(run.error, NotFinite) for run in runs):
+        context.drop()  # without flash attention what they left would spoil who comes after them

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-_CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+from edge_sale.engines.lookup import MOST
+
+_CGROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 
 Flash = Literal["auto", "on", "off"]
@@ -26,7 +28,12 @@ class Tuning:
     flash: Flash = "auto"  # flash attention
     gpu_layers: int = -1  # -1: all, where the build has a back end for a GPU
     mapped: bool = True  # map the model's file, where that does not put it in memory twice
-    lookup: bool = True  # guess ahead where an ask says that its answer repeats its prompt
+    lookup: bool = False  # guess ahead where an ask says that its answer repeats its prompt
+
+    @property
+    def guesses(self) -> bool:
+        """Whether it does: a guess must be read at once, or its last row would be read alone (see lookup.py)."""
+        return self.lookup and (self.micro_batch or self.batch) > MOST
 
 
 def cores() -> int:
@@ -37,13 +44,33 @@ def cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
     allowed = set(affinity(0)) if affinity else set(range(os.cpu_count() or 1))
     count = physical(allowed)
+    granted = quota()
+    return count if granted is None else min(count, max(1, int(granted)))  # of 1.5 a second thread would have to wait
+
+
+def quota(root: Path = _CGROUPS, own: Path = _OWN) -> float | None:
+    """Processors that the tightest control group around this process grants; None where none limits it."""
+    found = []
     try:
-        quota, period = _CGROUP_QUOTA.read_text().split()
-        if quota != "max":
-            count = min(count, max(1, round(int(quota) / int(period))))
-    except (OSError, ValueError):
-        pass  # no cgroup, or an older one: what the scheduler says stands
-    return count
+        groups = [line.split(":", 2) for line in own.read_text().splitlines()]
+    except OSError:
+        return None
+    for _, kinds, path in groups:
+        if kinds and "cpu" not in kinds.split(","):
+            continue
+        base = root / "cpu" if kinds else root  # the older version keeps a tree for each kind
+        folder = base / path.strip("/")
+        for place in (folder, *(up for up in folder.parents if up.is_relative_to(base))):
+            try:
+                if kinds:
+                    most, period = ((place / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+                else:
+                    most, period = (place / "cpu.max").read_text().split()
+                if most != "max" and int(most) > 0:
+                    found.append(int(most) / int(period))
+            except (OSError, ValueError):
+                pass  # within a container a group's path can be one of the host's
+    return min(found, default=None)
 
 
 def physical(cpus: Iterable[int], topology: Path = _TOPOLOGY) -> int:

@@ -168,9 +168,11 @@ class Batch:
         if status != 0:
             raise EngineError(f"llama.cpp could not decode a batch of {len(self)} tokens (status {status})")
 
-    def encode(self, context: Any) -> None:
-        """Runs an encoder over the batch."""
+    def encode(self, context: Any, abort: Abort) -> None:
+        """Runs an encoder over the batch. Raises the reason of `abort` when that stopped it."""
         status = lib.llama_encode(context, self._batch)
+        if abort:
+            raise abort.reason
         if status != 0:
             raise EngineError(f"llama.cpp could not encode a batch of {len(self)} tokens (status {status})")
 
@@ -183,9 +185,24 @@ def can_rewind(model: Any) -> bool:
     return not (lib.llama_model_is_recurrent(model) or lib.llama_model_is_hybrid(model))
 
 
-def slides(model: Any) -> bool:
-    """Whether some layers see a sliding window; of those a saved state has the window alone, not the rest."""
-    return int(lib.llama_model_n_swa(model)) > 0
+def keeps_states(model: Any) -> bool:
+    """Whether a saved state is all of a beginning, and good in a context of any size.
+
+    Of layers that see a sliding window it has the window alone; and long RoPE turns keys by other factors in
+    contexts beyond the length that a model was first trained for.
+    """
+    return not int(lib.llama_model_n_swa(model)) and value(model, "rope.scaling.type") != "longrope"
+
+
+def value(model: Any, key: str) -> str:
+    """What the file's header says of its architecture's `key`; empty where it says nothing."""
+    return _header(model, f"{_header(model, 'general.architecture')}.{key}")
+
+
+def _header(model: Any, key: str) -> str:
+    buffer = ctypes.create_string_buffer(256)
+    length = lib.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
+    return buffer.value.decode("utf-8", "replace") if length >= 0 else ""
 
 
 def has_end(vocab: Any) -> bool:
@@ -196,8 +213,13 @@ def has_end(vocab: Any) -> bool:
 
 def bytes_a_token(model: Any) -> int:
     """Bytes of cache that one token takes, keys and values in 16 bits; of a hybrid model at most that."""
-    head = lib.llama_model_n_embd(model) // max(1, lib.llama_model_n_head(model))
-    return 4 * int(lib.llama_model_n_layer(model) * lib.llama_model_n_head_kv(model) * head)
+    heads = int(lib.llama_model_n_head(model))
+    evenly = int(lib.llama_model_n_embd(model)) // max(1, heads)
+    sizes = (value(model, f"attention.{name}_length") for name in ("key", "value"))
+    both = sum(int(size) if size.isdecimal() else evenly for size in sizes)
+    # llama.cpp tells the first layer's, and a hybrid's first layer may be one that attends to nothing
+    shared = int(lib.llama_model_n_head_kv(model)) or heads
+    return 2 * int(lib.llama_model_n_layer(model)) * shared * both
 
 
 def memory(context: Any) -> Any:

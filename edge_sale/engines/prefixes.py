@@ -1,8 +1,8 @@
 """States of the model after prompts' beginnings: in memory and, of what never changes, on disk.
 
 On disk stands only what is the same for every task (`Prompt.fixed`), so nothing of a user's. A file is
-named by everything that its content depends on: the model file's sha256, llama.cpp's version, how it is
-run, and the tokens with their cuts. A damaged file is read as missing and written anew.
+named by everything that its content depends on: the model file's sha256, llama.cpp's version, processor, how
+it is run, and the tokens with their cuts. A damaged file is read as missing and written anew.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Prefixes:
         self._identity = identity
         self._folder = folder if limit > 0 else None
         self._limit = limit
+        self.sequences = 1  # of the context: llama.cpp takes a state only into one of as many
         self._states: OrderedDict[str, bytes] = OrderedDict()  # least recently used first
 
     def find(self, reading: Reading, above: int, limit: int) -> tuple[int, bytes] | None:
@@ -51,7 +52,7 @@ class Prefixes:
         """Keeps the state after the first `tokens`; on disk too where they never change."""
         key = self._key(reading, tokens)
         self._remember(key, state)
-        if tokens == reading.fixed and self._folder:
+        if tokens == reading.fixed and self._folder and len(state) <= self._limit:
             self._write(self._folder, key, state)
 
     def forget(self) -> None:
@@ -61,7 +62,7 @@ class Prefixes:
     def _key(self, reading: Reading, tokens: int) -> str:
         cuts = [place for place in reading.cuts if place <= tokens]
         digest = hashlib.sha256(self._identity.encode())
-        digest.update(array("q", [len(cuts), *cuts, *reading.tokens[:tokens]]).tobytes())
+        digest.update(array("q", [self.sequences, len(cuts), *cuts, *reading.tokens[:tokens]]).tobytes())
         return digest.hexdigest()[:40]
 
     def _remember(self, key: str, state: bytes) -> None:

@@ -126,7 +126,7 @@ def _where() -> dict[str, Any]:
 def _all(file: Path) -> dict[str, Any]:
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
-        if not all(isinstance(entry["tuning"], dict) for entry in entries.values()):
+        if not all(isinstance(entry["tuning"], dict) and "where" in entry for entry in entries.values()):
             raise TypeError
     except FileNotFoundError:
         return {}

@@ -9,6 +9,7 @@ import pytest
 from edge_sale.catalog import cards, store
 from edge_sale.engines.embedder import LlamaEmbedder
 from edge_sale.engines.llama import LlamaEngine
+from edge_sale.engines.machine import Tuning
 from tests.engines import tiny
 from tests.engines.kit import Independent
 
@@ -21,7 +22,7 @@ def weights(models_dir: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(weights: Path):
-    engine = LlamaEngine("smollm2-135m", weights)
+    engine = LlamaEngine("smollm2-135m", weights, tuning=Tuning(lookup=True))
     yield engine
     engine.close()
 

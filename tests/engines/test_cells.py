@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_sale.engines.cells import PIECE, Reading, cut, shared_cut
+from edge_sale.engines.context import SHARE, families
+from edge_sale.engines.draw import Scoring
 
 ENDS = st.lists(st.integers(1, 600), max_size=12).map(sorted)
 
@@ -32,3 +34,28 @@ def test_only_whole_pieces_of_the_same_tokens_are_shared(same: int, cut_at: int,
     assert shared_cut(one, other, limit) == max(c for c in (0, 100, 200, 300) if c <= min(same, limit))
     moved = Reading([1] * 400, (100, 200 + cut_at % 90 + 1, 300))
     assert shared_cut(one, moved, 400) == 100  # pieces of another shape give other numbers
+
+
+STARTS = st.lists(st.integers(1, 3), min_size=1, max_size=12)
+
+
+@given(STARTS)
+def test_families_share_a_beginning_and_keep_the_order(starts: list[int]):
+    """Runs with one system prompt are a family, others' are not, and nobody is lost or moved."""
+    runs = [
+        Scoring([start] * 30 + [number], -1, 30, reading=Reading([start] * 30 + [number], (), 30))
+        for number, start in enumerate(starts)
+    ]
+    parts = families(runs)
+    assert [run.tokens[-1] for part in parts for run in part[:1]] == sorted(starts.index(one) for one in set(starts))
+    for part in parts:
+        numbers = [run.tokens[-1] for run in part]
+        assert numbers == [n for n, start in enumerate(starts) if start == starts[numbers[0]]]
+
+
+def test_a_short_beginning_makes_no_family():
+    """Less than SHARE tokens, or only a part of what is the same for every task, is not read for both at once."""
+    short, cut_off = [1] * (SHARE - 1), [1] * (SHARE + 9)
+    assert len(families([Scoring([*short, n], -1, 20, reading=Reading([*short, n])) for n in (2, 3)])) == 2
+    rules = [Scoring([*cut_off, n, *[n] * 9], -1, 30, reading=Reading([], (), len(cut_off) + 5)) for n in (2, 3)]
+    assert len(families(rules)) == 2

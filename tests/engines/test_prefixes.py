@@ -84,6 +84,22 @@ def test_files_are_the_users_alone_and_within_the_limit(tmp_path: Path):
     assert Prefixes("m", tmp_path).find(Reading([4, *range(1, 300)], (100,), fixed=100), 0, 300) == (100, STATE)
 
 
+def test_a_state_over_the_limit_takes_nobodys_place(tmp_path: Path):
+    """What alone is more than may be kept is not written, and what is there stays."""
+    Prefixes("m", tmp_path, 2 * len(STATE)).keep(READING, 100, STATE)
+    Prefixes("m", tmp_path, 2 * len(STATE)).keep(Reading([0] * 300, (100,), fixed=100), 100, 3 * STATE)
+    assert len(files(tmp_path)) == 1
+    assert Prefixes("m", tmp_path).find(READING, 0, 300) == (100, STATE)
+
+
+def test_a_context_of_another_width_has_states_of_its_own(tmp_path: Path):
+    """llama.cpp takes a state only into a context of as many sequences as it is from."""
+    kept = Prefixes("m", tmp_path)
+    kept.keep(READING, 100, STATE)
+    kept.sequences = 4
+    assert kept.find(READING, 0, 300) is None and not kept.knows(READING, 100)
+
+
 def test_a_folder_that_cannot_be_written_is_no_failure(tmp_path: Path):
     """Where the cache's folder is a file, states are kept in memory alone."""
     blocked = tmp_path / "file"

@@ -9,6 +9,7 @@ import pytest
 from edge_sale.engines import context
 from edge_sale.engines.llama import LlamaEngine
 from edge_sale.engines.machine import Tuning
+from edge_sale.errors import TimedOut
 from edge_sale.types import Generate, LogLik, Message, Prompt, Sampling
 from tests.engines.kit import chat
 
@@ -66,6 +67,64 @@ def test_a_conversation_that_goes_on_reads_only_what_is_new(tiny_files: dict[str
     assert first.reused == 0
     assert second.reused >= 0.8 * first.prompt_tokens
     assert second.reused + engine.read - read == second.prompt_tokens
+
+
+OTHERS = Message("system", "Rules of another house: " + "be long and be loud. " * 12)
+ELSEWHERE = Generate(Prompt((OTHERS, Message("user", LONG)), fixed=1), DRAWN)
+
+
+@KINDS
+def test_a_batch_of_two_beginnings_is_the_same_cold_and_warm(tiny_files: dict[str, Path], kind: str):
+    """Prompts under two system prompts asked at once: each beginning is read once, and reuse changes no bit."""
+    both = [ASKS[0], ELSEWHERE, ASKS[2]]
+    used = LlamaEngine(kind, tiny_files[kind])
+    cold = answers(used, *both)
+    saved = used.reused
+    answers(used, ASKS[0])
+    assert answers(used, *both) == cold
+    assert used.reused > saved or kind == "sliding"  # whose states no other context can have
+    used.close()
+    fresh = LlamaEngine(kind, tiny_files[kind])
+    answers(fresh, ASKS[0])
+    assert answers(fresh, *both) == cold
+    fresh.close()
+
+
+@pytest.mark.parametrize("kind", ["dense", "hybrid"])
+def test_three_bids_are_read_for_the_jury_and_the_next_process(tiny_files: dict[str, Path], kind: str, tmp_path: Path):
+    """Batches of three, four and two asks find the rules read, whatever else the context was made for between them."""
+    engine = LlamaEngine(kind, tiny_files[kind], identity="sha", prefixes=tmp_path)
+    texts = ("Wind.", "Rain.", "Snow.", "Hail.")
+    for count in (3, 4, 2):
+        before = engine.reused
+        engine.generate([Generate(prompt(f"{text} {count}"), DRAWN) for text in texts[:count]])
+        assert engine.reused - before > 64 or count == 3
+    engine.generate([Generate(prompt(LONG * 40), DRAWN)])  # a context of another size
+    before = engine.reused
+    engine.generate([Generate(prompt(text), DRAWN) for text in texts[:3]])
+    assert engine.reused - before > 64
+    engine.close()
+    again = LlamaEngine(kind, tiny_files[kind], identity="sha", prefixes=tmp_path)
+    again.generate([Generate(prompt(text), DRAWN) for text in texts[1:]])
+    assert again.reused > 64
+    again.close()
+
+
+def test_a_batch_that_ran_out_of_time_leaves_nothing_behind(tiny_files: dict[str, Path]):
+    """Stopped between a copy that was asked for and the decode that makes it, the engine answers as a new one."""
+    engine = LlamaEngine("dense", tiny_files["dense"])
+    expected = answers(engine, ASKS[2], ASKS[0])
+    late, decode, calls = Generate(prompt("More. " * 30), DRAWN, samples=3), engine._context._flush, []
+
+    def flush(*args: object) -> None:
+        calls.append(engine._context._cells.copying)
+        decode(*args[:2], -1.0 if calls[-1] else args[2])  # type: ignore[arg-type]
+
+    engine._context._flush = flush  # type: ignore[method-assign,assignment]
+    assert isinstance(engine.generate([late])[0], TimedOut) and calls[-1]
+    engine._context._flush = decode  # type: ignore[method-assign]
+    assert answers(engine, ASKS[2], ASKS[0]) == expected
+    engine.close()
 
 
 def test_likelihoods_reuse_and_are_reused(dense: LlamaEngine):

@@ -12,6 +12,7 @@ import pytest
 
 from edge_sale.engines import native
 from edge_sale.engines.llama import LlamaEngine
+from edge_sale.errors import EngineError
 from edge_sale.types import Choose, Generate, LogLik
 from tests.engines import tiny
 from tests.engines.kit import GREEDY, Independent, chat, chatml, log_softmax
@@ -106,3 +107,15 @@ def test_only_the_dense_model_goes_back(after: Any, goes_back: bool):
 def test_the_sliding_model_forgets(after: Any, forgets: bool):
     """Of 900 tokens its cache has the first no longer, unless it was to keep them all."""
     assert (lib.llama_memory_seq_pos_min(after, 0) > 0) is forgets
+
+
+@pytest.mark.parametrize("lacks", [{"template": None}, {"end": False}])
+def test_weights_that_cannot_answer_are_freed(lacks: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A model that is refused after it was loaded does not stay in memory, however often it is tried."""
+    freed, free = [], lib.llama_model_free
+    monkeypatch.setattr(lib, "llama_model_free", lambda model: (freed.append(1), free(model)))
+    file = tiny.dense(tmp_path / "m.gguf", **lacks)
+    for _ in range(2):
+        with pytest.raises(EngineError, match="choose an instruct model"):
+            LlamaEngine("m", file)
+    assert len(freed) == 2
