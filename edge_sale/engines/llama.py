@@ -78,6 +78,7 @@ class LlamaEngine:
                 f"model {name!r}: its vocabulary has no end token, so no answer would end; choose an instruct model"
             )
         self._vocabulary = int(lib.llama_vocab_n_tokens(self._vocab))
+        self._lead = native.spaced(self._vocab)
         trained = int(lib.llama_model_n_ctx_train(self._model))
         self.context = min(context, trained) if context else trained
         template = lib.llama_model_chat_template(self._model, None)
@@ -157,7 +158,9 @@ class LlamaEngine:
         for text, message in self._template.pieces(prompt):
             if message is not None and not fixed and message >= prompt.fixed:
                 fixed = len(tokens)  # the first words that may be a user's begin here
-            tokens += native.tokenize(self._vocab, text, special=message is None)
+            begins = not tokens or native.is_control(self._vocab, tokens[-1])
+            lead = [] if begins else self._lead
+            tokens += native.inside(self._vocab, text, lead, special=message is None)
             if adds_bos and tokens[:1] != [bos]:
                 tokens.insert(0, bos)
             ends.append(len(tokens))
@@ -307,7 +310,7 @@ class LlamaEngine:
 
     def _loglik(self, asks: Sequence[LogLik], seconds: float | None) -> list[LogProb | Exception]:
         def run(ask: LogLik) -> Scoring:
-            targets = native.tokenize(self._vocab, ask.text, special=False)
+            targets = native.inside(self._vocab, ask.text, self._lead, special=False)
             reading = self._fitting(ask.prompt, len(targets))
             want = len(reading.tokens) - 1 if targets else len(reading.tokens)  # of no text nothing is wanted
             return Scoring(reading.tokens + targets[:-1], -1, want, targets=targets, reading=reading)
@@ -391,7 +394,7 @@ class LlamaEngine:
         return entropies, log_zs
 
     def _single(self, option: str) -> int:
-        tokens = native.tokenize(self._vocab, option, special=False)
+        tokens = native.inside(self._vocab, option, self._lead, special=False)
         if len(tokens) != 1:
             raise EngineError(f"model {self.name!r}: option {option!r} is {len(tokens)} tokens, should be one")
         return tokens[0]

@@ -263,6 +263,23 @@ def logits(context: Any, rows: int, vocabulary: int) -> NDArray[np.float32]:
     return np.frombuffer(values, dtype=np.float32).reshape(rows, vocabulary)
 
 
+def spaced(vocab: Any) -> list[int]:
+    """What a line's end is to a vocabulary that puts a space before every text; nothing to one that does not."""
+    tokens = tokenize(vocab, "\n", special=False)
+    return tokens if len(tokens) > 1 and piece(vocab, tokens[0]) == b" " else []
+
+
+def inside(vocab: Any, text: str, lead: list[int], *, special: bool) -> list[int]:
+    """Token ids of a text that goes on within a line, without the space; `lead` is what `spaced` says."""
+    tokens = tokenize(vocab, f"\n{text}" if lead else text, special=special)
+    return tokens[len(lead) :] if tokens[: len(lead)] == lead else tokenize(vocab, text, special=special)
+
+
+def is_control(vocab: Any, token: int) -> bool:
+    """Whether it is a mark, such as the end of a turn, and no text."""
+    return bool(lib.llama_vocab_is_control(vocab, token))
+
+
 def tokenize(vocab: Any, text: str, *, special: bool) -> list[int]:
     """Token ids of `text`. Only with `special` do control tokens in it count as such."""
     data = text.encode("utf-8", "surrogatepass")

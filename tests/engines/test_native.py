@@ -18,10 +18,8 @@ LONG = "=" * 200
 WORDS = [LONG, "hi", "\u2581"]
 
 
-@pytest.fixture(scope="module")
-def vocab(tmp_path_factory: pytest.TempPathFactory):
+def load(file: Path, prefix: bool) -> Any:
     """A SentencePiece vocabulary: three control tokens, every byte, and a few words."""
-    file = tmp_path_factory.mktemp("vocab") / "vocab.gguf"
     kind = gguf.TokenType
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *WORDS]
     types = [kind.UNKNOWN, kind.CONTROL, kind.CONTROL, *[kind.BYTE] * 256, *[kind.NORMAL] * len(WORDS)]
@@ -32,7 +30,7 @@ def vocab(tmp_path_factory: pytest.TempPathFactory):
     writer.add_token_types(types)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_add_space_prefix(False)
+    writer.add_add_space_prefix(prefix)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -40,7 +38,12 @@ def vocab(tmp_path_factory: pytest.TempPathFactory):
     native.start()
     params = lib.llama_model_default_params()
     params.vocab_only = True
-    model = lib.llama_model_load_from_file(str(file).encode(), params)
+    return lib.llama_model_load_from_file(str(file).encode(), params)
+
+
+@pytest.fixture(scope="module")
+def vocab(tmp_path_factory: pytest.TempPathFactory):
+    model = load(tmp_path_factory.mktemp("vocab") / "vocab.gguf", prefix=False)
     yield lib.llama_model_get_vocab(model)
     lib.llama_model_free(model)
 
@@ -123,3 +126,16 @@ def test_a_file_that_llama_cpp_refuses_is_an_error_that_names_it(tmp_path: Path)
     file.write_bytes(b"GGUF" + bytes(60))
     with pytest.raises(EngineError, match=r"no-model\.gguf"):
         native.load_model(str(file), 0)
+
+
+def test_a_text_within_a_line_gets_no_space_of_its_own(vocab: Any, tmp_path: Path):
+    """Llama 2's kind of vocabulary puts a space before every text: a digit is one token there too."""
+    model = load(tmp_path / "spaced.gguf", prefix=True)
+    spaced = lib.llama_model_get_vocab(model)
+    lead = native.spaced(spaced)
+    assert (len(lead), native.spaced(vocab)) == (2, [])
+    assert len(native.tokenize(spaced, "3", special=False)) == 2
+    for text in ("3", "hi", " hi", "\nhi", "", "é"):
+        assert native.inside(spaced, text, lead, special=False) == native.tokenize(vocab, text, special=False)
+        assert native.inside(vocab, text, [], special=False) == native.tokenize(vocab, text, special=False)
+    lib.llama_model_free(model)
