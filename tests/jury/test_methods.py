@@ -9,7 +9,7 @@ import pytest
 from edge_sale.agents.local import LocalAgent
 from edge_sale.assemble import market, plan
 from edge_sale.catalog.cards import JURIES
-from edge_sale.jury.methods import METHODS, likert, recoverability, squeeze
+from edge_sale.jury.methods import METHODS, RECOVERED, beginning, likert, recoverability, squeeze
 from edge_sale.settings import load
 from edge_sale.types import Choice, Job, LogProb, Task
 
@@ -45,6 +45,16 @@ def test_recoverability_is_the_gain_over_no_plan() -> None:
     asks, scores = answer(recoverability(TASK, ["helps", "misleads"]), replies)
     assert scores == [squeeze(1.0), 0.0]
     assert {ask.text for ask in asks} == {f" {TASK.text}"}
+
+
+def test_of_a_long_task_its_beginning_is_recovered() -> None:
+    """Whole words up to RECOVERED characters; a task as long as that is asked for whole."""
+    words = "number " * 1000
+    for text in (words, "x" * 5000, " " * 5000, words[:RECOVERED]):
+        (ask, *_), _ = answer(recoverability(Task("t", text, "python"), ["p"]), [LogProb(-1.0, 1, 1, 0.1)] * 2)
+        assert len(ask.text) <= RECOVERED + 1 and text.startswith(ask.text[1:])
+        assert ask.text.split() == text.split()[: len(ask.text.split())] or " " not in text
+    assert beginning(words[:RECOVERED]) == words[:RECOVERED]
 
 
 def test_squeeze_stays_within_zero_and_five() -> None:
