@@ -36,7 +36,7 @@ def train(
     """Train the bundled models NAMES (all of them where none is named), export and measure them.
 
     \b
-    ./scripts/train_bundled             the whole family, about 45 minutes on two cores
+    ./scripts/train_bundled             the whole family, about 55 minutes on two cores
     ./scripts/train_bundled junior      one of it
     ./scripts/bench bundled             how good the committed ones are
     """
