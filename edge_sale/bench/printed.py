@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from edge_sale.bench.table import Row, Runs, escalations, pool_value
@@ -29,12 +29,20 @@ def markdown(rows: Sequence[Row]) -> str:
 
 def bins(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     """pass@1 (and the largest agent's share) of each contender in each bin."""
+    return _by_bin(rows, lambda bin: f"{100 * bin[0]:.0f} ({100 * bin[1]:.0f})")
+
+
+def costs(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Millionths of a dollar a task, with what choosing took, of each contender in each bin."""
+    return _by_bin(rows, lambda bin: f"{1e6 * bin[3]:.3g}")
+
+
+def _by_bin(
+    rows: Sequence[Row], shown: Callable[[tuple[float, float, int, float]], str]
+) -> tuple[list[str], list[list[str]]]:
     names = sorted({name for row in rows for name in row.bins})
-    body = []
-    for row in rows:
-        here = [row.bins.get(name) for name in names]
-        body.append([row.name, *("–" if x is None else f"{100 * x[0]:.0f} ({100 * x[1]:.0f})" for x in here)])
     sizes = {name: max(row.bins[name][2] for row in rows if name in row.bins) for name in names}
+    body = [[row.name, *(shown(row.bins[n]) if n in row.bins else "–" for n in names)] for row in rows]
     return ["contender", *(f"{name} n={sizes[name]}" for name in names)], body
 
 

@@ -146,7 +146,7 @@ class Row:
     overhead: float  # auction's share of all tokens
     seconds: float  # of work and auction a task; nan where not recorded
     workload: Mapping[str, float]  # agent -> share of tasks it was the last to work on
-    bins: Mapping[str, tuple[float, float, int]]  # bin -> pass@1, share of the largest, tasks
+    bins: Mapping[str, tuple[float, float, int, float]]  # bin -> pass@1, share of the largest, tasks, dollars a task
     apgr: float
     cpt50: float
     cpt80: float
@@ -212,14 +212,16 @@ def _row(runs: Runs, name: str, of: Numbers, singles: Mapping[str, Numbers], ide
     passed = float(of["success"].mean())
     orders = [of["success"][of["order"] == order].mean() for order in np.unique(of["order"])]
     tokens, extra = of["tokens"].sum(), of["extra_tokens"].sum()
-    dollars = of["dollars"].sum() + of["extra_dollars"].sum()
+    paid = of["dollars"] + of["extra_dollars"]
+    dollars = paid.sum()
     agents, bins = list(runs.agents), list(runs.bins)
     work = np.bincount(of["agent"], minlength=len(agents)) / len(of["agent"])
     by_bin = {}
     for place in np.unique(of["bin"]):
         here = of["bin"] == place
         by_bin[bins[place]] = (
-            float(of["success"][here].mean()), float(of["largest"][here].mean()), len(np.unique(of["task"][here]))
+            float(of["success"][here].mean()), float(of["largest"][here].mean()), len(np.unique(of["task"][here])),
+            float(paid[here].mean()),
         )  # fmt: skip
     return Row(
         name=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from random import Random
 
@@ -17,6 +18,7 @@ from edge_sale.bench.tasks.grading import grade_all
 from edge_sale.catalog import gguf as header
 from edge_sale.catalog.cards import load, shipped_dir
 from edge_sale.catalog.store import sha256_of
+from edge_sale.errors import EdgeSaleError
 from edge_sale.prompts import render
 from edge_sale.types import Lesson
 
@@ -95,7 +97,6 @@ def test_what_is_learnt_is_what_agents_ask():
     assert ask.prompt == render("trade/answer", task="", plan=task.plan, domain="python", notes="")
 
 
-@needs_torch
 def test_a_juror_learns_the_share_of_right_steps():
     """Two of four steps right are 2; all of them 5; one too many is at most 4."""
     from edge_sale.bench.family.texts import common, score
@@ -107,14 +108,21 @@ def test_a_juror_learns_the_share_of_right_steps():
     assert common(right, ["a", "x", "c"]) == {0, 2}
 
 
-@needs_torch
 def test_spoilt_plans_are_wrong():
-    """A plan with faults is never the right one."""
+    """A plan with faults never does what the task asks, and has no neighbours that are held out."""
     from edge_sale.bench.family.texts import spoilt
+    from edge_sale.bench.tasks.operations import BY_NAME
+
+    def names(steps: list[str]) -> list[str]:
+        return [re.sub(r" (?:\d+|[a-z])(?: [a-z])?$", "", step) for step in steps]
 
     random = Random(1)
-    for task in exam(50, 3):
-        assert functions.numbered(spoilt(task, random)) != task.plan
+    assert names(["keep above 3", "replace a b", "reverse"]) == ["keep above", "replace", "reverse"]
+    for task in itertools.islice(functions.training(9, 1, 4), 400):
+        plan = spoilt(task, random)
+        assert functions.numbered(plan) != task.plan
+        operations = [BY_NAME[name] for name in names(plan)]
+        assert not any(functions.held_out(*pair) for pair in itertools.pairwise(operations)), plan
 
 
 # --- answers by the hundred -------------------------------------------------------------------
@@ -205,6 +213,25 @@ def test_a_stopped_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert said[0] == "junior: goes on after 2 updates"
     weights = zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
     assert all(torch.equal(one, other) for one, other in weights)
+
+
+@needs_torch
+def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path):
+    """More updates, or another vocabulary, and the file that is there is not gone on from, nor overwritten."""
+    import dataclasses
+
+    from edge_sale.bench.family import train
+    from edge_sale.bench.family.members import MEMBERS
+    from edge_sale.bench.family.model import Shape
+
+    words = vocabulary()
+    shape = Shape(len(words), width=32, layers=1, heads=1, inner=32)
+    member = dataclasses.replace(MEMBERS["junior"], shape=shape, updates=1, batch=256)
+    train.train("junior", member, words, tmp_path, str)
+    kept = (tmp_path / "junior.checkpoint").read_bytes()
+    with pytest.raises(EdgeSaleError, match=r"junior\.checkpoint: of another training"):
+        train.train("junior", dataclasses.replace(member, updates=2), words, tmp_path, str)
+    assert (tmp_path / "junior.checkpoint").read_bytes() == kept
 
 
 @needs_torch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from random import Random
 
 import pytest
@@ -44,7 +45,7 @@ SHOULD = {
     "reverse text": ("abc", {}, "cba"), "strip": ("  a b ", {}, "a b"), "drop spaces": (" a b", {}, "ab"),
     "drop vowels": ("Apple tree", {}, "ppl tr"), "drop digits": ("a1b22", {}, "ab"),
     "only letters": ("a1, b!", {}, "ab"), "drop letter": ("banana", {"c": "a"}, "bnn"),
-    "replace": ("banana", {"c": "a", "d": "o"}, "bonono"), "capitalize": ("aBC d", {}, "Abc d"),
+    "replace": ("banana", {"c": "a", "d": "o"}, "bonono"), "capitalize": ("aBC d", {}, "ABC d"),
     "repeat text": ("ab", {}, "abab"), "add mark": ("hi", {}, "hi!"),
     "first characters": ("abcdef", {"k": 3}, "abc"), "last characters": ("abcdef", {"k": 2}, "ef"),
     "skip characters": ("abcdef", {"k": 2}, "cdef"), "double letters": ("ab", {}, "aabb"),
@@ -53,7 +54,7 @@ SHOULD = {
     "count letter": ("banana", {"c": "a"}, 3), "sort words": (["b", "a"], {}, ["a", "b"]),
     "sort by length": (["bbb", "a", "cc"], {}, ["a", "cc", "bbb"]), "reverse order": (["b", "a"], {}, ["a", "b"]),
     "reverse each word": (["abc", "de"], {}, ["cba", "ed"]), "upper words": (["ab"], {}, ["AB"]),
-    "capitalize words": (["ab", "cD"], {}, ["Ab", "Cd"]), "longer than": (["a", "abc"], {"k": 2}, ["abc"]),
+    "capitalize words": (["ab", "cD", ""], {}, ["Ab", "CD", ""]), "longer than": (["a", "abc"], {"k": 2}, ["abc"]),
     "shorter than": (["a", "abc"], {"k": 2}, ["a"]), "starting with": (["ab", "ba"], {"c": "b"}, ["ba"]),
     "containing": (["ab", "cd"], {"c": "b"}, ["ab"]), "unique words": (["b", "a", "b"], {}, ["b", "a"]),
     "first words": (["a", "b", "c"], {"k": 2}, ["a", "b"]), "last words": (["a", "b", "c"], {"k": 2}, ["b", "c"]),
@@ -102,6 +103,27 @@ def test_no_training_text_holds_a_held_out_step(trained: list[Made]):
 
     assert found("held") == set()
     assert len(found("train")) > 5000  # the same search finds what is there
+
+
+def test_no_held_out_wording_is_a_part_of_a_taught_one():
+    """Each of the held-out spellings is new as a whole: none stands within a training wording's."""
+    taught = {
+        words[start:end]
+        for operation in OPERATIONS for pattern in operation.train for text in wording.spelled_out(pattern)
+        for words in (_words(wording.bent(text)), _words(wording.plain(text)))
+        for start in range(len(words)) for end in range(start + 1, len(words) + 1)
+    }  # fmt: skip
+    held = [_words(wording.plain(t)) for o in OPERATIONS for p in o.held for t in wording.spelled_out(p)]
+    assert len(held) > 500 and [words for words in held if words in taught] == []
+
+
+def test_a_text_that_holds_a_held_out_wording_is_told():
+    """Whatever stands around it, whatever its case, its number or its punctuation; and no training task does."""
+    assert wording.holds_held_out("please Throw away numbers equal to seven, then sum them")
+    assert wording.holds_held_out("It sorts them, and halves the numbers rounding down.")
+    assert not wording.holds_held_out("Write a function that keeps what is even.")
+    frames = [*wording.HELD_BENT, *wording.HELD_PLAIN]
+    assert not {*frames} & {*wording.BENT, *wording.PLAIN}
 
 
 LONGEST = 16  # words of a wording
@@ -177,6 +199,8 @@ def test_a_stream_has_habits():
     tasks = stream(300, families=30)
     chains = {tuple(step.operation.name for step in task.chain) for task in tasks}
     assert len(chains) == 30
+    bins = Counter(task.steps for task in stream(160, families=16))
+    assert bins == dict.fromkeys(range(1, 9), 20)  # as many tasks of each number of steps
     assert len({task.text for task in tasks}) > 250
     assert {task.steps for task in tasks} == set(range(1, 9))
 

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from edge_sale.bench import page, printed, table
@@ -46,7 +47,8 @@ def test_a_row_worked_by_hand(tmp_path):
     assert row.overhead == pytest.approx(0.2)
     assert row.seconds == pytest.approx(1.5)
     assert row.workload == {"small": 0.75, "large": 0.25}
-    assert row.bins == {"b1": (1.0, 0.0, 1), "b2": (0.5, 0.5, 1)}
+    assert {name: bin[:3] for name, bin in row.bins.items()} == {"b1": (1.0, 0.0, 1), "b2": (0.5, 0.5, 1)}
+    assert np.mean([bin[3] for bin in row.bins.values()]) == pytest.approx(row.per_task)
 
 
 def test_shapley_of_the_pool(tmp_path):
@@ -109,6 +111,7 @@ def test_printed_forms_agree(tmp_path):
     document = json.loads(json.dumps(printed.document(runs, found), allow_nan=False))
     assert document["rows"][2]["passed"] == 0.75
     assert printed.bins(found)[1][2] == ["SALE", "100 (0)", "50 (50)"]
+    assert printed.costs(found)[1][2] == ["SALE", *(f"{1e6 * bin[3]:.3g}" for bin in found[2].bins.values())]
 
 
 def test_a_page_holds_its_data_and_reaches_for_nothing(tmp_path):

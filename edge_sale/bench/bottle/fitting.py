@@ -1,6 +1,7 @@
 """The bundled pool's weights and floor, fitted from outcomes: `python -m edge_sale.bench.bottle.fitting --data DIR`.
 
-Weights. Every agent does every training task (other chains and words than any bench sells). The value of a bid is what
+Weights. Every agent does every training task (made under a seed of its own; of single steps and held-out words there
+are only so many, so some recur in benches). The value of a bid is what
 tells right from wrong among them: a ridge logistic regression (`scoring/chance.py`) of success on the paper's signals,
 certainty (entropy with its sign turned) and each juror's score, without those that would get a negative weight. What
 cost weighs is then chosen on the same tasks: the most with which pass@1 stays within SLACK of the best. All is scaled
@@ -8,7 +9,8 @@ to sum to 1, as in the paper's normalisation; the regression's constant changes 
 
 Floor. A ridge logistic regression of "is of the trade" on familiarity and certainty, over the bids of all agents, on
 half of the tasks; `least` is where the sum of both error rates is least there. A task is refused when no agent's bid
-reaches it. The error rates in the file are those of the other half; hand-written prompts were not fitted to at all.
+reaches it. The error rates in the file are those of the other half; hand-written prompts, of the trade and of its
+neighbourhood, were not fitted to at all.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from edge_sale.bench import rundata, sets
 from edge_sale.bench.bottle import grid, sales, tasks
 from edge_sale.bench.cache import Cache
 from edge_sale.bench.grade import Question
-from edge_sale.bench.tasks import written
+from edge_sale.bench.tasks import strangers, written
 from edge_sale.bench.view import View
 from edge_sale.catalog.cards import BUNDLED_POOL, DEFAULT_POOL, shipped_dir
 from edge_sale.catalog.cards import load as load_cards
@@ -142,7 +144,7 @@ def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
     names = [agent.name for agent in market.agents]
     inside = {"trade": [job.question for job in tasks.exam(EACH, SEED + 1)]}
     outside = {name: sets.load(name, data / place)[:EACH] for name, place in OUTSIDE.items()}
-    hand = {"hand-written": written.questions()}
+    hand = {"hand-written": written.questions(), "near": strangers.questions()}
     reads = {source: signals(questions, market) for source, questions in {**inside, **outside, **hand}.items()}
     halves = {source: (rows[::2], rows[1::2]) for source, rows in reads.items()}
     fit_on = [
@@ -165,6 +167,7 @@ def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
         "refused_of_trade": refused(list(inside)),
         "refused_of_hand_written": float(np.mean([r < least for r in reached["hand-written"]])),
         "let_in_of_others": 1 - refused(list(outside)),
+        "let_in_of_neighbours": float(np.mean([r >= least for r in reached["near"]])),
     }
     said = {**errors, **{f"let in of {source}": 1 - refused([source]) for source in outside}}
     about = f"fitted on {len(fit_on)} tasks, errors on as many others: {', '.join([*inside, *outside])}"

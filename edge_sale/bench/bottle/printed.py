@@ -40,6 +40,8 @@ def show(out: Path, seconds: float, *, as_json: bool, html: Path | None) -> None
         print_table([head[i] for i in known.PARTS[0]], [[row[i] for i in known.PARTS[0]] for row in body])
         click.echo("\npass@1 (and share of the senior) by steps, %")
         print_table(*known.bins(found))
+        click.echo("\nmillionths of a dollar a task, with the auction, by steps")
+        print_table(*known.costs(found))
         for name in (rows.SALE, rows.FORGETFUL):
             rates = goals.win_rates(runs.columns[name], runs)
             click.echo(f"\n{name}: who wins, % of each eighth of an order")

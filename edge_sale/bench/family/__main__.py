@@ -23,7 +23,7 @@ NEEDED = "the family is trained with torch and tokenizers; get them with: pip in
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/bundled"), show_default=True,
               help="Where the vocabulary and checkpoints are kept; a stopped training goes on from there.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the GGUF files; default models/bundled.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the GGUF files; default models/bundled, with --updates --work's.")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Models at a time, a core each.")
 @click.option("--updates", type=click.IntRange(min=1), help="Stop so early: for trying things out.")
 @click.option("--measure/--no-measure", "scored", default=True, help="Measure them and record the scores (minutes).")
@@ -40,7 +40,7 @@ def train(
     ./scripts/train_bundled junior      one of it
     ./scripts/bench bundled             how good the committed ones are
     """
-    out = out or shipped_dir() / "bundled"
+    out = out or (work if updates else shipped_dir() / "bundled")
     for folder in (work, out):
         folder.mkdir(parents=True, exist_ok=True)
     if only_measure:
@@ -85,7 +85,7 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
     torch.set_num_threads(1)
     member = MEMBERS[name]
     member = dataclasses.replace(member, updates=updates) if updates else member
-    words = Vocabulary.load(work / "vocabulary.json")
+    words = Vocabulary.load(_vocabulary(work))
     model = learn(name, member, words, work, tell)
     file = out / f"{name}.gguf"
     export(model, words, file, member.title)
@@ -114,13 +114,15 @@ def _measure(out: Path, names: Sequence[str]) -> None:
         pin(shipped_dir(), read(out))
 
 
-def _vocabulary(work: Path) -> None:
+def _vocabulary(work: Path) -> Path:
+    """The file of the vocabulary for the data as it is, made if it is not there."""
     from edge_sale.bench.family.texts import corpus
     from edge_sale.bench.family.tokens import Vocabulary
 
-    file = work / "vocabulary.json"
+    file = work / f"vocabulary-{fingerprint()}.json"
     if not file.exists():
         Vocabulary.trained(corpus(12_000)).save(file)
+    return file
 
 
 if __name__ == "__main__":

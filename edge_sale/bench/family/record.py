@@ -15,9 +15,12 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
 
+from edge_sale.bench.family.elsewhere import elsewhere
 from edge_sale.bench.tasks import functions
+from edge_sale.bench.tasks.operations import OPERATIONS
 from edge_sale.catalog.store import sha256_of
 
 FILE = "family.json"
@@ -25,8 +28,10 @@ SAMPLE = 500  # tasks that stand for all
 
 
 def fingerprint() -> str:
-    """Version of the data, and a digest of the first tasks it gives, with their plans and code."""
-    digest = hashlib.sha256()
+    """Version of the data, and a digest of the trade, of the first tasks that it gives and of what is outside it."""
+    digest = hashlib.sha256(repr(OPERATIONS).encode())
+    strange = Random("elsewhere")
+    digest.update("\0".join(elsewhere(strange) for _ in range(SAMPLE)).encode())
     for task in itertools.islice(functions.training(0, 1, functions.STEPS), SAMPLE):
         digest.update(f"{task.text}\0{task.plan}\0{task.code}\0".encode())
     return f"{functions.VERSION}-{digest.hexdigest()[:12]}"
@@ -47,10 +52,13 @@ def write(folder: Path, name: str, file: Path, facts: Mapping[str, Any]) -> None
 
 
 def score(folder: Path, scores: Mapping[str, Mapping[str, float]]) -> None:
-    """Adds measured scores to the records."""
+    """Adds measured scores to the records, in place of older ones of the same name."""
     with _locked():
         known = read(folder)
-        _put(folder, known | {name: known[name] | {"scores": dict(of)} for name, of in scores.items() if name in known})
+        for name, of in scores.items():
+            if name in known:
+                known[name]["scores"] = {**known[name].get("scores", {}), **of}
+        _put(folder, known)
 
 
 def pin(cards: Path, records: Mapping[str, Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ the share of right steps, 5 for none wrong.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +18,7 @@ from edge_sale.bench.family.elsewhere import elsewhere
 from edge_sale.bench.family.tokens import Vocabulary
 from edge_sale.bench.tasks import functions
 from edge_sale.bench.tasks.functions import STEPS, Made, numbered
+from edge_sale.bench.tasks.inputs import inputs
 from edge_sale.bench.tasks.operations import OPERATIONS, Operation, Step
 from edge_sale.prompts import render
 from edge_sale.types import Lesson
@@ -167,15 +169,28 @@ def score(right: Sequence[str], plan: Sequence[str]) -> int:
 
 
 def spoilt(task: Made, random: Random) -> list[str]:
-    """The task's plan with one fault or more; never the right plan."""
-    right = [step.plan for step in task.chain]
+    """The task's plan with one fault or more: never one that does the same, nor with neighbours that are held out."""
+    known = _held_pairs(task.chain)
     while True:
         plan = list(task.chain)
         for _ in range(random.choice((1, 1, 1, 1, 2, 2, 3, 5))):
             plan = _fault(plan, task, random)
-        said = [step.plan for step in plan]
-        if said != right:
-            return said
+        if _held_pairs(plan) <= known and not _alike(plan, task):
+            return [step.plan for step in plan]
+
+
+def _held_pairs(chain: Sequence[Step]) -> set[tuple[str, str]]:
+    pairs = ((a.operation, b.operation) for a, b in itertools.pairwise(chain))
+    return {(a.name, b.name) for a, b in pairs if functions.held_out(a, b)}
+
+
+def _alike(plan: Sequence[Step], task: Made) -> bool:
+    """Whether both do the same, as far as some inputs show."""
+    if not functions.fits(task.start, plan):
+        return False
+    code = functions.program(task.start, plan)
+    values = inputs(task.start, 12, 0)
+    return all(functions.run(code, value) == functions.run(task.code, value) for value in values)
 
 
 def _fault(plan: list[Step], task: Made, random: Random) -> list[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +16,10 @@ from torch.nn import functional as F
 from edge_sale.bench.family.members import Member
 from edge_sale.bench.family.model import Llama
 from edge_sale.bench.family.muon import Muon
+from edge_sale.bench.family.record import fingerprint
 from edge_sale.bench.family.texts import Text, texts
 from edge_sale.bench.family.tokens import Vocabulary
+from edge_sale.errors import EdgeSaleError
 
 POOL = 1024  # texts from which batches of like lengths are cut
 EVERY = 200  # updates from one checkpoint to the next
@@ -31,14 +34,19 @@ Tell = Callable[[str], None]
 
 
 def train(name: str, member: Member, words: Vocabulary, folder: Path, tell: Tell) -> Llama:
-    """The trained model. A checkpoint in `folder` is taken up, so the result is the same after a stop."""
+    """The trained model. A checkpoint in `folder` is taken up, so the result is the same after a stop.
+
+    Raises EdgeSaleError where the checkpoint is of another training: other data, words or settings.
+    """
     torch.manual_seed(member.seed)
     model = Llama(member.shape)
     optimizers = _optimizers(model)
-    file = folder / f"{name}.checkpoint"
+    file, of = folder / f"{name}.checkpoint", course(member, words)
     done, seconds = 0, 0.0
     if file.exists():
         kept = torch.load(file, weights_only=True)
+        if kept.get("of") != of:
+            raise EdgeSaleError(f"{file}: of another training (data, vocabulary or settings); delete it to start anew")
         model.load_state_dict(kept["model"])
         for optimizer, state in zip(optimizers, kept["optimizers"], strict=True):
             optimizer.load_state_dict(state)
@@ -54,7 +62,7 @@ def train(name: str, member: Member, words: Vocabulary, folder: Path, tell: Tell
         if (update + 1) % EVERY == 0 or update + 1 == member.updates:
             seconds, loss = time.monotonic() - began, sum(losses) / len(losses)
             tell(f"{name}: {update + 1}/{member.updates} updates, loss {loss:.4f}, {seconds:.0f} s, {tokens} tokens")
-            _keep(file, model, optimizers, update + 1, seconds)
+            _keep(file, model, optimizers, done=update + 1, seconds=seconds, of=of)
             losses.clear()
     return model
 
@@ -124,10 +132,12 @@ def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
     return found
 
 
-def _keep(
-    file: Path, model: Llama, optimizers: list[torch.optim.Optimizer], done: int, seconds: float
-) -> None:
+def course(member: Member, words: Vocabulary) -> str:
+    """A digest of all that a training's result depends on."""
+    return hashlib.sha256(f"{member} {fingerprint()} {words.merges}".encode()).hexdigest()
+
+
+def _keep(file: Path, model: Llama, optimizers: list[torch.optim.Optimizer], **facts: object) -> None:
     beside = file.with_suffix(".writing")
-    state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
-    torch.save({**state, "done": done, "seconds": seconds}, beside)
+    torch.save({"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], **facts}, beside)
     beside.replace(file)

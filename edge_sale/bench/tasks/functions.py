@@ -3,10 +3,11 @@
 A task is a chain of 1 to 8 operations (`operations.OPERATIONS`), told in English; the number of steps is its
 complexity. Its plan is the chain in a short, controlled language, its reference one line of Python a step.
 
-Held out by construction, and never in a training text: the `held` wordings of every operation, four sentence
-frames, and one in twelve pairs of neighbouring operations (`held_out`). `exam` makes tasks all of whose
-wordings are held out and which, from two steps on, hold such a pair. `written.WRITTEN` is a second test set of
-prompts that people would type.
+Held out by construction, and never in a training text: the `held` wordings of every operation (not even as a part
+of other words), four sentence frames, one in twelve pairs of neighbouring operations (`held_out`), and the prompts
+of `written.WRITTEN`. `exam` makes tasks all of whose
+wordings are held out and which, from two steps on, hold such a pair. `written.WRITTEN` is a second test
+set, of prompts that people would type.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import itertools
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from random import Random
 from typing import Any, Literal
 
@@ -25,11 +26,13 @@ from edge_sale.bench.records import Item
 from edge_sale.bench.tasks import wording
 from edge_sale.bench.tasks.inputs import inputs
 from edge_sale.bench.tasks.operations import NAMES, OPERATIONS, Operation, Step
+from edge_sale.bench.tasks.written import WRITTEN
 from edge_sale.types import Task
 
 VERSION = 2  # of the data: raised with any change to what is generated
 STEPS = 8  # the most a task has
 PAIRS_HELD = 12  # one pair of neighbours in so many is held out
+TRIES = 50  # at a chain in words that are not among the tasks yet
 LETTERS = "abcdehilmnorstu"
 RANGES: dict[str, tuple[int, int]] = {  # of {k}; elsewhere 2 to 9
     "keep above": (0, 20), "keep below": (0, 20), "at least": (0, 12), "at most": (0, 15), "count above": (0, 15),
@@ -84,15 +87,26 @@ def make(random: Random, steps: int, *, half: str = "all", held: bool = False) -
         pairs = [held_out(a.operation, b.operation) for a, b in itertools.pairwise(chain)]
         if (held and steps > 1 and not any(pairs)) or (not held and any(pairs)):
             continue
-        told = wording.told(chain, random, held=held)
-        return Made(wording.sentence(start, told, random, held=held), start, chain)
+        return Made(_worded(start, chain, random, held), start, chain)
 
 
 def reworded(task: Made, random: Random, *, held: bool = False, fresh: bool = True) -> Made:
     """The same chain in other words and, where `fresh`, with other arguments."""
     chain = tuple(Step(s.operation, arguments(s.operation, random) if fresh else s.values) for s in task.chain)
-    told = wording.told(chain, random, held=held)
-    return Made(wording.sentence(task.start, told, random, held=held), task.start, chain)
+    return Made(_worded(task.start, chain, random, held), task.start, chain)
+
+
+def _worded(start: str, chain: Sequence[Step], random: Random, held: bool) -> str:
+    """The chain in English; for training in words that hold nothing which is held out."""
+    while True:
+        text = wording.sentence(start, wording.told(chain, random, held=held), random, held=held)
+        if held or not (wording.holds_held_out(text) or wording.words_of(text) in _written()):
+            return text
+
+
+@cache
+def _written() -> frozenset[tuple[str, ...]]:
+    return frozenset(wording.words_of(one.text) for one in WRITTEN)
 
 
 def held_out(first: Operation, then: Operation) -> bool:
@@ -114,16 +128,20 @@ def exam(count: int, steps: int, seed: int = 0, *, half: str = "all") -> list[Ma
 def stream(count: int, seed: int = 0, *, families: int = 60, steps: Sequence[int] = range(1, STEPS + 1)) -> list[Made]:
     """Test tasks as they come to somebody who has habits: `families` chains come back in other words.
 
-    Arguments and wordings are new each time and every wording is held out; steps are spread evenly over the families.
+    Arguments and wordings are new each time and every wording is held out. Steps are spread evenly over the families,
+    and each family comes once a round, so every number of steps has as many tasks where `count` allows.
     """
     random = Random(f"stream {VERSION} {seed} {families}")
     kinds = [exam(1, steps[i % len(steps)], seed=seed * 10_000 + i + 1)[0] for i in range(families)]
-    found: list[Made] = []
-    while len(found) < count:
-        task = reworded(random.choice(kinds), random, held=True)
-        if telling(task):
-            found.append(task)
-    return found
+    found: dict[str, Made] = {}
+    while True:
+        random.shuffle(kinds)
+        for kind in kinds:
+            again = (reworded(kind, random, held=True) for _ in range(TRIES))
+            if task := next((one for one in again if one.text not in found and telling(one)), None):
+                found[task.text] = task
+            if len(found) == count:
+                return list(found.values())
 
 
 def question(task: Made, seed: int = 0) -> Question:
@@ -168,7 +186,7 @@ def run(code: str, value: Any) -> Any:
     return _solve(code)(ast.literal_eval(repr(value)))
 
 
-@cache
+@lru_cache(4096)
 def _solve(code: str) -> Any:
     space: dict[str, Any] = {}
     exec(compile(code, "reference.py", "exec"), space)  # noqa: S102 - built from our own table, line by line

@@ -178,8 +178,8 @@ def third_person(verb: str) -> str:
 def said(operation: Operation, values: Mapping[str, object], random: Random, *, held: bool, first: bool = True) -> str:
     """One step in words, its verb still marked; in training those behind the first say them or it now and then."""
     text = one_of(random.choice(operation.held if held else operation.train), random)
-    if not (held or first) and random.random() < POINTED and (other := pointing(text, random)) not in held_texts():
-        text = other
+    if not (held or first) and operation.name not in UNPOINTED and random.random() < POINTED:
+        text = pointing(text, random)
     for name, value in values.items():
         text = text.replace(f"{{{name}}}", argument(value, random))
     return text
@@ -187,15 +187,37 @@ def said(operation: Operation, values: Mapping[str, object], random: Random, *, 
 
 def pointing(text: str, random: Random) -> str:
     """A step about what the one before it gave: `sum the numbers` as `sum them`. As it is where it ends otherwise."""
+    if " up the " in text:  # nobody adds up them
+        return text
     text = _ALL.sub(lambda found: random.choice(("them", "them all", "all of them")), text)
     text = _EVERY.sub(lambda found: random.choice(("each of them", "each one", "every one of them")), text)
     return _IT.sub("it", text)
 
 
+_NUMBER = re.compile(rf"\{{k\}}|\b(?:\d+|{'|'.join(SPELLED)})\b")
+_LETTER = re.compile(r"\{[cd]\}|['\"]?(?<!\w)[a-z](?!\w)['\"]?")
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a text without case and punctuation, with numbers and single letters left open."""
+    return tuple(re.findall(r"[a-z-]+|[#@]", _LETTER.sub("@", _NUMBER.sub("#", text.lower()))))
+
+
+def holds_held_out(text: str) -> bool:
+    """Whether any held-out wording is in the text, to the letter, be it as a part of other words."""
+    words, held = words_of(text), _held_out()
+    return any(words[i : i + size] in held[first][size] for i, first in enumerate(words) for size in held.get(first, ()))
+
+
 @cache
-def held_texts() -> frozenset[str]:
-    """All spellings of all held-out wordings."""
-    return frozenset(text for operation in OPERATIONS for pattern in operation.held for text in spelled_out(pattern))
+def _held_out() -> Mapping[str, Mapping[int, set[tuple[str, ...]]]]:
+    """All spellings of all held-out wordings, by their first word and their length."""
+    found: dict[str, dict[int, set[tuple[str, ...]]]] = {}
+    for operation in OPERATIONS:
+        for text in (text for pattern in operation.held for text in spelled_out(pattern)):
+            for words in {words_of(bent(text)), words_of(plain(text))}:
+                found.setdefault(words[0], {}).setdefault(len(words), set()).add(words)
+    return found
 
 
 def argument(value: object, random: Random) -> str:
@@ -222,8 +244,9 @@ WHOLE = {
     "longest word": "longest", "shortest word": "shortest",
 }  # fmt: skip
 IN_ONE_BREATH, UNSAID = 0.35, 0.3  # how often, where it can be
+UNPOINTED = ("split words", "split commas")  # "get them out of it" would say nothing
 POINTED = 0.3  # of the steps behind the first speak of them or it, where they end in what they are about
-BARE = 0.35  # of the tasks name their input within the first step, or not at all
+BARE = 0.4  # of the tasks name their input within the first step, where it has a place there
 
 
 def told(chain: Sequence[Step], random: Random, *, held: bool) -> list[str]:
@@ -272,11 +295,11 @@ def sentence(start: str, steps: Sequence[str], random: Random, *, held: bool) ->
     """The whole task. `start` is the kind of its input; steps come from `said`."""
     bends = random.random() < 0.5
     known, kept = (BENT, HELD_BENT) if bends else (PLAIN, HELD_PLAIN)
-    bare = not held and random.random() < BARE
-    frame = random.choice(kept if held else [one for one in known if ("{input}" not in one) is bare])
     told = [(bent if bends else plain)(step) for step in steps]
-    if bare:
-        told[0] = placed(told[0], start, random)
+    there = placed(told[0], start, random) if not held and random.random() < BARE else told[0]
+    bare = there != told[0]  # where it has no place there, nobody would know what the input is
+    told[0] = there
+    frame = random.choice(kept if held else [one for one in known if ("{input}" not in one) is bare])
     if not bends and random.random() < 0.3:
         text = ". ".join(told[:1] + [step[0].upper() + step[1:] for step in told[1:]])
     else:

@@ -73,7 +73,7 @@ WRITTEN = (
     Written("Function that takes a text, makes it lowercase and counts how many times the letter t is in it", "T", 2, "v.lower().count('t')"),
     Written("Write a Python function that makes a slug: lowercase the text, split it into words and join them with dashes", "T", 3, "'-'.join(v.lower().split())"),
     Written("Please write a function that drops the vowels of a string and gives back how long the rest is", "T", 2, "len([c for c in v if c not in 'aeiouAEIOU'])"),
-    Written("Write a Python function that capitalizes every word of a sentence and puts the words back together with spaces", "T", 3, "' '.join(w.capitalize() for w in v.split())"),
+    Written("Write a Python function that capitalizes every word of a sentence and puts the words back together with spaces", "T", 3, "' '.join(w[:1].upper() + w[1:] for w in v.split())"),
     Written("Write a Python function which takes a string, cuts it down to the first 5 characters and adds an exclamation mark", "T", 2, "v[:5] + '!'"),
     Written("Write a Python function that splits a comma separated string and returns the number of parts", "T", 2, "len(v.split(','))"),
     Written("Write a Python function that takes a sentence and gives me the words with more than 4 letters, in alphabetical order", "T", 3, "sorted(w for w in v.split() if len(w) > 4)"),
