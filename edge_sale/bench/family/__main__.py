@@ -23,7 +23,7 @@ NEEDED = "the family is trained with torch and tokenizers; get them with: pip in
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
 @click.option("--work", type=click.Path(path_type=Path), default=Path("build/bundled"), show_default=True,
               help="Where the vocabulary and checkpoints are kept; a stopped training goes on from there.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the GGUF files; default models/bundled, with --updates --work's.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for GGUF files; else models/bundled (or WORK).")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Models at a time, a core each.")
 @click.option("--updates", type=click.IntRange(min=1), help="Stop so early: for trying things out.")
 @click.option("--measure/--no-measure", "scored", default=True, help="Measure them and record the scores (minutes).")
