@@ -8,9 +8,9 @@ cost weighs is then chosen on the same tasks: the most with which pass@1 stays w
 to sum to 1, as in the paper's normalisation; the regression's constant changes no order and is left out.
 
 Floor. A ridge logistic regression of "is of the trade" on familiarity and certainty, over the bids of all agents, on
-half of the tasks; `least` is where the sum of both error rates is least there. A task is refused when no agent's bid
-reaches it. The error rates in the file are those of the other half; hand-written prompts, of the trade and of its
-neighbourhood, were not fitted to at all.
+half of the tasks, among them prompts that sound like the trade and are not of it (`tasks/strangers.py`); `least` is
+where the sum of both error rates is least there. A task is refused when no agent's bid reaches it. The error rates in
+the file are those of the other half; hand-written prompts, of the trade and of its neighbourhood, were not fitted to.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ COUNT = 480
 OUTSIDE = {"mbpp": "mbpp_sanitized", "gsm8k": "gsm8k", "strategyqa": "strategyqa", "popqa": "popqa_1k",
            "cruxeval": "cruxeval", "javascript": "javascript_questions", "quixbugs": "quixbugs"}  # fmt: skip
 EACH = 60  # tasks of each of these
+NEAR = 4  # times that a prompt from next door counts: those are what people will try
 SLACK = 0.005  # of pass@1
 SHARE = 0.95  # of the bundled pool's weights where both pools bid
 FLOOR = ("familiarity", "certainty")
@@ -145,11 +146,11 @@ def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
     inside = {"trade": [job.question for job in tasks.exam(EACH, SEED + 1)]}
     outside = {name: sets.load(name, data / place)[:EACH] for name, place in OUTSIDE.items()}
     hand = {"hand-written": written.questions(), "near": strangers.questions()}
-    reads = {source: signals(questions, market) for source, questions in {**inside, **outside, **hand}.items()}
-    halves = {source: (rows[::2], rows[1::2]) for source, rows in reads.items()}
-    fit_on = [
-        (row, float(source in inside)) for source, (first, _) in halves.items() if source not in hand for row in first
-    ]
+    near = {"fitted": strangers.questions(strangers.FITTED)}
+    reads = {source: signals(qs, market) for source, qs in {**inside, **outside, **hand, **near}.items()}
+    fit_on = [(row, 1.0) for source in inside for row in reads[source][::2]]
+    fit_on += [(row, 0.0) for source in outside for row in reads[source][::2]]
+    fit_on += [(row, 0.0) for row in reads["fitted"] * NEAR]
     rows = np.array([bid for row, _ in fit_on for bid in row])
     right = np.array([label for row, label in fit_on for _ in row])
     share = right.mean()
@@ -158,7 +159,8 @@ def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
     slopes = model.weights[1:] / model.scale
     constant = float(model.weights[0] - (slopes * model.centre).sum())
     reached = {source: [best(row, constant, slopes) for row in found] for source, found in reads.items()}
-    least = parting([r for s in inside for r in reached[s][::2]], [r for s in outside for r in reached[s][::2]])
+    strange = [r for s in outside for r in reached[s][::2]] + reached["fitted"] * NEAR
+    least = parting([r for s in inside for r in reached[s][::2]], strange)
 
     def refused(sources: Sequence[str]) -> float:
         return float(np.mean([r < least for s in sources for r in reached[s][1::2]]))
@@ -170,7 +172,7 @@ def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
         "let_in_of_neighbours": float(np.mean([r >= least for r in reached["near"]])),
     }
     said = {**errors, **{f"let in of {source}": 1 - refused([source]) for source in outside}}
-    about = f"fitted on {len(fit_on)} tasks, errors on as many others: {', '.join([*inside, *outside])}"
+    about = f"fitted on half of these, errors on the other half: {', '.join([*inside, *outside, 'neighbours'])}"
     signs = dict(zip(FLOOR, slopes.tolist(), strict=True))
     floor = Floor(least, constant, signs, tuple(names), about, {k: round(v, 4) for k, v in errors.items()})
     return floor, said

@@ -1,10 +1,12 @@
 """Prompts that sound like the bundled models' trade and are outside it: what its floor should refuse.
 
-Nobody was trained or fitted on them. Two lists, a dictionary, a date, a file: none of it is a chain of the trade's
+No model was trained on them; the floor is fitted on FITTED and measured on WANTED. Two lists, a dictionary, a date, a file: none of it is a chain of the trade's
 operations over one list, text or list of words.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from edge_sale.bench.grade import Question
 from edge_sale.bench.records import Item
@@ -73,9 +75,71 @@ WANTED = (
     "removes HTML tags from a text",
     "extracts all phone numbers from a text",
 )
+FITTED = (
+    "checks whether a number is a perfect square",
+    "returns all primes below a limit",
+    "computes the least common multiple of two numbers",
+    "reverses the digits of a number",
+    "checks whether a number is an Armstrong number",
+    "sums the digits of a number",
+    "converts a hexadecimal string to an integer",
+    "converts kilometers to miles",
+    "computes compound interest",
+    "returns the roots of a polynomial",
+    "rotates a matrix by ninety degrees",
+    "finds the determinant of a matrix",
+    "computes the dot product of two vectors",
+    "normalizes a vector to length one",
+    "returns the Pascal triangle up to row n",
+    "solves the towers of Hanoi",
+    "generates a random maze",
+    "simulates rolling two dice",
+    "shuffles a deck of cards",
+    "plays rock, paper, scissors",
+    "merges two sorted lists",
+    "finds the missing number between one and n",
+    "checks whether a list is sorted",
+    "finds the second largest number of a list",
+    "finds the most frequent element of a list",
+    "groups words by their first letter into a dictionary",
+    "returns the union of two sets",
+    "checks whether one list is a subset of another",
+    "finds the longest increasing subsequence",
+    "finds the maximum subarray sum",
+    "returns all combinations of three elements",
+    "compares two version strings",
+    "checks whether a string is a valid IP address",
+    "checks whether a password is strong enough",
+    "converts snake case to camel case",
+    "encodes a string in base64",
+    "compresses a string by run lengths",
+    "counts the vowels and the consonants and returns both",
+    "translates a word into pig Latin",
+    "checks whether a sentence is a pangram",
+    "wraps a text at eighty columns",
+    "formats a number with thousands separators",
+    "turns a dictionary into a query string",
+    "reads a JSON file and returns a dictionary",
+    "lists all files in a folder",
+    "renames every file in a folder",
+    "finds duplicate files by their hash",
+    "parses command line arguments",
+    "logs a message with a time stamp",
+    "caches the results of another function",
+    "runs a function in a thread",
+    "fetches data from an API",
+    "converts an image to grayscale",
+    "creates a bar chart",
+    "connects to a socket and sends a message",
+    "queries a SQLite table",
+    "implements a queue with two stacks",
+    "reverses a linked list",
+    "computes the height of a binary tree",
+    "sorts a list with quicksort",
+)
 
 
-def questions() -> list[Question]:
-    """The prompts as tasks. Nothing grades their answers: that there is one at all is the mistake."""
-    tasks = (Task(f"near-{number}", FRAME.format(wanted), "python") for number, wanted in enumerate(WANTED))
+def questions(wanted: Sequence[str] = WANTED) -> list[Question]:
+    """Such prompts as tasks. Nothing grades their answers: that there is one at all is the mistake."""
+    tasks = (Task(f"near-{one.replace(' ', '-')}", FRAME.format(one), "python") for one in wanted)
     return [Question(Item(task, "near"), "", {}) for task in tasks]
