@@ -10,7 +10,7 @@ the jury know nothing of it; its chance comes from experience and from what the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,7 +22,7 @@ from edge_sale.errors import EngineError
 from edge_sale.scoring import chance, program
 from edge_sale.scoring.experience import experience
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Agent, Award, Job, Lesson, Outcome, Scored, Strategy, Task
+from edge_sale.types import Agent, Award, Bid, Job, Lesson, Outcome, Scored, Strategy, Task
 
 PACE = 0.01  # of the dial, for each task beyond the budget
 SLACK = 0.01  # of the budget is left alone, so that a stream ends within it
@@ -76,25 +76,35 @@ class Sealed:
 
 
 def award(view: View, sealed: Sealed, place: int, dial: float) -> Award:
-    """The product's auction of one item."""
-    item = view.of.items[place]
-    bidders: list[Agent] = []
+    """The product's auction of one item; where no bid reaches the floor, all are let stand."""
+    item, weights = view.of.items[place], sealed.weights(dial)
+    plans: list[Strategy] = []
+    stands: list[bool] = []
     for a, name in enumerate(view.agents):
         trial = view.of.trial(item, name)
-        signals = {} if sealed.chances is None else {"chance": float(sealed.chances[place, a])}
+        chance = {} if sealed.chances is None else {"chance": float(sealed.chances[place, a])}
+        signals = {**trial.signals, **chance}
         kept_back = sealed.reserve and a == view.largest
-        plan = (
+        plans.append(
             Strategy("", 0, 0.0, signals) if kept_back
             else Strategy(trial.plan, trial.plan_tokens, trial.entropy or 0.0, signals)
         )  # fmt: skip
+        bid = Bid(name, view.of.prices[name], plans[-1])
+        stands.append(kept_back or not (weights.floor and weights.floor.refuses(bid)))
+    stands = stands if any(stands) else [True] * len(stands)
+
+    def verdicts(scores: Floats) -> tuple[float, ...]:
+        """A juror's, on the plans that stand."""
+        return tuple(float(score) for score, there in zip(scores[place], stands, strict=True) if there)
+
+    agents: list[Agent] = []
+    for name, plan, there in zip(view.agents, plans, stands, strict=True):
         own = sealed.scores.get(name)
-        bidders.append(OnRecord(name, view.of.prices[name], plan, None if own is None else tuple(own[place])))
-    jurors = [
-        OnRecord(juror, 0.0, None, tuple(scores[place]))
-        for juror, scores in sealed.scores.items()
-        if juror not in view.agents
-    ]
-    return hold(item.task, [*bidders, *jurors], Desk({}), sealed.weights(dial), full=True)  # records answer in full
+        agents.append(
+            OnRecord(name, view.of.prices[name], plan if there else None, None if own is None else verdicts(own))
+        )
+    agents += [OnRecord(who, 0.0, None, verdicts(own)) for who, own in sealed.scores.items() if who not in view.agents]
+    return hold(item.task, agents, Desk({}), replace(weights, floor=None), full=True)  # records answer in full
 
 
 def tries_of(view: View, place: int, order: Sequence[int], verified: bool) -> Tries:

@@ -1,13 +1,18 @@
 """Auctions over recordings: the product's own code sells, by what was learned elsewhere."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from edge_sale.bench import evaluate, replay
+from edge_sale.bench.bottle import rows
 from edge_sale.bench.contenders import SALE, contenders
 from edge_sale.bench.judges import Opinion
 from edge_sale.bench.view import View
 from edge_sale.ledger import Sum
+from edge_sale.scoring.floor import Floor
+from edge_sale.scoring.weights import Weights
 from tests.bench.kit import grid
 
 TEXTS = [f"{'add' if i % 2 else 'sort'} the numbers {i} and {i + 1}" for i in range(20)]
@@ -65,6 +70,25 @@ def test_the_auction_is_the_product_s_own():
             for place in range(len(of.of.items)):
                 award = replay.award(of, sealed, place, dial)
                 assert award.winner.asking == pytest.approx(asking[place].min())
+
+
+@pytest.mark.parametrize(("refused", "left"), [("small", {"middle", "large"}), ("small middle large", set(PRICES))])
+def test_who_is_below_the_floor_does_not_bid(refused, left):
+    """The others are judged as they were, each by its own scores; where nobody reaches the floor, all stand."""
+    of = view()
+    trials = {
+        key: dataclasses.replace(trial, signals={"familiarity": -9.0 if trial.agent in refused else -1.0})
+        for key, trial in of.of.trials.items()
+    }
+    of = View(dataclasses.replace(of.of, trials=trials), of.vectors, of.opinions)
+    floor = Floor(0.5, 5.0, {"familiarity": 1.0}, tuple(PRICES))
+    weights = Weights("w", 1, "", {"price_length": 0.1}, 1.0, floor=floor)
+    whole = rows.under(weights, of)(of, False)
+    free = rows.under(dataclasses.replace(weights, floor=None), of)(of, False)
+    for place in range(len(of.of.items)):
+        ranked = {one.bid.agent: one for one in replay.award(of, whole, place, 1.0).ranked}
+        asking = {one.bid.agent: one.asking for one in replay.award(of, free, place, 1.0).ranked}
+        assert {name: one.asking for name, one in ranked.items()} == {name: asking[name] for name in left}
 
 
 def test_the_reserve_makes_no_live_bid():

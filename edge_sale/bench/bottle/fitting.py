@@ -85,7 +85,7 @@ def main(data: Path, out: Path | None, count: int, sandbox: str) -> None:
 def fitted(market: Market, count: int, sandbox: str) -> tuple[dict[str, float], dict[str, Any]]:
     """Weights by name (price_length, certainty, a juror's name), summing to 1; and what was found."""
     jobs = tasks.stream(count, SEED, families=count // 2)
-    of, _ = grid.everyone([job.question for job in jobs], market, sandbox, "training")
+    of = grid.everyone([job.question for job in jobs], market, sandbox, "training")
     view = View(of, np.zeros((len(jobs), 1)), rundata.opinions(of))
     assert view.entropy is not None
     names = ["certainty", *view.scores]

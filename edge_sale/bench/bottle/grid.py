@@ -25,26 +25,24 @@ Told = Callable[[int], None]
 
 def everyone(
     questions: Sequence[Question], market: Market, sandbox: str, name: str, told: Told = lambda count: None
-) -> tuple[Recording, dict[tuple[str, str], Mapping[str, float]]]:
-    """The full grid of trials, graded, and each bid's signals by (task, agent). Raises EdgeSaleError.
+) -> Recording:
+    """The full grid of trials, graded. Raises EdgeSaleError.
 
     An agent that gives no plan or no answer has failed the task. `judged` of a trial is what judging all plans
     of its task took.
     """
     trials: list[Trial] = []
-    signals: dict[tuple[str, str], Mapping[str, float]] = {}
     answers: list[tuple[Question, str]] = []
     for start in range(0, len(questions), BITE):
         part = questions[start : start + BITE]
-        for trial, more, question in _bite(part, market):
+        for trial, question in _bite(part, market):
             trials.append(trial)
-            signals[trial.task, trial.agent] = more
             answers.append((question, trial.opening))
         told(len(part))
     right = grade_all([asked for asked, _ in answers], [answer for _, answer in answers], sandbox)
     done = [_graded(trial, ok) for trial, ok in zip(trials, right, strict=True)]
     prices = {agent.name: agent.price for agent in market.agents}
-    return recording(name, [question.item for question in questions], prices, done), signals
+    return recording(name, [question.item for question in questions], prices, done)
 
 
 def bids(questions: Sequence[Question], market: Market, *, familiar: bool = False) -> list[list[Strategy]]:
@@ -62,7 +60,7 @@ def _graded(trial: Trial, right: bool) -> Trial:
     return replace(trial, success=right and bool(trial.opening.strip()))
 
 
-def _bite(questions: Sequence[Question], market: Market) -> list[tuple[Trial, Mapping[str, float], Question]]:
+def _bite(questions: Sequence[Question], market: Market) -> list[tuple[Trial, Question]]:
     agents = market.agents
     every = [(question, agent) for question in questions for agent in agents]
     plans, bidding = _drive(market, "bid", {_who(q, a): (a, a.bid(q.item.task)) for q, a in every})
@@ -74,7 +72,7 @@ def _bite(questions: Sequence[Question], market: Market) -> list[tuple[Trial, Ma
         market, "work",
         {_who(q, a): (a, a.execute(q.item.task, _text(plans[_who(q, a)]), lambda text: None)) for q, a in every},
     )  # fmt: skip
-    found: list[tuple[Trial, Mapping[str, float], Question]] = []
+    found: list[tuple[Trial, Question]] = []
     for question in questions:
         judged = total(entry for agent in agents for entry in judging.get(_who(question, agent), ()))
         for place, agent in enumerate(agents):
@@ -90,9 +88,9 @@ def _bite(questions: Sequence[Question], market: Market) -> list[tuple[Trial, Ma
             trial = Trial(
                 question.item.task.id, agent.name, False, work.tokens_in, work.tokens_out, strategy.text,
                 strategy.tokens, strategy.entropy, outcome.answer if isinstance(outcome, Outcome) else "",
-                work.seconds, scores, (judged.tokens, judged.dollars, judged.seconds),
+                work.seconds, scores, (judged.tokens, judged.dollars, judged.seconds), strategy.signals,
             )  # fmt: skip
-            found.append((trial, strategy.signals, question))
+            found.append((trial, question))
     return found
 
 

@@ -93,7 +93,7 @@ def _views(
         done += count
         told("tasks that everyone planned, judged and did", done, len(questions))
 
-    of, _ = grid.everyone(questions, market, settings.sandbox, "the bundled trade", step)
+    of = grid.everyone(questions, market, settings.sandbox, "the bundled trade", step)
     parts = assemble.plan(replace(settings, remember=True))
     vectors = judges.vectors([q.item.task.text for q in questions], parts, folder)
     whole = View(of, vectors, rundata.opinions(of))
