@@ -185,3 +185,10 @@ class RemoteFailed(EngineError):
     def __init__(self, message: str, *, tokens_in: int = 0, tokens_out: int = 0, price: float = 0.0) -> None:
         super().__init__(message)
         self.tokens_in, self.tokens_out, self.price = tokens_in, tokens_out, price
+
+
+def naming(error: Exception, model: str) -> Exception:
+    """An engine's error with the model's name in it, which llama.cpp's calls do not know; others as they are."""
+    if isinstance(error, EngineError) and not isinstance(error, TimedOut) and repr(model) not in str(error):
+        return type(error)(f"model {model!r}: {error}")
+    return error

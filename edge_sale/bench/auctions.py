@@ -66,18 +66,16 @@ def shapes(bench: Bench, plans: list[list[str]]) -> Iterator[Figure]:
     model = bench.model
     small = SequentialEngine(model.name, model.file, context=bench.llama.context, threads=model.threads, batch=SMALL)
 
-    def apart(one: Engine, other: Engine) -> float:
-        """The largest difference between the two engines' scores of the same plans."""
-        bench.forget()
-        small.forget()
-        tasks = [(pool.task(number), drawn) for number, drawn in enumerate(plans)]
-        first, second = ([scores(engine, "recoverability", *each) for each in tasks] for engine in (one, other))
-        return float(np.abs(np.subtract(first, second)).max())
+    def judged(engine: Engine) -> Any:
+        """Its scores of all plans, shape (tasks, PLANS)."""
+        return np.array([scores(engine, "recoverability", pool.task(n), drawn) for n, drawn in enumerate(plans)])
 
     try:
-        what = f"judge {PLANS} plans, scores most apart"
-        yield Figure(f"{what}, {LLAMA} reading {SMALL} tokens at a time against 512", apart(small, bench.llama), "of 5")
-        yield Figure(f"{what}, ours against {LLAMA}", apart(bench.ours, bench.llama), "of 5")
+        bench.forget()
+        llama, others = judged(bench.llama), {f"{LLAMA} reading {SMALL} tokens at a time": small, OURS: bench.ours}
+        for name, engine in others.items():
+            apart = float(np.abs(judged(engine) - llama).max())
+            yield Figure(f"judge {PLANS} plans, scores most apart, {name} against {LLAMA}", apart, "of 5")
     finally:
         small.close()
 

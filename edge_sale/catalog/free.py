@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-CGROUP = Path("/sys/fs/cgroup")
+from edge_sale.engines.machine import CGROUPS, OWN, control_groups
+
 UNLIMITED = 1 << 60  # cgroup v1 says "no limit" with a number near 2**63
 
 
@@ -44,36 +45,17 @@ def free(gpus: bool = True) -> Free:
     return Free(ram, int(memory.total), limit, devices() if gpus else ())
 
 
-def cgroup_left(root: Path = CGROUP, own: Path = Path("/proc/self/cgroup")) -> int | None:
+def cgroup_left(root: Path = CGROUPS, own: Path = OWN) -> int | None:
     """What the tightest cgroup around this process leaves, in bytes; None without one.
 
     Inactive file pages count as free: the kernel takes them back before it kills anybody.
     """
-    found = [_left(folder, *names) for folder, names in _groups(root, own)]
+    found = [_left(folder, *(V1 if older else V2)) for folder, older in control_groups("memory", root, own)]
     return min((left for left in found if left is not None), default=None)
 
 
 V2 = ("memory.max", "memory.current", "inactive_file")
 V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-
-
-def _groups(root: Path, own: Path) -> list[tuple[Path, tuple[str, str, str]]]:
-    """The folders of this process's memory cgroup and of those around it, innermost first."""
-    try:
-        lines = [line.split(":", 2) for line in own.read_text(encoding="ascii").splitlines()]
-    except (OSError, UnicodeDecodeError):
-        return []
-    groups = []
-    for _, controllers, path in (line for line in lines if len(line) == 3):
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        base, names = (root / "memory", V1) if controllers else (root, V2)
-        inner = base / path.lstrip("/")
-        # inside a container the path may be the host's: then only the root is there, which is our own
-        for folder in [inner, *inner.parents]:
-            if folder.is_relative_to(base):
-                groups.append((folder, names))
-    return groups
 
 
 def _left(folder: Path, limit: str, used: str, inactive: str) -> int | None:

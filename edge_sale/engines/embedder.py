@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_sale.engines import native
 from edge_sale.engines.worker import worker
-from edge_sale.errors import EngineError
+from edge_sale.errors import EngineError, naming
 
 SEQUENCES = 8  # texts a batch, at most
 TOGETHER = 256  # tokens a batch, unless one text is longer: every token attends over all of its batch
@@ -47,10 +47,11 @@ class LlamaEmbedder:
         self._context: Any = None
         try:
             self._worker.do(lambda: self._load(str(file), threads, gpu_layers))
-        except BaseException as error:
+        except EngineError as error:
             self.close()
-            if isinstance(error, EngineError):
-                raise type(error)(f"model {name!r}: {error}") from error
+            raise naming(error, name) from error
+        except BaseException:
+            self.close()
             raise
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -29,7 +29,7 @@ from edge_sale.engines.lookup import Lookup
 from edge_sale.engines.machine import Tuning, processor
 from edge_sale.engines.prefixes import ON_DISK, Prefixes
 from edge_sale.engines.worker import worker
-from edge_sale.errors import Cancelled, EngineError, NotFinite, PromptTooLong, TimedOut
+from edge_sale.errors import Cancelled, EngineError, NotFinite, PromptTooLong, TimedOut, naming
 from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt
 
 A = TypeVar("A")
@@ -62,7 +62,7 @@ class LlamaEngine:
         try:
             self._model = self._worker.do(lambda: native.load_model(str(file), tuning.gpu_layers, tuning.mapped))
         except EngineError as error:
-            raise self._named(error) from error
+            raise naming(error, name) from error
         try:
             self._prepare(context, identity, prefixes, prefix_bytes)
         except BaseException:
@@ -207,7 +207,7 @@ class LlamaEngine:
             for draw in draws:
                 lib.llama_sampler_free(draw.sampler)
         failed |= {draw.ask: draw.error for draw in draws if draw.error}
-        failed = {place: self._named(error) for place, error in failed.items()}
+        failed = {place: naming(error, self.name) for place, error in failed.items()}
         share = (time.monotonic() - began) / (sum(len(d.tokens) + d.drawn for d in draws) or 1)
         return [
             failed.get(place)
@@ -372,15 +372,9 @@ class LlamaEngine:
         share = (time.monotonic() - began) / (sum(len(run.tokens) for run in runs) or 1)
         failed = [r if isinstance(r, Exception) else r.error for r in results]
         return [
-            self._named(error) if error else reply(cast(R, result), share)
+            naming(error, self.name) if error else reply(cast(R, result), share)
             for error, result in zip(failed, results, strict=True)
         ]
-
-    def _named(self, error: Exception) -> Exception:
-        """The error with the model's name in it: llama.cpp's calls do not know it."""
-        if isinstance(error, EngineError) and not isinstance(error, TimedOut) and repr(self.name) not in str(error):
-            return type(error)(f"model {self.name!r}: {error}")
-        return error
 
     def _measured(
         self, rows: Sequence[tuple[Run, int]], logits: NDArray[np.float32]

@@ -11,7 +11,7 @@ from typing import Literal
 
 from edge_sale.engines.lookup import MOST
 
-_CGROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+CGROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 
 Flash = Literal["auto", "on", "off"]
@@ -48,29 +48,40 @@ def cores() -> int:
     return count if granted is None else min(count, max(1, int(granted)))  # of 1.5 a second thread would have to wait
 
 
-def quota(root: Path = _CGROUPS, own: Path = _OWN) -> float | None:
+def quota(root: Path = CGROUPS, own: Path = OWN) -> float | None:
     """Processors that the tightest control group around this process grants; None where none limits it."""
     found = []
-    try:
-        groups = [line.split(":", 2) for line in own.read_text().splitlines()]
-    except OSError:
-        return None
-    for _, kinds, path in groups:
-        if kinds and "cpu" not in kinds.split(","):
-            continue
-        base = root / "cpu" if kinds else root  # the older version keeps a tree for each kind
-        folder = base / path.strip("/")
-        for place in (folder, *(up for up in folder.parents if up.is_relative_to(base))):
-            try:
-                if kinds:
-                    most, period = ((place / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-                else:
-                    most, period = (place / "cpu.max").read_text().split()
-                if most != "max" and int(most) > 0:
-                    found.append(int(most) / int(period))
-            except (OSError, ValueError):
-                pass  # within a container a group's path can be one of the host's
+    for folder, older in control_groups("cpu", root, own):
+        try:
+            if older:
+                most, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+            else:
+                most, period = (folder / "cpu.max").read_text().split()
+            if most != "max" and int(most) > 0:
+                found.append(int(most) / int(period))
+        except (OSError, ValueError):
+            pass
     return min(found, default=None)
+
+
+def control_groups(kind: str, root: Path = CGROUPS, own: Path = OWN) -> list[tuple[Path, bool]]:
+    """The folders of this process's control group and of those around it, innermost first; True for cgroup v1.
+
+    `kind` is a controller such as cpu or memory: v1 keeps a tree for each.
+    """
+    try:
+        lines = [line.split(":", 2) for line in own.read_text(encoding="ascii").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        return []
+    groups = []
+    for _, controllers, path in (line for line in lines if len(line) == 3):
+        if controllers and kind not in controllers.split(","):
+            continue
+        base = root / kind if controllers else root
+        inner = base / path.lstrip("/")
+        # inside a container the path may be the host's: then only the root is there, which is our own
+        groups += [(folder, bool(controllers)) for folder in (inner, *inner.parents) if folder.is_relative_to(base)]
+    return groups
 
 
 def physical(cpus: Iterable[int], topology: Path = _TOPOLOGY) -> int:

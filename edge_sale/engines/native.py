@@ -208,7 +208,7 @@ def _header(model: Any, key: str) -> str:
 def has_end(vocab: Any) -> bool:
     """Whether an answer can end; where a file names no end token llama.cpp takes some other for it."""
     ends = (lib.llama_vocab_eos(vocab), lib.llama_vocab_eot(vocab))
-    return any(token >= 0 and lib.llama_vocab_is_control(vocab, token) for token in ends)
+    return any(token >= 0 and is_control(vocab, token) for token in ends)
 
 
 def bytes_a_token(model: Any) -> int:

@@ -201,6 +201,8 @@ def test_a_stream_has_habits():
     assert len(chains) == 30
     bins = Counter(task.steps for task in stream(160, families=16))
     assert bins == dict.fromkeys(range(1, 9), 20)  # as many tasks of each number of steps
+    with pytest.raises(ValueError, match="ask for more families"):
+        stream(100_000, families=1, steps=[1])
     assert len({task.text for task in tasks}) > 250
     assert {task.steps for task in tasks} == set(range(1, 9))
 

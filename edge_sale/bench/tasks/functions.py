@@ -130,11 +130,13 @@ def stream(count: int, seed: int = 0, *, families: int = 60, steps: Sequence[int
 
     Arguments and wordings are new each time and every wording is held out. Steps are spread evenly over the families,
     and each family comes once a round, so every number of steps has as many tasks where `count` allows.
+    Raises ValueError where `families` chains have no more words for another task.
     """
     random = Random(f"stream {VERSION} {seed} {families}")
     kinds = [exam(1, steps[i % len(steps)], seed=seed * 10_000 + i + 1)[0] for i in range(families)]
     found: dict[str, Made] = {}
     while True:
+        before = len(found)
         random.shuffle(kinds)
         for kind in kinds:
             again = (reworded(kind, random, held=True) for _ in range(TRIES))
@@ -142,6 +144,8 @@ def stream(count: int, seed: int = 0, *, families: int = 60, steps: Sequence[int
                 found[task.text] = task
             if len(found) == count:
                 return list(found.values())
+        if len(found) == before:
+            raise ValueError(f"{families} chains give {before} different tasks, not {count}; ask for more families")
 
 
 def question(task: Made, seed: int = 0) -> Question:
