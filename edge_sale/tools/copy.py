@@ -26,8 +26,11 @@ from edge_sale.tools import paths
 FILES = 50_000
 BYTES = 2**30
 FILE = 64 * 2**20  # bytes of one file; larger ones are left out, and that is said
-CACHES = ("__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox",
-          ".coverage", ".cache", "*.egg-info", ".DS_Store", ".gradle", ".edge-sale-*")  # fmt: skip
+CACHES = (  # what programs leave behind as they run, a check's own among it
+    "__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".coverage",
+    ".coverage.*", ".cache", "*.egg-info", ".eggs", ".ipynb_checkpoints", ".nyc_output", ".eslintcache", ".DS_Store",
+    ".gradle", ".edge-sale-*",
+)  # fmt: skip
 Stamp = tuple[int, int, int, int]
 
 
@@ -60,11 +63,11 @@ class PrivateCopy:
         return sorted(self.stamps)
 
     def changes(self) -> list[Change]:
-        """What was written, made and taken away in the copy, but for what git ignores and what is closed."""
+        """What was written, made and taken away in the copy, but for caches, what git ignores and what is closed."""
         found: list[Change] = []
         present = dict(self._present())
         for name, mode in present.items():
-            if name in self.stamps and self.stamps[name] == _stamp(self.folder / name):
+            if _cached(name) if name not in self.stamps else self.stamps[name] == _stamp(self.folder / name):
                 continue
             try:
                 after = paths.read(self.folder, name, FILE)
@@ -176,7 +179,7 @@ def listed(root: Path) -> Iterator[tuple[str, bool]]:
     """Names of the files that are the folder's own work, and whether git keeps them."""
     if not _in_git(root):
         for name, _ in _walk(root):
-            if not any(fnmatch.fnmatchcase(part, cache) for part in name.split("/") for cache in CACHES):
+            if not _cached(name):
                 yield name, False
         return
     for option, tracked in (("-c", True), ("-o", False)):
@@ -222,6 +225,10 @@ def _unfit(root: Path, name: str, tracked: bool, allowed: Collection[str]) -> st
     if about.st_size > FILE:
         return f"left out, larger than {FILE // 2**20} MB"
     return ""
+
+
+def _cached(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(part, cache) for part in name.split("/") for cache in CACHES)
 
 
 def _wanting(name: str, allowed: Collection[str]) -> bool:

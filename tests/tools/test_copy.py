@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,19 @@ def test_changes_are_what_was_written_made_and_taken_away(root, tmp_path):
         ("new/deep/c.txt", None, b"c"),
         ("sub/b.txt", b"one\ntwo\n", None),
     ]
+
+
+@pytest.mark.parametrize("git", [True, False])
+def test_what_a_check_leaves_behind_is_no_change(tmp_path, git):
+    """Caches of its own are not the agent's work, whether git is told of them or not; a file that is kept is."""
+    root = repository(tmp_path / "p", git=git, test_a__py="def test(): pass\n", __coverage="kept")
+    made = private_copy(root, tmp_path / "s")
+    subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=made.folder, check=True, capture_output=True)
+    for name in (".coverage", ".coverage.h.1", "src/p.egg-info/PKG-INFO", ".mypy_cache/x.json", "__pycache__/a.pyc"):
+        (made.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (made.folder / name).write_text("x")
+    assert (made.folder / ".pytest_cache/.gitignore").exists()
+    assert [change.path for change in made.changes()] == ([".coverage"] if git else [])
 
 
 def test_a_change_with_its_time_set_back_is_seen(root, tmp_path):
