@@ -106,6 +106,8 @@ def act(at: Workspace, call: Call | None, steps: Sequence[Step] = ()) -> tuple[s
         seen = tool.run(at, **bound(tool, call.arguments, call.body))
     except (Refused, SandboxMissing) as why:
         return f"refused: {why}", False
+    except OSError as error:  # a full disk, a folder that a command closed; its path is no affair of a model's
+        return f"refused: {(error.strerror or type(error).__name__).lower()}", False
     known = any(step.call and step.call.key == call.key and step.seen == seen for step in steps)
     return (f"{AGAIN}; do something else than {call.name}", False) if known else (seen, True)
 

@@ -110,13 +110,16 @@ def read(folder: Path, name: str, most: int = LARGEST) -> bytes:
         raise Refused(_why(name, error)) from None
     finally:
         os.close(holder)
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(file.fileno())
+    try:  # a folder can be opened too, and only then be told from a file
+        about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
-            raise Refused(f"{name} is not a file")
+            raise Refused(f"{name} is {'a folder' if stat.S_ISDIR(about.st_mode) else 'not a file'}")
         if about.st_size > most:
             raise Refused(f"{name} is larger than {most // 1024} KB")
-        return file.read(most)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(descriptor)
 
 
 def write(folder: Path, name: str, data: bytes, mode: int | None = None, most: int = LARGEST) -> None:

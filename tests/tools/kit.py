@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,31 @@ from edge_sale.tools.code import Workspace
 from edge_sale.tools.copy import private_copy
 
 wrapped = pytest.mark.skipif(command_level().startswith("missing"), reason=f"sandbox {command_level()}")
+
+
+# What makes permissions hold for root as they do for anybody else; None: nothing here does.
+AS_OWNER = (
+    [] if os.geteuid() else
+    ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if shutil.which("setpriv") else None
+)  # fmt: skip
+ALL = """
+import os
+from pathlib import Path
+from edge_sale.agents.steps import act
+from edge_sale.tools import copy, journal
+from edge_sale.tools.calls import Call
+from tests.tools.kit import repository, run_git, tree, workspace
+here = Path({here!r})
+"""
+
+
+def as_owner(here: Path, code: str) -> str:
+    """What this code prints as a process that file permissions hold for, with `here` and the tools at hand."""
+    assert AS_OWNER is not None
+    command = [*AS_OWNER, sys.executable, "-c", ALL.format(here=str(here)) + textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def repository(root: Path, *, git: bool = True, **files: str) -> Path:

@@ -1,13 +1,15 @@
 """The tools themselves: what each does for an agent, and how it refuses."""
 
 import json
+import os
+import sys
 
 import pytest
 
 from edge_sale.agents.steps import act
 from edge_sale.tools import code
 from edge_sale.tools.calls import Call
-from tests.tools.kit import repository, workspace, wrapped
+from tests.tools.kit import AS_OWNER, as_owner, repository, workspace, wrapped
 
 
 @pytest.fixture
@@ -53,6 +55,29 @@ def test_binary_and_large_files_are_refused(at):
         file.truncate(2**30)
     assert "is not UTF-8 text" in do(at, "read", path="x.bin")[0]
     assert "larger than" in do(at, "read", path="big")[0]
+
+
+def test_a_folder_is_no_file(at):
+    """It is said so, and nothing stays open."""
+    before = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+    assert do(at, "read", path="sub") == ("refused: sub is a folder", False)
+    assert do(at, "edit", "x", path="sub") == ("refused: sub is a folder", False)
+    assert not before or len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.skipif(AS_OWNER is None, reason="root may write everywhere")
+def test_what_the_system_refuses_is_told(tmp_path):
+    """A command closed the folder: the agent hears of it in words without a path of this machine."""
+    said = as_owner(
+        tmp_path,
+        """
+        root = repository(here / "p", git=False, sub___b__txt="one")
+        at = workspace(root, here / "s")
+        (at.copy.folder / "sub").chmod(0o500)
+        print(act(at, Call("edit", {"path": "sub/b.txt"}, "two")))
+        """,
+    )
+    assert said == "('refused: permission denied', False)\n"
 
 
 def test_an_edit_that_does_not_parse_is_not_written(at):
