@@ -2,7 +2,10 @@
 
 Every change is written down whole, before and after, in a folder of its own before the first file is
 touched, so a crash half-way can be undone too. Nothing is overwritten that is not as it was when the work
-began: what somebody else changed meanwhile stays, and then nothing at all is applied or undone.
+began: what somebody else changed meanwhile stays, and then nothing at all is applied or undone. Each file is
+looked at once more right before it is written, and one process writes at a time.
+
+Not covered: a save in the instant between that look and the write.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,10 +29,15 @@ from edge_sale.tools import paths
 from edge_sale.tools.copy import FILE, Change
 
 KEPT = 100  # changes of which everything is kept; the oldest go first
+WAIT = 30.0  # seconds for another process to be done with its changes
 
 
 class ChangedSince(EdgeSaleError):
     """A file is not as it was left: nothing was applied or undone."""
+
+
+class Stuck(EdgeSaleError):
+    """Something went wrong half-way, and not all of it could be put back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,48 +53,90 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A file that is one of `may_be` and shall be `to`; None: that there is none."""
+
+    path: str
+    may_be: tuple[bytes | None, ...]
+    to: bytes | None
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """The changes that were applied, in `folder`."""
 
     folder: Path
 
     def apply(self, root: Path, changes: Sequence[Change], task: str) -> Applied:
-        """Writes the changes into `root`. Raises ChangedSince where a file is no longer what it was."""
-        _unchanged(root, [(c.path, (c.before,)) for c in changes], "nothing was applied")
-        id_ = f"{datetime.now():%Y%m%d-%H%M%S-%f}{secrets.token_hex(1)}"  # in the order of time
-        entry = Applied(id_, root, task, time.time(), "applying", tuple(changes))
-        self._write(entry)
-        try:
-            _put(root, [(c.path, c.after, c.mode) for c in changes])
-        except (OSError, EdgeSaleError):  # a full disk, a folder that may not be written to: all of it goes back
-            _put(root, [(c.path, c.before, c.mode_before) for c in changes])
-            self._mark(entry, "undone")
-            raise
-        self._tidy()
-        return self._mark(entry, "applied")
+        """Writes the changes into `root`; what fails half-way is put back first.
+
+        Raises ChangedSince where a file is no longer what it was, OSError or EdgeSaleError where it cannot be written.
+        """
+        moves = [Move(c.path, (c.before,), c.after, c.mode) for c in changes]
+        with self._alone():
+            _unchanged(root, moves, "nothing was applied")
+            id_ = f"{datetime.now():%Y%m%d-%H%M%S-%f}{secrets.token_hex(1)}"  # in the order of time
+            entry = Applied(id_, root, task, time.time(), "applying", tuple(changes))
+            self._write(entry)
+            self._put(entry, moves, "nothing was applied", failed="undone")
+            self._tidy()
+            return self._mark(entry, "applied")
 
     def undo(self, id_: str = "", root: Path | None = None) -> Applied:
-        """Takes the last change back, or the one named. Raises ChangedSince, EdgeSaleError."""
-        entry = self._find(id_, root, ("applied", "applying", "undoing"), "to undo")
-        left = [(c.path, (c.after, c.before) if entry.state != "applied" else (c.after,)) for c in entry.changes]
-        _unchanged(entry.root, left, f"nothing was undone; the files as they were lie in {self.folder / entry.id}")
-        self._mark(entry, "undoing")
-        _put(entry.root, [(c.path, c.before, c.mode_before) for c in entry.changes])
-        return self._mark(entry, "undone")
+        """Takes the last change back, or the one named. Raises ChangedSince, OSError, EdgeSaleError."""
+        with self._alone():
+            entry = self._find(id_, root, ("applied", "applying", "undoing"), "to undo")
+            then = f"nothing was undone; the files as they were lie in {self.folder / entry.id}"
+            whole = entry.state == "applied"  # else each file may be as it was before or after
+            moves = [
+                Move(c.path, (c.after,) if whole else (c.after, c.before), c.before, c.mode_before)
+                for c in entry.changes
+            ]
+            _unchanged(entry.root, moves, then)
+            self._mark(entry, "undoing")
+            self._put(entry, moves, then, failed=entry.state)
+            return self._mark(entry, "undone")
 
     def redo(self, id_: str = "", root: Path | None = None) -> Applied:
-        """Puts back what was undone last, or the change named. Raises ChangedSince, EdgeSaleError."""
-        entry = self._find(id_, root, ("undone",), "to redo")
-        _unchanged(entry.root, [(c.path, (c.before,)) for c in entry.changes], "nothing was put back")
-        self._mark(entry, "applying")
-        _put(entry.root, [(c.path, c.after, c.mode) for c in entry.changes])
-        return self._mark(entry, "applied")
+        """Puts back what was undone last, or the change named. Raises ChangedSince, OSError, EdgeSaleError."""
+        with self._alone():
+            entry = self._find(id_, root, ("undone",), "to redo")
+            moves = [Move(c.path, (c.before,), c.after, c.mode) for c in entry.changes]
+            _unchanged(entry.root, moves, "nothing was put back")
+            self._mark(entry, "applying")
+            self._put(entry, moves, "nothing was put back", failed="undone")
+            return self._mark(entry, "applied")
 
     def list(self) -> list[Applied]:
         """Every change there is, the oldest first. Raises EdgeSaleError naming a damaged one."""
         if not self.folder.is_dir():
             return []
         return [self._read(place) for place in self._places()]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One writer at a time, of all processes. Raises EdgeSaleError where another one does not end."""
+        from filelock import FileLock, Timeout
+
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FileLock(self.folder / ".lock", mode=0o600, timeout=WAIT)
+        try:
+            with lock:
+                yield
+        except Timeout:
+            raise EdgeSaleError("another edge-sale is applying or undoing changes; try again when it is done") from None
+
+    def _put(self, entry: Applied, moves: Sequence[Move], then: str, *, failed: str) -> None:
+        """Carries the moves out; what fails is put back, and the entry then is `failed`."""
+        try:
+            _carry_out(entry.root, moves, then)
+        except Stuck:
+            raise
+        except (OSError, EdgeSaleError):
+            with suppress(OSError):  # the disk may be full for this too; undoing it once more does no harm
+                self._mark(entry, failed)
+            raise
 
     def _find(self, id_: str, root: Path | None, states: Sequence[str], what: str) -> Applied:
         known = [entry for entry in self.list() if root is None or entry.root == root]
@@ -154,32 +206,99 @@ class Journal:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _unchanged(root: Path, wanted: Sequence[tuple[str, Sequence[bytes | None]]], then: str) -> None:
+def _unchanged(root: Path, moves: Sequence[Move], then: str) -> None:
     """Raises ChangedSince where a file is none of what it may be."""
     if not root.is_dir():
         raise ChangedSince(f"{root}: is gone, so {then}")
-    for path, may_be in wanted:
-        try:
-            now: bytes | None = paths.read(root, path, 2**31)
-        except paths.Refused as why:
-            now = None
-            if os.path.lexists(root / path):
-                raise ChangedSince(f"{path}: {why}, so {then}") from None
-        if now not in may_be:
-            what = "is gone" if now is None else "is there by now" if may_be[0] is None else "has changed since"
-            raise ChangedSince(f"{root / path} {what}, so {then}")
+    for move in moves:
+        _look(root, move, {move.path for move in moves}, then)
 
 
-def _put(root: Path, wanted: Sequence[tuple[str, bytes | None, int]]) -> None:
-    for path, data, mode in wanted:
-        try:
-            if data is None:
+def _look(root: Path, move: Move, own: Collection[str], then: str) -> bytes | None:
+    """What a file is now. Raises ChangedSince where it is none of what it may be."""
+    now = _now(root, move.path, own, then)
+    if now not in move.may_be:
+        what = "is gone" if now is None else "is there by now" if move.may_be[0] is None else "has changed since"
+        raise ChangedSince(f"{root / move.path} {what}, so {then}")
+    return now
+
+
+def _now(root: Path, path: str, own: Collection[str], then: str) -> bytes | None:
+    """A file's bytes, or None: a folder that holds nothing but `own` files is no file either."""
+    try:
+        return paths.read(root, path, 2**31)
+    except paths.Refused as why:
+        if os.path.lexists(root / path) and not _holds_only(root, path, own):
+            raise ChangedSince(f"{root / path}: {why}, so {then}") from None
+    except OSError as error:
+        raise ChangedSince(f"{root / path}: {(error.strerror or 'cannot be read').lower()}, so {then}") from error
+    return None
+
+
+def _holds_only(root: Path, path: str, own: Collection[str]) -> bool:
+    place = root / path
+    if place.is_symlink() or not place.is_dir():
+        return False
+    below = (file for file in place.rglob("*") if file.is_symlink() or not file.is_dir())
+    return all(file.relative_to(root).as_posix() in own for file in below)
+
+
+def _carry_out(root: Path, moves: Sequence[Move], then: str) -> None:
+    """Puts files from one side to the other. What goes wrong is raised once all that was written is put back.
+
+    Deletions come first, the deepest before what is above: where a folder becomes a file or a file a folder,
+    there is room. Raises ChangedSince, OSError naming the file, EdgeSaleError, and Stuck.
+    """
+    own = {move.path for move in moves}
+    done: list[tuple[Move, bytes | None, int]] = []  # and what was there before, with its permissions
+    try:
+        for move in sorted(moves, key=lambda move: (move.to is not None, -move.path.count("/"), move.path)):
+            there = _look(root, move, own, then)
+            mode = stat.S_IMODE((root / move.path).lstat().st_mode) if there is not None else 0
+            _write(root, move.path, move.to, move.mode, then)
+            done.append((move, there, mode))
+    except (OSError, EdgeSaleError) as error:
+        stuck = [why for move, there, mode in reversed(done) if (why := _back(root, move, there, mode, own, then))]
+        if stuck:
+            why = f"{_said(error)}; but then {stuck[0]}"
+            raise Stuck(f"{why}: what was written goes back with: edge-sale undo") from error
+        raise
+
+
+def _said(error: OSError | EdgeSaleError) -> str:
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+
+
+def _back(root: Path, move: Move, there: bytes | None, mode: int, own: Collection[str], then: str) -> str:
+    """Puts back what one move found there; why not, in words, where somebody changed it since or it cannot be."""
+    try:
+        now = _now(root, move.path, own, then)
+        if now == move.to:
+            _write(root, move.path, there, mode, then)
+        return "" if now in (move.to, there) else f"{root / move.path} has changed since"
+    except (OSError, EdgeSaleError) as why:
+        return _said(why)
+
+
+def _write(root: Path, path: str, data: bytes | None, mode: int, then: str) -> None:
+    """One file as it should be; None: no file. Raises OSError and EdgeSaleError naming it."""
+    place = root / path
+    folder = place.is_dir() and not place.is_symlink()
+    try:
+        if data is None:
+            if not folder:  # files that are still to come may have made one
                 paths.remove(root, path)
                 _remove_empty(root, path)
-            else:
-                paths.write(root, path, data, mode, FILE)
-        except paths.Refused as why:
-            raise EdgeSaleError(f"{why}; what was written so far can be taken back with: edge-sale undo") from None
+            return
+        if folder:  # it holds no file any more: see `_look`
+            for below in sorted(place.rglob("*"), reverse=True):
+                below.rmdir()
+            place.rmdir()
+        paths.write(root, path, data, mode, FILE)
+    except paths.Refused as why:
+        raise EdgeSaleError(f"{place} cannot be written ({why}), so {then}") from None
+    except OSError as error:  # of a file that was written beside, and that nobody knows
+        raise OSError(error.errno, f"{error.strerror}, so {then}", str(place)) from error
 
 
 def _remove_empty(root: Path, path: str) -> None:

@@ -6,12 +6,13 @@ import sys
 import time
 
 import pytest
+from filelock import FileLock
 
 from edge_sale.errors import EdgeSaleError
 from edge_sale.tools import journal as journals
 from edge_sale.tools.copy import Change
 from edge_sale.tools.journal import ChangedSince, Journal
-from tests.tools.kit import repository, run_git, tree
+from tests.tools.kit import AS_OWNER, as_owner, repository, run_git, tree
 
 CHANGES = [
     Change("a.py", b"x = 1\n", b"x = 2\n"),
@@ -180,6 +181,107 @@ def test_a_disk_that_fills_half_way_leaves_nothing_changed(root, journal, monkey
         journal.apply(root, CHANGES, "t")
     assert tree(root) == before
     assert [entry.state for entry in journal.list()] == ["undone"]
+
+
+def test_a_save_while_it_is_applied_is_kept(root, journal, monkeypatch):
+    """The user saves a file when the first ones are written: it stays, those go back, and nothing is left to undo."""
+    real = journals.paths.write
+
+    def write(folder, name, data, *more):
+        real(folder, name, data, *more)
+        (root / "run.sh").write_text("the user's, just now\n")
+
+    before = {**tree(root), "run.sh": b"the user's, just now\n"}
+    monkeypatch.setattr(journals.paths, "write", write)
+    with pytest.raises(ChangedSince, match=r"run\.sh has changed since, so nothing was applied"):
+        journal.apply(root, CHANGES, "t")
+    assert tree(root) == before
+    assert [entry.state for entry in journal.list()] == ["undone"]
+
+
+def test_a_save_while_it_is_put_back_is_kept_too(root, journal, monkeypatch):
+    """A file that was written, and changed before it could go back: it is named, and undo says the same."""
+    real = journals.paths.write
+
+    def write(folder, name, data, *more):
+        if name == "run.sh":
+            (root / "a.py").write_text("the user's, just now\n")
+            raise OSError(28, "No space left on device", name)
+        real(folder, name, data, *more)
+
+    monkeypatch.setattr(journals.paths, "write", write)
+    with pytest.raises(journals.Stuck, match=r"No space left.*/a\.py has changed since"):
+        journal.apply(root, CHANGES, "t")
+    assert (root / "a.py").read_text() == "the user's, just now\n" and not (root / "deep").exists()
+    assert [entry.state for entry in journal.list()] == ["applying"]
+    monkeypatch.undo()
+    (root / "a.py").write_text("x = 2\n")
+    journal.undo()
+    assert (root / "a.py").read_text() == "x = 1\n" and (root / "old.txt").exists()
+
+
+@pytest.mark.skipif(AS_OWNER is None, reason="root may write everywhere")
+def test_a_file_that_cannot_be_written_is_named_and_hides_no_earlier_change(tmp_path):
+    """What was written before it goes back, the change counts as undone, and `undo` takes the one before it."""
+    said = as_owner(
+        tmp_path,
+        """
+        from edge_sale.tools.copy import Change
+        root = repository(here / "p", git=False, a__py="1", ro___b__py="1")
+        kept = journal.Journal(here / "undo")
+        kept.apply(root, [Change("a.py", b"1", b"2")], "earlier")
+        (root / "ro").chmod(0o500)
+        for changes in ([Change("a.py", b"2", b"3"), Change("ro/b.py", b"1", b"2")], [Change("ro/b.py", b"1", None)]):
+            try:
+                kept.apply(root, changes, "later")
+            except OSError as error:
+                print(error.strerror, error.filename == str(root / "ro/b.py"))
+        print(tree(root), [entry.state for entry in kept.list()], kept.undo().task)
+        (root / "ro").chmod(0o700)
+        """,
+    )
+    assert said.splitlines() == [
+        *["Permission denied, so nothing was applied True"] * 2,
+        "{'a.py': b'2', 'ro/b.py': b'1'} ['applied', 'undone', 'undone'] earlier",
+    ]
+
+
+def test_one_process_at_a_time(root, journal, monkeypatch):
+    """Who comes second waits, and is told where the first one does not end."""
+    monkeypatch.setattr(journals, "WAIT", 0.1)
+    journal.folder.mkdir()
+    before = tree(root)
+    with FileLock(journal.folder / ".lock"):
+        for act in (lambda: journal.apply(root, CHANGES, "t"), journal.undo, journal.redo):
+            with pytest.raises(EdgeSaleError, match="another edge-sale is applying"):
+                act()
+    assert tree(root) == before and journal.list() == []
+    journal.apply(root, CHANGES, "t")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_file_becomes_a_folder_and_a_folder_a_file(tmp_path, journal, turned):
+    """Both are applied, undone and put back; a file of the user's in the folder stops it."""
+    file, folder = {"conf": b"one"}, {"conf/a": b"two", "conf/deep/b": b"three"}
+    old, new = (folder, file) if turned else (file, folder)
+    root = tmp_path / "p"
+    for name, data in old.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    changes = [Change(name, data, None) for name, data in old.items()]
+    changes += [Change(name, None, data) for name, data in new.items()]
+    journal.apply(root, changes, "t")
+    assert tree(root) == new
+    journal.undo()
+    assert tree(root) == old
+    journal.redo()
+    assert tree(root) == new
+    if turned:
+        journal.undo()
+    (root / "conf/mine").write_text("the user's")
+    with pytest.raises(ChangedSince, match="conf is a folder"):
+        journal.redo() if turned else journal.undo()
+    assert tree(root) == {**folder, "conf/mine": b"the user's"}
 
 
 def test_a_damaged_entry_is_told_and_undoes_nothing(root, journal):
