@@ -15,16 +15,19 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from edge_sale.errors import TaskError
 from edge_sale.sandbox.command import DEPENDENCIES
+from edge_sale.settings import child_environment
 from edge_sale.tools import paths
 
 FILES = 50_000
 BYTES = 2**30
+GIT = 120  # seconds for one answer of git
 FILE = 64 * 2**20  # bytes of one file; larger ones are left out, and that is said
 CACHES = (  # what programs leave behind as they run, a check's own among it
     "__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".coverage",
@@ -158,13 +161,14 @@ def private_copy(root: Path, scratch: Path, allowed: Collection[str] = ()) -> Pr
     copy = PrivateCopy(root, folder, kept, allowed)
     left: dict[str, list[str]] = {}
     total = 0
-    for count, (name, tracked) in enumerate(listed(root)):
+    names = listed(root)
+    for name, tracked in names.items():
         if why := _unfit(root, name, tracked, allowed):
             if why != "silent":
                 left.setdefault(why, []).append(name)
             continue
         total += (root / name).lstat().st_size
-        if count > FILES or total > BYTES:
+        if len(names) > FILES or total > BYTES:
             raise TaskError(
                 f"{root}: more than {FILES:,} files or {BYTES // 2**30} GiB to copy; give a folder below it with --repo"
             )
@@ -175,21 +179,23 @@ def private_copy(root: Path, scratch: Path, allowed: Collection[str] = ()) -> Pr
     return copy
 
 
-def listed(root: Path) -> Iterator[tuple[str, bool]]:
-    """Names of the files that are the folder's own work, and whether git keeps them."""
+def listed(root: Path) -> Mapping[str, bool]:
+    """Names of the files that are the folder's own work, and whether git keeps them. Raises TaskError.
+
+    One more than may be copied ends the list: there is then no need to know the others.
+    """
     if not _in_git(root):
-        for name, _ in _walk(root):
-            if not _cached(name):
-                yield name, False
-        return
+        return dict.fromkeys(islice((name for name, _ in _walk(root) if not _cached(name)), FILES + 1), False)
+    found: dict[str, bool] = {}  # git names a file that is being merged once for each side
     for option, tracked in (("-c", True), ("-o", False)):
-        done = _git(root, "ls-files", "-z", option, "--exclude-standard", "--deduplicate")
+        done = _git(root, "ls-files", "-z", option, "--exclude-standard")
         if done.returncode != 0:
             why = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
             raise TaskError(f"{root}: git cannot list its files: {why}")
         for name in done.stdout.decode("utf-8", "surrogateescape").split("\0"):
             if name and os.path.lexists(root / name):
-                yield name, tracked
+                found.setdefault(name, tracked)
+    return found
 
 
 def _sound(root: Path) -> Path:
@@ -288,13 +294,24 @@ def _stamp(file: Path) -> Stamp:
 
 
 def _in_git(root: Path) -> bool:
-    return shutil.which("git") is not None and any((folder / ".git").exists() for folder in (root, *root.parents))
+    """Whether git keeps the folder: not so where a repository around it ignores all of it."""
+    if shutil.which("git") is None or not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        return False
+    return (root / ".git").exists() or _git(root, "check-ignore", "-q", ".").returncode != 0
 
 
 def _git(root: Path, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """git, asked about a repository that may be a stranger's: nothing that its configuration names is run."""
+    """git, asked about a repository that may be a stranger's: nothing that its configuration names is run.
+
+    In a hook git's variables name another repository, so none of them is passed on. Raises TaskError.
+    """
     safe = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false"]
-    return subprocess.run(["git", "-C", str(root), *safe, *words], input=stdin, capture_output=True, timeout=120)
+    command = ["git", "-C", str(root), *safe, *words]
+    environment = {name: value for name, value in child_environment().items() if not name.startswith("GIT_")}
+    try:
+        return subprocess.run(command, input=stdin, capture_output=True, timeout=GIT, env=environment)
+    except subprocess.TimeoutExpired:
+        raise TaskError(f"{root}: git did not answer within {GIT} s; give a folder below it with --repo") from None
 
 
 def _some(names: list[str]) -> str:

@@ -48,6 +48,51 @@ def test_a_repository_of_a_stranger_runs_nothing(root, tmp_path):
     assert (tmp_path / "ran").exists()  # the control: git by itself does
 
 
+def test_a_folder_that_a_repository_around_it_ignores_is_copied(tmp_path):
+    """To git it is nothing; to the user who names it, it is the work: its files are seen, and new ones taken over."""
+    repository(tmp_path / "outer", __gitignore="tmp/\n", tmp___mine___a__py="x", tmp___mine___b__log="y")
+    made = private_copy(tmp_path / "outer/tmp/mine", tmp_path / "s")
+    assert made.files == ["a.py", "b.log"]
+    (made.folder / "new.py").write_text("y")
+    assert [change.path for change in made.changes()] == ["new.py"]
+
+
+def test_gits_variables_lead_nowhere_else(root, tmp_path, monkeypatch):
+    """In a hook they name the repository that the hook is of."""
+    other = repository(tmp_path / "other", z__py="z")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git/index"))
+    made = private_copy(root, tmp_path / "s")
+    assert made.files == [".gitignore", "a.py", "sub/b.txt"]
+    (made.folder / "x.log").write_text("ignored here")
+    assert made.changes() == []
+
+
+def test_a_file_that_is_being_merged_is_copied_once(root, tmp_path):
+    """git lists each side of it; no option of newer versions is needed to make one of them."""
+    run_git(root, "checkout", "-q", "-b", "one")
+    (root / "a.py").write_text("x = 1.5\n")
+    run_git(root, "commit", "-qam", "one")
+    run_git(root, "checkout", "-q", "-")
+    (root / "a.py").write_text("x = 2.5\n")
+    run_git(root, "commit", "-qam", "two")
+    with pytest.raises(subprocess.CalledProcessError):
+        run_git(root, "merge", "one")
+    assert run_git(root, "ls-files", "-c").count("a.py") == 3
+    assert private_copy(root, tmp_path / "s").files == [".gitignore", "a.py", "sub/b.txt"]
+
+
+def test_a_git_that_does_not_answer_is_told(root, tmp_path, monkeypatch):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text("#!/bin/sh\nexec sleep 60\n")
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setattr(copies, "GIT", 0.2)
+    with pytest.raises(TaskError, match=r"git did not answer within 0\.2 s"):
+        private_copy(root, tmp_path / "s")
+
+
 def test_secrets_are_left_out_and_said(root, tmp_path):
     """`.env` and keys are not in the copy, tracked or not, unless they are allowed by name."""
     (root / ".env").write_text("KEY=1")
@@ -84,6 +129,14 @@ def test_without_git_all_but_caches_is_copied(tmp_path):
     (root / ".venv").mkdir()
     (root / ".venv/pyvenv.cfg").write_text("home = /usr/bin")
     assert private_copy(root, tmp_path / "s").files == ["a.py"]
+
+
+def test_no_more_files_are_looked_at_than_may_be_copied(tmp_path, monkeypatch):
+    root = repository(tmp_path / "p", git=False, **{f"f{n}": "x" for n in range(9)})
+    monkeypatch.setattr(copies, "FILES", 5)
+    with pytest.raises(TaskError, match="more than 5 files"):
+        private_copy(root, tmp_path / "s")
+    assert len(copies.listed(root)) == 6
 
 
 @pytest.mark.parametrize("name", ["/", "home", "missing", "file"])
