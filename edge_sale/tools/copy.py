@@ -154,14 +154,14 @@ class PrivateCopy:
 def private_copy(root: Path, scratch: Path, allowed: Collection[str] = ()) -> PrivateCopy:
     """A copy of `root` below `scratch`. Raises TaskError where the folder cannot be worked on."""
     root = _sound(root)
-    allowed = frozenset(allowed)
+    allowed = frozenset(_named(root, name) for name in allowed)
     folder, kept = scratch / "work", scratch / "kept"
     for place in (folder, kept):
         place.mkdir(parents=True, mode=0o700)
     copy = PrivateCopy(root, folder, kept, allowed)
     left: dict[str, list[str]] = {}
     total = 0
-    names = listed(root)
+    names = {**dict.fromkeys((name for name in allowed if os.path.lexists(root / name)), False), **listed(root)}
     for name, tracked in names.items():
         if why := _unfit(root, name, tracked, allowed):
             if why != "silent":
@@ -208,6 +208,15 @@ def _sound(root: Path) -> Path:
     if root == Path("/") or Path.home().is_relative_to(root):
         raise TaskError(f"{root}: holds your home folder; --repo takes one project's folder")
     return root
+
+
+def _named(root: Path, name: str) -> str:
+    """A file that the user allows, as it is called in the copy. Raises TaskError where it lies elsewhere."""
+    place = root / name
+    found = os.path.relpath(place.parent.resolve() / place.name, root)
+    if Path(found).parts[:1] == ("..",):
+        raise TaskError(f"--allow {name}: lies outside {root}")
+    return found
 
 
 def _unfit(root: Path, name: str, tracked: bool, allowed: Collection[str]) -> str:

@@ -105,6 +105,26 @@ def test_secrets_are_left_out_and_said(root, tmp_path):
     assert made.changes() == []  # what was never there is not deleted
 
 
+@pytest.mark.parametrize("git", [True, False])
+def test_what_is_allowed_is_there_whatever_git_ignores_and_however_it_is_written(tmp_path, git):
+    """`.env` stands in most .gitignore files; its changes are taken over like any other's."""
+    root = repository(tmp_path / "p", git=git, __gitignore=".env\n", __env="KEY=1\n", sub___a__txt="x")
+    (root / ".cache").mkdir()
+    (root / ".cache/kept.txt").write_text("x")
+    (root / "way").symlink_to("sub")
+    for name in (".env", "./.env", "sub/../.env", f"{root}/.env", "way/../.env"):
+        made = private_copy(root, tmp_path / name.replace("/", "-"), [name, ".cache/kept.txt", "way/a.txt"])
+        assert made.files == [".cache/kept.txt", ".env", ".gitignore", "sub/a.txt"]
+        assert made.allowed == {".env", ".cache/kept.txt", "sub/a.txt"} and made.left_out == ()
+    (made.folder / ".env").write_text("KEY=2\n")
+    assert [change.path for change in made.changes()] == [".env"]
+    made.restore()
+    assert made.changes() == []
+    for name in ("../p2/x", "/etc/passwd", ".."):
+        with pytest.raises(TaskError, match="lies outside"):
+            private_copy(root, tmp_path / "s", [name])
+
+
 def test_an_allowed_file_that_is_not_there_is_told(root, tmp_path):
     with pytest.raises(TaskError, match=r"--allow nothing\.env: there is no such file"):
         private_copy(root, tmp_path / "s", ["nothing.env"])
