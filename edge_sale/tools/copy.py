@@ -2,7 +2,8 @@
 
 What is copied is the folder as it stands, uncommitted work included: of a git repository what git lists
 (tracked or not, but nothing that it ignores), else all but caches and dependencies. Files that may hold
-secrets are left out unless the user allows them, so no tool and no command can read them. A worktree of
+secrets are left out unless the user allows them, so no tool and no command can read them; so is all that is
+edge-sale's own (its memory, its settings, these copies), where that lies in the folder. A worktree of
 git's own would lack uncommitted work and leave its traces in the user's `.git`; the copy leaves none.
 
 Not covered: a secret in a file whose name does not say so.
@@ -15,14 +16,14 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import islice
 from pathlib import Path
 
 from edge_sale.errors import TaskError
 from edge_sale.sandbox.command import DEPENDENCIES
-from edge_sale.settings import child_environment
+from edge_sale.settings import child_environment, load
 from edge_sale.tools import paths
 
 FILES = 50_000
@@ -56,6 +57,7 @@ class PrivateCopy:
     folder: Path
     kept: Path
     allowed: frozenset[str] = frozenset()
+    own: tuple[str, ...] = ()  # what of the folder is edge-sale's own: neither copied nor taken over
     left_out: tuple[str, ...] = ()  # why and which, in words
     stamps: dict[str, Stamp] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)  # those that lead to somewhere inside, and where to
@@ -70,7 +72,9 @@ class PrivateCopy:
         found: list[Change] = []
         present = dict(self._present())
         for name, mode in present.items():
-            if _cached(name) if name not in self.stamps else self.stamps[name] == _stamp(self.folder / name):
+            if name in self.stamps and self.stamps[name] == _stamp(self.folder / name):
+                continue
+            if name not in self.stamps and (_cached(name) or _below(name, self.own)):
                 continue
             try:
                 after = paths.read(self.folder, name, FILE)
@@ -158,10 +162,11 @@ def private_copy(root: Path, scratch: Path, allowed: Collection[str] = ()) -> Pr
     folder, kept = scratch / "work", scratch / "kept"
     for place in (folder, kept):
         place.mkdir(parents=True, mode=0o700)
-    copy = PrivateCopy(root, folder, kept, allowed)
+    copy = PrivateCopy(root, folder, kept, allowed, _own(root, scratch))
     left: dict[str, list[str]] = {}
     total = 0
-    names = {**dict.fromkeys((name for name in allowed if os.path.lexists(root / name)), False), **listed(root)}
+    asked_for = [name for name in allowed if os.path.lexists(root / name)]
+    names = {**dict.fromkeys(asked_for, False), **listed(root, copy.own)}
     for name, tracked in names.items():
         if why := _unfit(root, name, tracked, allowed):
             if why != "silent":
@@ -179,13 +184,14 @@ def private_copy(root: Path, scratch: Path, allowed: Collection[str] = ()) -> Pr
     return copy
 
 
-def listed(root: Path) -> Mapping[str, bool]:
-    """Names of the files that are the folder's own work, and whether git keeps them. Raises TaskError.
+def listed(root: Path, own: Sequence[str] = ()) -> Mapping[str, bool]:
+    """Names of the files that are the user's work, nothing below `own`, and whether git keeps them. Raises TaskError.
 
     One more than may be copied ends the list: there is then no need to know the others.
     """
     if not _in_git(root):
-        return dict.fromkeys(islice((name for name, _ in _walk(root) if not _cached(name)), FILES + 1), False)
+        names = (name for name, _ in _walk(root) if not _cached(name) and not _below(name, own))
+        return dict.fromkeys(islice(names, FILES + 1), False)
     found: dict[str, bool] = {}  # git names a file that is being merged once for each side
     for option, tracked in (("-c", True), ("-o", False)):
         done = _git(root, "ls-files", "-z", option, "--exclude-standard")
@@ -193,7 +199,7 @@ def listed(root: Path) -> Mapping[str, bool]:
             why = " ".join(done.stderr.decode("utf-8", "replace").split())[:200]
             raise TaskError(f"{root}: git cannot list its files: {why}")
         for name in done.stdout.decode("utf-8", "surrogateescape").split("\0"):
-            if name and os.path.lexists(root / name):
+            if name and not _below(name, own) and os.path.lexists(root / name):
                 found.setdefault(name, tracked)
     return found
 
@@ -244,6 +250,20 @@ def _unfit(root: Path, name: str, tracked: bool, allowed: Collection[str]) -> st
 
 def _cached(name: str) -> bool:
     return any(fnmatch.fnmatchcase(part, cache) for part in name.split("/") for cache in CACHES)
+
+
+def _own(root: Path, scratch: Path) -> tuple[str, ...]:
+    """Where in the folder edge-sale keeps what is its own, by name; nothing where the folder itself lies in it."""
+    settings = load()
+    homes = (settings.config_file.parent, settings.memory_file.parent, settings.work_dir.parent)
+    kept = [getattr(settings, f.name) for f in fields(settings) if f.name.endswith(("_dir", "_file", "_log"))]
+    places = [place.resolve() for place in (scratch, *homes, *kept)]
+    return tuple(sorted({str(p.relative_to(root)) for p in places if p != root and p.is_relative_to(root)}))
+
+
+def _below(name: str, places: Sequence[str]) -> bool:
+    """Whether a name is one of these places, lies in one, or is a database's journal beside it."""
+    return any(name in (place, f"{place}-wal", f"{place}-shm") or name.startswith(f"{place}/") for place in places)
 
 
 def _wanting(name: str, allowed: Collection[str]) -> bool:

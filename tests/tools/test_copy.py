@@ -93,6 +93,25 @@ def test_a_git_that_does_not_answer_is_told(root, tmp_path, monkeypatch):
         private_copy(root, tmp_path / "s")
 
 
+@pytest.mark.parametrize("git", [True, False])
+@pytest.mark.parametrize("home", ["home", "."])
+def test_what_is_edge_sales_own_is_neither_copied_nor_written(tmp_path, monkeypatch, git, home):
+    """Memory, sessions, log and the copy itself, where they lie in the folder: it does not copy itself either."""
+    root = repository(tmp_path / "p", git=git, a__py="x", home2___b__txt="y", models__py="z")
+    monkeypatch.setenv("EDGE_SALE_HOME", str(root / home))
+    own = ("memory.sqlite", "memory.sqlite-wal", "egress.jsonl", "sessions/1.jsonl", "undo/1/0.before")
+    for name in own:
+        (root / home / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / home / name).write_text("what was said")
+    made = private_copy(root, root / home / "cache/work/1")
+    assert made.files == ["a.py", "home2/b.txt", "models.py"]
+    (made.folder / home).mkdir(exist_ok=True)
+    (made.folder / home / "config.toml").write_text("sandbox = 'none'")
+    assert made.changes() == []
+    elsewhere = private_copy(root, root / "scratch", ["a.py"])
+    assert elsewhere.files == made.files
+
+
 def test_secrets_are_left_out_and_said(root, tmp_path):
     """`.env` and keys are not in the copy, tracked or not, unless they are allowed by name."""
     (root / ".env").write_text("KEY=1")
