@@ -73,7 +73,7 @@ class Workspace:
         program = editing.CHECKERS[kind]
         if shutil.which(program.split()[0], path=self.path) is None:
             return None
-        beside = f"{name}.edge-sale{kind}"
+        beside = str(PurePosixPath(name).with_name(f".edge-sale-check{kind}"))  # a name of its own may be too long
         self.put(beside, text)
         try:
             ran = self.command(f"{program} '{beside}'" if "'" not in beside else "true", seconds=20)
@@ -136,12 +136,14 @@ def edit(at: Workspace, path: str, text: Body, first: int = 0, last: int = 0) ->
     new = editing.placed(old, text, first, last)
     if new == old:
         raise Refused(f"that is what {name} says already; change something")
-    if fault := at.fault(name, new):
+    fault = at.fault(name, new)
+    # a file that never parsed may be right all the same, as with an include that only its build finds
+    if fault and not (old and old.strip() and at.fault(name, old)):
         at.faults[name] = at.faults.get(name, 0) + 1
         raise Refused(f"{name} was not written, it would not parse: {fault}")
     at.faults[name] = 0
     at.put(name, new)
-    return f"{name} written"
+    return f"{name} written" + (f"; as before it does not parse: {fault}" if fault else "")
 
 
 def run(at: Workspace, command: str) -> str:

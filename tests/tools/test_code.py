@@ -97,6 +97,34 @@ def test_after_two_repairs_only_a_smaller_unit_is_taken(at):
     assert do(at, "edit", "def f(x):\n    return 3", path="a.py") == ("a.py written", True)
 
 
+def test_a_file_that_did_not_parse_before_may_be_edited(at):
+    """JSON with comments is what some programs read; the agent is told, and an edit that mends it is taken too."""
+    at.put("tsconfig.json", '{\n  // strict\n  "strict": false\n}\n')
+    seen, useful = do(at, "edit", '"strict": true', path="tsconfig.json", first=3, last=3)
+    assert seen.startswith("tsconfig.json written; as before it does not parse: line 2: ") and useful
+    assert '"strict": true' in at.text("tsconfig.json")
+    assert do(at, "edit", '{"strict": true}', path="tsconfig.json") == ("tsconfig.json written", True)
+    assert "would not parse" in do(at, "edit", '{"strict": }', path="tsconfig.json")[0]
+
+
+@wrapped
+def test_a_source_whose_headers_are_not_found_may_be_edited(at):
+    """Only its own build knows where they are."""
+    if code.shutil.which("gcc") is None:
+        pytest.skip("no gcc here")
+    at.put("a.c", '#include "made_by_the_build.h"\nint f(void) { return 1; }\n')
+    seen, useful = do(at, "edit", "int f(void) { return 2; }", path="a.c", first=2, last=2)
+    assert seen.startswith("a.c written; as before it does not parse: a.c:1:") and useful
+    assert "would not parse: b.c:" in do(at, "edit", "int f(void) { return }", path="b.c")[0]
+
+
+@wrapped
+def test_a_name_may_be_as_long_as_the_disk_takes_it(at):
+    name = f"{'x' * 252}.sh"
+    assert do(at, "edit", "echo 1", path=name) == (f"{name} written", True)
+    assert [change.path for change in at.copy.changes()] == [name]
+
+
 def test_an_edit_that_changes_nothing_is_refused(at):
     assert "change something" in do(at, "edit", "def f(x):\n    return x\n", path="a.py")[0]
 
