@@ -51,12 +51,49 @@ def test_two_functions_at_once():
     assert "def one(a):\n    return 0\n" in new and "    def get(self):\n        return 0\n" in new
 
 
-def test_a_name_that_occurs_twice_replaces_the_whole_of_a_short_file():
-    """Where it is not clear which is meant, a short file is written whole; a long one is not."""
-    twice = "class A:\n    def f(self): pass\n\n\nclass B:\n    def f(self): pass\n"
-    assert placed(twice, "def f(self): return 1\n") == "def f(self): return 1\n"
-    with pytest.raises(Refused, match="first and last"):
-        placed(twice + "x = 1\n" * 200, "def f(self): return 1\n")
+@pytest.mark.parametrize("more", ["", "x = 1\n" * 200])
+def test_a_name_that_occurs_twice_is_refused_unless_the_file_is_written_whole(more):
+    """Where it is not clear which is meant, nothing is written over the rest of the file."""
+    twice = f"class A:\n    def f(self): pass\n\n\nclass B:\n    def f(self): pass\n{more}"
+    with pytest.raises(Refused, match="f is there 2 times: give the whole file, or first and last"):
+        placed(twice, "def f(self): return 1\n")
+    whole = "class A:\n    def f(self): return 1\n\n\nclass B:\n    def f(self): return 2\n"
+    assert placed(twice, whole) == whole + more
+
+
+PAIR = """X = 1
+
+
+class A:
+    @property
+    def n(self):
+        return 1
+
+    @n.setter
+    def n(self, n): pass
+"""
+
+
+def test_a_getter_and_its_setter_are_two_of_a_name():
+    """One of them alone could mean either; both take the places of both, and a getter alone gets its setter behind."""
+    with pytest.raises(Refused, match="n is there 2 times"):
+        placed(PAIR, "@property\ndef n(self):\n    return 2\n")
+    both = "@property\ndef n(self):\n    return 2\n\n@n.setter\ndef n(self, n): return\n"
+    wanted = PAIR.replace("return 1", "return 2").replace("pass", "return")
+    assert placed(PAIR, both) == wanted
+    assert placed(PAIR[: PAIR.index("\n    @n.setter")], both) == wanted
+
+
+def test_a_new_function_comes_behind_those_there_are():
+    """Constants, and what runs in the end, stay; it stands where both may use it. Imports come along."""
+    old = "import os\n\nX = 1\n\n\ndef f():\n    return X\n\n\nif __name__ == '__main__':\n    f()"
+    new = "import re\n\n\ndef g():\n    return re\n\n\ndef f():\n    return g()\n\n\ndef h(): pass\n"
+    assert placed(old, new) == (
+        "import re\nimport os\n\nX = 1\n\n\ndef f():\n    return g()\n\n\ndef g():\n    return re\n\n\ndef h(): pass\n"
+        "\n\nif __name__ == '__main__':\n    f()"
+    )
+    assert placed("X = 1", "def f():\n    return X\n") == "X = 1\n\n\ndef f():\n    return X\n"
+    assert placed('"""Doc."""', "import re\ndef f(): pass\n") == '"""Doc."""\nimport re\n\n\ndef f(): pass\n'
 
 
 def test_lines_are_replaced_and_indented_like_what_was_there():
@@ -83,12 +120,51 @@ def test_missing_imports_come_along():
 
 
 @pytest.mark.parametrize(
+    "before, after",
+    [
+        ('"""Doc\nof two lines."""\n', ""),
+        ("#!/usr/bin/env python3\n", ""),
+        ("#!/bin/sh\n# -*- coding: utf-8 -*-\n", "# On f.\n"),
+        ("# A comment.\nfrom __future__ import annotations\n", "\n"),
+        ('# Ours.\n"""Doc."""\n\nfrom __future__ import annotations\n\n', "import os\n"),
+        ("# Ours.\n\n", "from os import path\n"),
+        ('\ufeff"""Doc."""\n', ""),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_missing_imports_stand_behind_what_must_come_first(before, after, end):
+    """A docstring, `#!` and `from __future__`; the file is right afterwards, and says so itself."""
+    old = f"{before}{after}def f():\n    return 1\n".replace("\n", end)
+    new = placed(old, "import math\n\ndef f():\n    return math.pi\n")
+    assert new == f"{before}import math\n{after}def f():\n    return math.pi\n".replace("\n", end)
+    assert fault("a.py", new) is None
+
+
+def test_lines_that_are_not_edited_keep_their_ends():
+    """A file with ends of both kinds, and one that ends without."""
+    old = "a = 1\r\nb = 2\ndef f():\n    return 1\nc = 3\r\nd = 4"
+    assert placed(old, "b = 0", 2, 2) == old.replace("b = 2\n", "b = 0\r\n")
+    wanted = old.replace("def f():\n    return 1\n", "def f():\r\n    return 2\r\n")
+    assert placed(old, "def f():\n    return 2") == wanted
+
+
+def test_a_byte_order_mark_stays_and_hides_nothing():
+    old = "\ufeffX = 1\n\n\ndef f():\n    return X\n"
+    assert placed(old, "def f():\n    return 2\n") == old.replace("return X", "return 2")
+    assert placed(old, "\ufeffY = 2\n") == "\ufeffY = 2\n"
+    assert placed(old, "X = 3", 1, 1) == old.replace("X = 1", "X = 3")
+    assert fault("a.py", old) is None and fault("a.json", "\ufeff{}") is None
+
+
+@pytest.mark.parametrize(
     "path, text, said",
     [
         ("a.py", "def f(:\n", "line 1: "),
         ("a.json", '{"a": }', "line 1: "),
         ("a.toml", "a = ", "Invalid"),
         ("a.py", "x = '\0'", "null"),
+        ("a.py", "import os\nfrom __future__ import annotations\n", "line 2: from __future__"),
+        ("a.py", "return 1\n", "line 1: 'return' outside"),
         ("a.py", "(" * 500 + ")" * 500, ""),
     ],
 )
