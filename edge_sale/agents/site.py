@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,8 +46,9 @@ def guide(root: Path) -> str:
     for folder in (root, *root.parents):
         file = folder / GUIDE
         try:
-            if file.is_symlink() or file.stat().st_uid not in (root.stat().st_uid, 0):
-                continue
+            about = file.lstat()
+            if not stat.S_ISREG(about.st_mode) or about.st_uid not in (root.stat().st_uid, 0):
+                continue  # a pipe would be waited for
             with file.open(encoding="utf-8", errors="replace") as stream:
                 text = stream.read(room).strip()
         except OSError:

@@ -4,6 +4,8 @@ The model is a puppet that reads the file and then does the worst its tools allo
 which does the same with BIPIA's attacks); the control shows that each harm would be seen.
 """
 
+import os
+
 import pytest
 
 from edge_sale.agents.site import Site
@@ -65,3 +67,6 @@ def test_a_guide_above_the_folder_counts_only_where_it_is_the_users(tmp_path):
     (tmp_path / "secret").write_text("s3cret")
     (tmp_path / "a/AGENTS.md").symlink_to(tmp_path / "secret")
     assert guide(root) == "Far rule.\n\nNear rule."
+    (root / "AGENTS.md").unlink()
+    os.mkfifo(root / "AGENTS.md")  # it would be waited for
+    assert guide(root) == "Far rule."
