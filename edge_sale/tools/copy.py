@@ -17,6 +17,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from itertools import islice
 from pathlib import Path
@@ -30,6 +31,7 @@ FILES = 50_000
 BYTES = 2**30
 GIT = 120  # seconds for one answer of git
 FILE = 64 * 2**20  # bytes of one file; larger ones are left out, and that is said
+UNREADABLE = "could not be read"
 CACHES = (  # what programs leave behind as they run, a check's own among it
     "__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".coverage",
     ".coverage.*", ".cache", "*.egg-info", ".eggs", ".ipynb_checkpoints", ".nyc_output", ".eslintcache", ".DS_Store",
@@ -69,6 +71,7 @@ class PrivateCopy:
 
     def changes(self) -> list[Change]:
         """What was written, made and taken away in the copy, but for caches, what git ignores and what is closed."""
+        _unlock(self.folder)
         found: list[Change] = []
         present = dict(self._present())
         for name, mode in present.items():
@@ -99,6 +102,7 @@ class PrivateCopy:
 
     def restore(self) -> None:
         """Puts the copy back to what it was in the beginning."""
+        _unlock(self.folder)
         present = dict(self._present(every=True))
         for name in present.keys() - self.stamps.keys() - {name for name in self.links if self._links(name)}:
             paths.remove(self.folder, name)
@@ -123,7 +127,7 @@ class PrivateCopy:
     def close(self) -> None:
         """Removes the copy from the disk."""
         for folder in (self.folder, self.kept):
-            shutil.rmtree(folder, ignore_errors=True)
+            discard(folder)
 
     def _clear(self, name: str) -> None:
         """Takes away whatever stands where the file, or a folder above it, should be."""
@@ -155,6 +159,12 @@ class PrivateCopy:
         return set(done.stdout.decode("utf-8", "surrogateescape").split("\0")) if done.returncode == 0 else set()
 
 
+def discard(folder: Path) -> None:
+    """Removes a copy, or what is left of some, from the disk, whatever a command did to its permissions."""
+    _unlock(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def private_copy(root: Path, scratch: Path, allowed: Collection[str] = ()) -> PrivateCopy:
     """A copy of `root` below `scratch`. Raises TaskError where the folder cannot be worked on."""
     root = _sound(root)
@@ -177,7 +187,8 @@ def private_copy(root: Path, scratch: Path, allowed: Collection[str] = ()) -> Pr
             raise TaskError(
                 f"{root}: more than {FILES:,} files or {BYTES // 2**30} GiB to copy; give a folder below it with --repo"
             )
-        _copied(root, name, copy)
+        if not _copied(root, name, copy):
+            left.setdefault(UNREADABLE, []).append(name)
     if missing := sorted(name for name in allowed if name not in copy.stamps):
         raise TaskError(f"--allow {missing[0]}: there is no such file in {root}")
     copy.left_out = tuple(f"{why}: {_some(names)}" for why, names in left.items())
@@ -234,7 +245,7 @@ def _unfit(root: Path, name: str, tracked: bool, allowed: Collection[str]) -> st
     try:
         about = (root / name).lstat()
     except OSError:
-        return "could not be read"
+        return UNREADABLE
     if stat.S_ISDIR(about.st_mode):
         return "left out, repositories of their own"
     if stat.S_ISLNK(about.st_mode):
@@ -280,20 +291,23 @@ def _leads_inside(root: Path, name: str) -> bool:
         return False
 
 
-def _copied(root: Path, name: str, copy: PrivateCopy) -> None:
-    """Puts one file into both halves of the copy; one that goes away meanwhile is not there."""
+def _copied(root: Path, name: str, copy: PrivateCopy) -> bool:
+    """Puts one file into both halves of the copy, and whether it may be read; one that goes meanwhile is not there."""
     for half in (copy.folder, copy.kept):
         (half / name).parent.mkdir(parents=True, exist_ok=True)
     if (root / name).is_symlink():
         copy.links[name] = str((root / name).readlink())
         (copy.folder / name).symlink_to(copy.links[name])
-        return
+        return True
     try:
         shutil.copy2(root / name, copy.kept / name, follow_symlinks=False)
     except FileNotFoundError:
-        return
+        return True
+    except PermissionError:
+        return False
     shutil.copy2(copy.kept / name, copy.folder / name)
     copy.stamps[name] = _stamp(copy.folder / name)
+    return True
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -311,6 +325,21 @@ def _walk(folder: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
                 yield name, entry
             elif entry.name not in (*DEPENDENCIES, ".git", ".hg", ".svn"):
                 waiting.append(name)
+
+
+def _unlock(folder: Path) -> None:
+    """Opens the folders that a command closed: what lies in them would count as deleted, and could not be removed."""
+    _open(folder)
+    for above, names, _ in os.walk(folder):  # enters a folder once it was opened here
+        for name in names:
+            _open(Path(above, name))
+
+
+def _open(folder: Path) -> None:
+    with suppress(OSError):  # gone, or somebody else's
+        mode = folder.lstat().st_mode
+        if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+            folder.chmod(stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def _stamp(file: Path) -> Stamp:

@@ -123,8 +123,9 @@ def read(folder: Path, name: str, most: int = LARGEST) -> bytes:
 
 
 def write(folder: Path, name: str, data: bytes, mode: int | None = None, most: int = LARGEST) -> None:
-    """Puts a whole file in place below `folder`; a file there keeps its permissions. Raises Refused.
+    """Puts a whole file in place below `folder`. Raises Refused.
 
+    A file there keeps its permissions, a new one has those that the user's umask leaves.
     The file is written beside and moved, so a link or a hard link in its place is replaced and not followed.
     """
     if len(data) > most:
@@ -138,13 +139,15 @@ def write(folder: Path, name: str, data: bytes, mode: int | None = None, most: i
             about = None
         if about and stat.S_ISDIR(about.st_mode):
             raise Refused(f"{name} is a folder")
-        kept = mode if mode is not None else stat.S_IMODE(about.st_mode) if about else 0o644
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=holder)
+        kept = mode if mode is not None else stat.S_IMODE(about.st_mode) if about else None
+        first = 0o666 if kept is None else 0o600
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, first, dir_fd=holder)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fchmod(file.fileno(), kept & 0o777)
+                if kept is not None:
+                    os.fchmod(file.fileno(), kept & 0o777)
                 os.fsync(file.fileno())
             os.replace(beside, last, src_dir_fd=holder, dst_dir_fd=holder)
         except BaseException:
@@ -180,7 +183,7 @@ def _open_folder(folder: Path, name: str, *, make: bool) -> int:
         try:
             if make:
                 try:
-                    os.mkdir(part, 0o755, dir_fd=held)
+                    os.mkdir(part, 0o777, dir_fd=held)
                 except FileExistsError:
                     pass
             below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=held)

@@ -11,7 +11,7 @@ from edge_sale.errors import TaskError
 from edge_sale.tools import copy as copies
 from edge_sale.tools.copy import Change, private_copy
 from edge_sale.tools.patch import as_patch, summary
-from tests.tools.kit import repository, run_git, tree
+from tests.tools.kit import AS_OWNER, as_owner, repository, run_git, tree
 
 
 @pytest.fixture
@@ -279,6 +279,46 @@ def test_restore_keeps_links_and_large_files(root, tmp_path):
     made.restore()
     assert (made.folder / "alias.py").readlink() == Path("a.py") and (made.folder / "folder").readlink() == Path("sub")
     assert (made.folder / "big.bin").stat().st_size == 5 * 2**20 and made.changes() == []
+
+
+@pytest.mark.skipif(AS_OWNER is None, reason="root may read and write everywhere")
+def test_what_a_command_closes_is_opened_again(tmp_path):
+    """Nothing in a closed folder counts as deleted, it is put back, and no copy of a file stays on the disk."""
+    said = as_owner(
+        tmp_path,
+        """
+        root = repository(here / "p", git=False, a__py="x", sub___b__txt="one", sub___deep___c__txt="two")
+        made = copy.private_copy(root, here / "s")
+        def close():
+            (made.folder / "sub/b.txt").write_text("new")
+            (made.folder / "sub/made").write_text("new")
+            for name in ("sub/deep", "sub", "."):
+                (made.folder / name).chmod(0)
+        close()
+        print([(change.path, change.after) for change in made.changes()])
+        close()
+        made.restore()
+        print(tree(made.folder) == tree(root), made.changes())
+        close()
+        made.close()
+        print(list((here / "s").iterdir()))
+        """,
+    )
+    assert said.splitlines() == ["[('sub/b.txt', b'new'), ('sub/made', b'new')]", "True []", "[]"]
+
+
+@pytest.mark.skipif(AS_OWNER is None, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_left_out_and_said(tmp_path):
+    said = as_owner(
+        tmp_path,
+        """
+        root = repository(here / "p", a__py="x", shut__txt="y")
+        (root / "shut.txt").chmod(0)
+        made = copy.private_copy(root, here / "s")
+        print(made.files, made.left_out, made.changes())
+        """,
+    )
+    assert said == "['a.py'] ('could not be read: shut.txt',) []\n"
 
 
 def test_the_patch_is_one_that_git_applies(root, tmp_path):

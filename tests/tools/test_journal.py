@@ -1,6 +1,7 @@
 """Taking over and taking back: whole or not at all, and never over somebody's work."""
 
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from edge_sale.errors import EdgeSaleError
 from edge_sale.tools import journal as journals
 from edge_sale.tools.copy import Change
 from edge_sale.tools.journal import ChangedSince, Journal
-from tests.tools.kit import AS_OWNER, as_owner, repository, run_git, tree
+from tests.tools.kit import AS_OWNER, as_owner, repository, run_git, tree, workspace
 
 CHANGES = [
     Change("a.py", b"x = 1\n", b"x = 2\n"),
@@ -301,6 +302,23 @@ def test_only_so_many_changes_are_kept(root, journal, monkeypatch):
             root, [Change("a.py", f"x = {number + 1}\n".encode(), f"x = {number + 2}\n".encode())], str(number)
         )
     assert sorted(entry.task for entry in journal.list()) == ["2", "3", "4"]
+
+
+@pytest.mark.parametrize("umask, file, folder", [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755), (0o002, 0o664, 0o775)])
+def test_new_files_have_what_the_umask_leaves(tmp_path, journal, umask, file, folder):
+    """As if the user had made them; a file that is there keeps its permissions."""
+    root = repository(tmp_path / "p", a__py="1")
+    (root / "a.py").chmod(0o640)
+    before = os.umask(umask)
+    try:
+        at = workspace(root, tmp_path / "s")
+        at.put("new/b.py", "2")
+        at.put("a.py", "2")
+        journal.apply(root, at.copy.changes(), "t")
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((root / name).stat().st_mode) for name in ("new/b.py", "new", "a.py")]
+    assert modes == [file, folder, 0o640]
 
 
 def test_what_is_kept_is_the_users_alone(root, journal):
