@@ -205,12 +205,13 @@ def _drawn(replies: Sequence[Sequence[Generation]]) -> Iterator[str]:
 
 
 def _fit(target: Target, code: str) -> list[str]:
-    """The file with this code in it, where it parses and is another than it was."""
+    """The file with this code in it, where it is another than it was and has no fault that it had not."""
     try:
         text = target.with_code(code)
     except Refused:
         return []
-    return [] if text == target.text or editing.fault(target.path, text) else [text]
+    fault = editing.fault(target.path, text) and not editing.fault(target.path, target.text)
+    return [] if text == target.text or fault else [text]
 
 
 def _worth(line: str) -> bool:

@@ -361,11 +361,13 @@ def _in_git(root: Path) -> bool:
 def _git(root: Path, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """git, asked about a repository that may be a stranger's: nothing that its configuration names is run.
 
-    In a hook git's variables name another repository, so none of them is passed on. Raises TaskError.
+    In a hook git's variables name another repository, so none is passed on but the user's configuration.
+    Raises TaskError.
     """
     safe = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.untrackedCache=false"]
     command = ["git", "-C", str(root), *safe, *words]
-    environment = {name: value for name, value in child_environment().items() if not name.startswith("GIT_")}
+    given = child_environment().items()
+    environment = {name: value for name, value in given if not name.startswith("GIT_") or "GIT_CONFIG_" in name}
     try:
         return subprocess.run(command, input=stdin, capture_output=True, timeout=GIT, env=environment)
     except subprocess.TimeoutExpired:

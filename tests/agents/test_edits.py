@@ -104,3 +104,11 @@ def test_a_draft_with_more_around_it_counts_for_its_function_alone() -> None:
 
 def test_cuts_are_places_between_words() -> None:
     assert edits._cuts("    n ^= n - 1")[0] == "" and "n" in edits._cuts("    n ^= n - 1")
+
+
+def test_a_fault_that_the_file_had_before_stops_no_draft() -> None:
+    """Code after a stray `return` parses and does not compile: a better function in it is better all the same."""
+    old = "def f():\n    return 1\n\n\nreturn 2\n"
+    new = edits._fit(Target("a.py", old, Unit("f", 1, 2)), "def f():\n    return 3\n")
+    assert new == [old.replace("return 1", "return 3")]
+    assert edits._fit(Target("a.py", CALC, Unit("other", 9, 10)), "def other(:\n    return 3\n") == []

@@ -1,6 +1,7 @@
 """The private copy: what is in it, what is not, and what of it is taken over."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,8 +70,16 @@ def test_gits_variables_lead_nowhere_else(root, tmp_path, monkeypatch):
     assert made.changes() == []
 
 
-def test_a_file_that_is_being_merged_is_copied_once(root, tmp_path):
-    """git lists each side of it; no option of newer versions is needed to make one of them."""
+def git_before_gits(monkeypatch, folder, script):
+    """A git of our own on PATH, before the real one."""
+    folder.mkdir()
+    (folder / "git").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_a_file_that_is_being_merged_is_copied_once(root, tmp_path, monkeypatch):
+    """git lists each side of it, and makes one of them by itself only in newer versions: this is an older one."""
     run_git(root, "checkout", "-q", "-b", "one")
     (root / "a.py").write_text("x = 1.5\n")
     run_git(root, "commit", "-qam", "one")
@@ -80,14 +89,13 @@ def test_a_file_that_is_being_merged_is_copied_once(root, tmp_path):
     with pytest.raises(subprocess.CalledProcessError):
         run_git(root, "merge", "one")
     assert run_git(root, "ls-files", "-c").count("a.py") == 3
+    older = f'case "$*" in *--deduplicate*) exit 129 ;; esac; exec {shutil.which("git")} "$@"'
+    git_before_gits(monkeypatch, tmp_path / "bin", older)
     assert private_copy(root, tmp_path / "s").files == [".gitignore", "a.py", "sub/b.txt"]
 
 
 def test_a_git_that_does_not_answer_is_told(root, tmp_path, monkeypatch):
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/git").write_text("#!/bin/sh\nexec sleep 60\n")
-    (tmp_path / "bin/git").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    git_before_gits(monkeypatch, tmp_path / "bin", "exec sleep 60")
     monkeypatch.setattr(copies, "GIT", 0.2)
     with pytest.raises(TaskError, match=r"git did not answer within 0\.2 s"):
         private_copy(root, tmp_path / "s")
