@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 
@@ -132,7 +132,8 @@ def task_text(task: str | None, file: Path | None) -> str:
         raise click.UsageError("give the task either as an argument or with --file, not both")
     if file is not None and str(file) != "-":
         try:
-            data = _bounded(file.open("rb"), str(file))
+            with file.open("rb") as stream:
+                data = _bounded(stream, str(file))
         except OSError as error:
             raise TaskError(f"{file}: cannot be read: {error.strerror}") from error
         return _decoded(data, str(file))
@@ -147,9 +148,9 @@ def task_text(task: str | None, file: Path | None) -> str:
     return task
 
 
-def _bounded(stream: Any, name: str) -> bytes:
-    with stream:
-        data: bytes = stream.read(LARGEST_TASK + 1)
+def _bounded(stream: IO[bytes], name: str) -> bytes:
+    """The bytes of a stream, which stays open: stdin is asked later whether it is a terminal. Raises TaskError."""
+    data = stream.read(LARGEST_TASK + 1)
     if len(data) > LARGEST_TASK:
         raise TaskError(f"{name}: over {LARGEST_TASK // 2**20} MiB; a task is text that fits a model's context")
     return data

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 EDGE_SALE = [sys.executable, "-m", "edge_sale"]
+SCRIPTED = [sys.executable, "-m", "tests.cli.scripted_child"]  # the same with an agent that does what EDIT says
 
 # On one thread, for machines with other work. The pool that comes with edge-sale: nothing has to be pulled for it.
 CONFIG = """
@@ -44,11 +45,12 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
 
 
 def edge(
-    home: Path, *args: str, stdin: bytes = b"", seconds: float = 180, **changes: str
-) -> subprocess.CompletedProcess[str]:
+    home: Path, *args: str, stdin: bytes = b"", seconds: float = 180, program: Sequence[str] = EDGE_SALE,
+    **changes: str,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
     """The program's exit code, stdout and stderr, with nothing of it on a terminal."""
     done = subprocess.run(
-        [*EDGE_SALE, *args], input=stdin, capture_output=True, timeout=seconds, env=environment(home, **changes)
+        [*program, *args], input=stdin, capture_output=True, timeout=seconds, env=environment(home, **changes)
     )
     return subprocess.CompletedProcess(args, done.returncode, done.stdout.decode(), done.stderr.decode())
 

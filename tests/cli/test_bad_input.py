@@ -93,9 +93,10 @@ def test_unknown_key_is_named_with_file_and_line(tmp_path: Path) -> None:
 
 def test_missing_models_name_the_command(tmp_path: Path) -> None:
     """Without models a run says which are missing and what pulls them; off a terminal it asks nothing."""
-    done = edge(new_home(tmp_path, STARTER), *RUN, EDGE_SALE_MODELS=str(tmp_path / "none"))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "'smollm2-135m'; pull with: edge-sale pull starter" in done.stderr
+    for args, stdin in ((RUN, b""), (("run",), b"Say yes.")):
+        done = edge(new_home(tmp_path, STARTER), *args, stdin=stdin, EDGE_SALE_MODELS=str(tmp_path / "none"))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "'smollm2-135m'; pull with: edge-sale pull starter" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["history", "show"])

@@ -14,7 +14,7 @@ from edge_sale.cli import repository as cli
 from edge_sale.settings import load
 from edge_sale.tools.copy import Change
 from edge_sale.types import Outcome, Task
-from tests.cli.kit import edge, new_home, only_document
+from tests.cli.kit import SCRIPTED, edge, new_home, only_document
 from tests.cli.test_terminal import on_terminal
 from tests.tools.kit import repository, tree, wrapped
 
@@ -121,6 +121,20 @@ def test_what_changed_while_the_agent_worked_is_not_overwritten(
 def test_there_is_nothing_to_undo_at_first(tmp_path: Path) -> None:
     done = edge(new_home(tmp_path), "undo")
     assert done.returncode == 1 and "there is nothing to undo" in done.stderr
+
+
+# --- the whole way, with a scripted agent --------------------------------------------------------
+
+EDIT = "(copy / 'calc.py').write_text('def add(a, b):\\n    return a + b\\n')"
+
+
+def test_a_task_in_a_pipe_is_as_good_as_an_argument(root: Path, tmp_path: Path) -> None:
+    """stdin has been read to its end by then; that nobody can be asked there is said, with the patch."""
+    home = new_home(tmp_path / "home")
+    done = edge(home, "run", "--repo", str(root), "--json", stdin=TASK.encode(), program=SCRIPTED, EDIT=EDIT)
+    document = only_document(done.stdout)
+    assert done.returncode == 0 and "+    return a + b" in document["answer"]
+    assert any("no terminal to ask on" in note for note in document["notes"])
 
 
 # --- with the starter model ----------------------------------------------------------------------
