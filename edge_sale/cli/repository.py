@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edge_sale.errors import EdgeSaleError
+
 if TYPE_CHECKING:
     from edge_sale.agents.site import Site
     from edge_sale.events import Changed
@@ -84,7 +86,10 @@ def told(task_text: str, site: Site) -> tuple[str, ...]:
 def conclude(
     task: Task, outcome: Outcome, site: Site, settings: Settings, *, yes: bool, dry_run: bool, show: bool
 ) -> Changed:
-    """Shows the changes, asks where there is somebody to ask, and takes them over or leaves them."""
+    """Shows the changes, asks where there is somebody to ask, and takes them over or leaves them.
+
+    Raises nothing where they cannot be taken over: that is said, and the patch is still the answer.
+    """
     from edge_sale.events import Changed
     from edge_sale.tools.journal import ChangedSince, Journal
 
@@ -116,8 +121,13 @@ def conclude(
             return left("nothing was applied: you said no")
     try:
         applied = Journal(settings.undo_dir).apply(site.root, changes, task.text)
-    except ChangedSince as since:  # the work is not lost: its patch is the answer
+    except ChangedSince as since:
         return left(str(since))
+    except EdgeSaleError as error:
+        return left(f"the changes were not applied: {error}")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return left(f"the changes were not applied: {where}{error.strerror or error}")
     return Changed(files, applied.id, "applied; take it back with: edge-sale undo")
 
 

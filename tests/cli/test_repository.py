@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.tools.kit import repository, tree, wrapped
 BUGGY = "def add(a, b):\n    return a - b\n"
 CHECK = "python3 -c 'from calc import add; assert add(2, 3) == 5; assert add(0, 4) == 4; assert add(7, 1) == 8'"
 TASK = "add in calc.py should return the sum of a and b."
+EDIT = "(copy / 'calc.py').write_text('def add(a, b):\\n    return a + b\\n')"
 CONFIG = "threads = 1\n[auction]\nplan_tokens = 16\nbid_seconds = 300\n[work]\nmax_tokens = 64\n"
 
 
@@ -118,15 +120,28 @@ def test_what_changed_while_the_agent_worked_is_not_overwritten(
     assert (root / "calc.py").read_text() == "the user's, meanwhile\n" and not (root / "new").exists()
 
 
+def test_what_cannot_be_applied_is_said_and_the_patch_is_kept(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file where a folder has to be, a journal that has no place: one note each, and the work is not lost."""
+    home = new_home(tmp_path / "home")
+    (root / "new").write_text("a file by now\n")
+    changed = settle(root, home, monkeypatch, yes=True)
+    assert "not applied" in changed.note and changed.applied == ""
+    rmtree(home / "undo")
+    (home / "undo").write_text("not a folder")
+    done = edge(home, "run", "--repo", str(root), "--yes", TASK, program=SCRIPTED, EDIT=EDIT)
+    assert done.returncode == 1 and "+    return a + b" in done.stdout
+    assert f"the changes were not applied: {home / 'undo'}" in done.stderr
+    assert (root / "calc.py").read_text() == BUGGY
+
+
 def test_there_is_nothing_to_undo_at_first(tmp_path: Path) -> None:
     done = edge(new_home(tmp_path), "undo")
     assert done.returncode == 1 and "there is nothing to undo" in done.stderr
 
 
 # --- the whole way, with a scripted agent --------------------------------------------------------
-
-EDIT = "(copy / 'calc.py').write_text('def add(a, b):\\n    return a + b\\n')"
-
 
 def test_a_task_in_a_pipe_is_as_good_as_an_argument(root: Path, tmp_path: Path) -> None:
     """stdin has been read to its end by then; that nobody can be asked there is said, with the patch."""
