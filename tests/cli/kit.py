@@ -64,11 +64,11 @@ def shell(home: Path, script: str, seconds: float = 60) -> subprocess.CompletedP
     )  # fmt: skip
 
 
-def start(home: Path, *args: str) -> subprocess.Popen[bytes]:
+def start(home: Path, *args: str, program: Sequence[str] = EDGE_SALE, **changes: str) -> subprocess.Popen[bytes]:
     """The program, started and left running."""
     return subprocess.Popen(
-        [*EDGE_SALE, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment(home),
+        [*program, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(home, **changes),
     )  # fmt: skip
 
 

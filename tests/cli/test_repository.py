@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -15,7 +18,7 @@ from edge_sale.cli import repository as cli
 from edge_sale.settings import load
 from edge_sale.tools.copy import Change
 from edge_sale.types import Outcome, Task
-from tests.cli.kit import SCRIPTED, edge, new_home, only_document
+from tests.cli.kit import SCRIPTED, edge, new_home, only_document, start, wait_for
 from tests.cli.test_terminal import on_terminal
 from tests.tools.kit import repository, tree, wrapped
 
@@ -150,6 +153,41 @@ def test_a_task_in_a_pipe_is_as_good_as_an_argument(root: Path, tmp_path: Path) 
     document = only_document(done.stdout)
     assert done.returncode == 0 and "+    return a + b" in document["answer"]
     assert any("no terminal to ask on" in note for note in document["notes"])
+
+
+def at_work(root: Path, home: Path, **how: Any) -> tuple[subprocess.Popen[bytes], int, Path]:
+    """A run whose agent hangs in a child process without a sandbox; the child's id, and the run's folder in /tmp."""
+    told, temporary = home / "child", home / "tmp"
+    temporary.mkdir()
+    code = f"import os, time\nopen({str(told)!r}, 'w').write(f'{{os.getpid()}} ')\ntime.sleep(60)"
+    edit = f"from edge_sale.sandbox.python import run_python; run_python({code!r}, seconds=60, mode='none')"
+    args = ("run", "--repo", str(root), "--json", TASK)
+    process = start(home, *args, EDIT=edit, TMPDIR=str(temporary), **{"program": SCRIPTED, **how})
+    wait_for(" ", told, process)
+    return process, int(told.read_text()), temporary
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_told_to_end_leaves_nothing(number: signal.Signals, root: Path, tmp_path: Path) -> None:
+    """`kill`, or a terminal that is closed: no process, no private copy and no temporary folder stay behind."""
+    home = new_home(tmp_path / "home")
+    process, child, temporary = at_work(root, home)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert list(temporary.iterdir()) == list((home / "cache/work").iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_run_under_nohup_goes_on(root: Path, tmp_path: Path) -> None:
+    """Where SIGHUP is ignored it stays so."""
+    process, child, _ = at_work(root, new_home(tmp_path / "home"), program=["nohup", *SCRIPTED])
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    os.kill(child, signal.SIGKILL)
+    assert process.wait(timeout=30) == 0
 
 
 # --- with the starter model ----------------------------------------------------------------------
