@@ -1,8 +1,9 @@
 """The command line: one file a command, loaded when it is asked for, and one door for errors.
 
 Exit codes: 0 done, 1 the user's to mend (or the answer failed its check), 2 usage,
-3 our bug (a crash file is written), 130 stopped with ^C, 143 and 129 ended by SIGTERM and SIGHUP. With `--json` a failure is one
-JSON document too: {"error": …, "exit": …} on stdout, beside the line on stderr.
+3 our bug (a crash file is written), 130 stopped with ^C, 143 and 129 ended by SIGTERM and
+SIGHUP. With `--json` a failure is one JSON document too: {"error": …, "exit": …} on stdout,
+beside the line on stderr.
 """
 
 from __future__ import annotations

@@ -111,12 +111,15 @@ def conclude(
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return left("nothing was applied: no terminal to ask on; --yes applies, --dry-run prints the patch")
+        if not show:  # nobody says yes to what was not seen
+            printed(outcome.answer, err=True)
         warning = "The work FAILED. " if failed else ""
         count = f"{len(files)} file{'s' * (len(files) != 1)}"
         try:
             agreed = click.confirm(f"{warning}Apply to {count} in {site.root}?", default=not failed, err=True)
-        except click.Abort as stop:
-            raise KeyboardInterrupt from stop
+        except click.Abort:  # ^C: the work is done and recorded by now, so it stops nothing but this
+            click.echo("", err=True)
+            agreed = False
         if not agreed:
             return left("nothing was applied: you said no")
     try:
@@ -131,18 +134,19 @@ def conclude(
     return Changed(files, applied.id, "applied; take it back with: edge-sale undo")
 
 
-def printed(patch: str) -> None:
-    """A patch on stdout: as it is for programs, coloured and without control characters for people."""
+def printed(patch: str, *, err: bool = False) -> None:
+    """A patch on stdout, or stderr: as it is for programs, coloured and without control characters for people."""
     from edge_sale.cli.tables import printable
     from edge_sale.settings import colour_wanted
 
-    if not sys.stdout.isatty():
-        click.echo(patch, nl=False)
+    if not (sys.stderr if err else sys.stdout).isatty():
+        click.echo(patch, nl=False, err=err)
         return
     colours = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
     for line in printable(patch).splitlines():
         colour = colours.get(line[:1], "") if colour_wanted() else ""
-        click.secho(line, bold=True) if colour == "bold" else click.secho(line, fg=colour or None)
+        style: dict[str, Any] = {"bold": True} if colour == "bold" else {"fg": colour or None}
+        click.secho(line, err=err, **style)
 
 
 def refuse_without_repo(repo: Path | None, **given: object) -> None:

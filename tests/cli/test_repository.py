@@ -155,6 +155,23 @@ def test_a_task_in_a_pipe_is_as_good_as_an_argument(root: Path, tmp_path: Path) 
     assert any("no terminal to ask on" in note for note in document["notes"])
 
 
+@pytest.mark.parametrize("how", ["-q", "--json"])
+def test_what_is_asked_about_is_seen_first(how: str, root: Path, tmp_path: Path) -> None:
+    """Quiet or not: on a terminal the patch is shown before the question, and yes applies it."""
+    asked = {"typed": b"y\n", "until": "Apply to 1 file", "program": SCRIPTED, "EDIT": EDIT}
+    code, shown = on_terminal(new_home(tmp_path / "home"), "run", how, "--repo", str(root), TASK, **asked)  # type: ignore[arg-type]
+    assert code == 0 and "+    return a + b" in shown.partition("Apply to 1 file")[0]
+    assert (root / "calc.py").read_text() != BUGGY
+
+
+def test_breaking_the_question_off_is_a_no(root: Path, tmp_path: Path) -> None:
+    """When everything is done and recorded, ^C and ^D do not say that it was not."""
+    asked = {"typed": b"\x04", "until": "Apply to 1 file", "program": SCRIPTED, "EDIT": EDIT}
+    code, shown = on_terminal(new_home(tmp_path / "home"), "run", "--repo", str(root), TASK, **asked)  # type: ignore[arg-type]
+    assert code == 0 and "nothing was applied: you said no" in shown and "stopped" not in shown
+    assert (root / "calc.py").read_text() == BUGGY
+
+
 def at_work(root: Path, home: Path, **how: Any) -> tuple[subprocess.Popen[bytes], int, Path]:
     """A run whose agent hangs in a child process without a sandbox; the child's id, and the run's folder in /tmp."""
     told, temporary = home / "child", home / "tmp"
