@@ -135,12 +135,15 @@ def conclude(
 
 
 def printed(patch: str, *, err: bool = False) -> None:
-    """A patch on stdout, or stderr: as it is for programs, coloured and without control characters for people."""
+    """A patch on stdout, or stderr: its very bytes for programs, coloured and without control characters for people.
+
+    `git apply` knows no locale: what is to be written to a file is UTF-8, whatever a terminal here would want.
+    """
     from edge_sale.cli.tables import printable
     from edge_sale.settings import colour_wanted
 
     if not (sys.stderr if err else sys.stdout).isatty():
-        click.echo(patch, nl=False, err=err)
+        click.echo(patch.encode("utf-8", "surrogateescape"), nl=False, err=err)
         return
     colours = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
     for line in printable(patch).splitlines():

@@ -84,7 +84,11 @@ class Quiet:
         pass
 
     def end(self, sale: Sale) -> None:
-        if sale.outcome:
+        if sale.outcome and sale.award.task.repo:
+            from edge_sale.cli.repository import printed
+
+            printed(sale.outcome.answer)
+        elif sale.outcome:
             click.echo(sale.outcome.answer, nl=not sale.outcome.answer.endswith("\n"))
 
 

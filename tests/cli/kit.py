@@ -52,7 +52,8 @@ def edge(
     done = subprocess.run(
         [*program, *args], input=stdin, capture_output=True, timeout=seconds, env=environment(home, **changes)
     )
-    return subprocess.CompletedProcess(args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    err = done.stderr.decode(errors="replace")
+    return subprocess.CompletedProcess(args, done.returncode, done.stdout.decode(), err)
 
 
 def shell(home: Path, script: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,7 @@ from tests.tools.kit import repository, tree, wrapped
 BUGGY = "def add(a, b):\n    return a - b\n"
 CHECK = "python3 -c 'from calc import add; assert add(2, 3) == 5; assert add(0, 4) == 4; assert add(7, 1) == 8'"
 TASK = "add in calc.py should return the sum of a and b."
-EDIT = "(copy / 'calc.py').write_text('def add(a, b):\\n    return a + b\\n')"
+EDIT = "(copy / 'calc.py').write_text('def add(a, b):\\n    return a + b\\n', encoding='utf-8')"
 CONFIG = "threads = 1\n[auction]\nplan_tokens = 16\nbid_seconds = 300\n[work]\nmax_tokens = 64\n"
 
 
@@ -153,6 +153,17 @@ def test_a_task_in_a_pipe_is_as_good_as_an_argument(root: Path, tmp_path: Path) 
     document = only_document(done.stdout)
     assert done.returncode == 0 and "+    return a + b" in document["answer"]
     assert any("no terminal to ask on" in note for note in document["notes"])
+
+
+@pytest.mark.parametrize("how", ["--dry-run", "-q"])
+def test_a_patch_in_a_file_applies_in_every_locale(how: str, root: Path, tmp_path: Path) -> None:
+    """Its bytes are those of the files, also where the terminal's signs are Latin-1."""
+    edit = EDIT.replace("a + b", "a + b  # né")
+    args = ("run", "--repo", str(root), how, TASK)
+    done = edge(new_home(tmp_path / "home"), *args, program=SCRIPTED, EDIT=edit, PYTHONIOENCODING="latin-1")
+    assert "# né" in done.stdout
+    subprocess.run(["git", "apply", "-"], cwd=root, input=done.stdout.encode(), check=True)
+    assert "# né" in (root / "calc.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("how", ["-q", "--json"])
