@@ -168,6 +168,7 @@ def variable(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|(?:^|_)(?:PAT|PW)(?:$|_)|DSN|COOKIE", re.IGNORECASE)
+_PLACE = re.compile(r"_(?:FILE|PATH|DIR|FOLDER|HOME|ROOT|SOCK|SOCKET)$", re.IGNORECASE)
 _LOGIN = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
 
@@ -175,15 +176,22 @@ def own_secrets(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The user's own keys and passwords, told by their variables' names: value -> name.
 
     Also the password in any variable's URL. Left out are values under 8 characters, which are words
-    rather than keys, and paths.
+    rather than keys, and paths: what begins like one and is there, or whose variable says that it is one. A key may
+    begin with / as well.
     """
     found: dict[str, str] = {}
     for name, value in environ.items():
         values = [match[1] for match in _LOGIN.finditer(value)]
-        if _SECRET.search(name) and not re.match(r"[/~.]|[A-Za-z]:\\", value):
+        if _SECRET.search(name) and not _is_path(name, value):
             values.append(value.strip())
         found |= {text: name for text in values if len(text) >= 8}
     return found
+
+
+def _is_path(name: str, value: str) -> bool:
+    if not re.match(r"[/~.]|[A-Za-z]:\\", value):
+        return False
+    return bool(_PLACE.search(name)) or os.path.exists(os.path.expanduser(value))  # noqa: PTH110, PTH111 - never raise
 
 
 def colour_wanted(environ: Mapping[str, str] = os.environ) -> bool:

@@ -180,12 +180,20 @@ def test_own_values_never_get_through() -> None:
 
 
 def test_what_is_a_key_of_ones_own() -> None:
-    """Told by the variable's name, or by a login in an address; paths, words and the shell's own are not."""
+    """Told by the variable's name, or by a login in an address; paths, words and the shell's own are not.
+
+    A key that begins as a path does is one where there is no such path.
+    """
     environ = {
         "OPENAI_API_KEY": "value-of-the-key", "MY_PW": "longer than eight", "DATABASE_URL": "postgres://me:hunter2hunter@db/x",
         "SSH_AUTH_SOCK": "/tmp/agent.1", "PWD": "/home/someone/project", "KEYBOARD": "us", "EDITOR": "nano-editor-long",
+        "AWS_SECRET_ACCESS_KEY": "/wJalrXUtnFEMI+K7MDENG", "A_TOKEN": "./not-there", "B_TOKEN": "~nobody-there/x",
+        "GOOGLE_CREDENTIALS": __file__, "CLIENT_KEY_FILE": "/not/there/yet.pem",
     }  # fmt: skip
-    assert set(own_secrets(environ)) == {"value-of-the-key", "longer than eight", "hunter2hunter"}
+    assert set(own_secrets(environ)) == {
+        "value-of-the-key", "longer than eight", "hunter2hunter", "/wJalrXUtnFEMI+K7MDENG", "./not-there",
+        "~nobody-there/x",
+    }  # fmt: skip
 
 
 def test_placeholders_are_stable_and_do_not_collide() -> None:
