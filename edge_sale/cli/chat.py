@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_sale.cli.options import held_to, offline_option, settings_with, whole
+from edge_sale.cli.options import held_to, offline_option, settings_with, workplace
 from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo_options, told
 from edge_sale.errors import EdgeSaleError
 
@@ -60,12 +60,12 @@ def _chat(
     refuse_without_repo(repo, yes=yes, dry_run=dry_run, allow=allow, check=check)
     settings = settings_with(no_refine=False, full_auction=False, **changes)
     if repo is not None:
-        settings = held_to(settings, whole(repo))
+        settings = held_to(settings, workplace(repo))
 
     from edge_sale import sessions
     from edge_sale.cli.run import offer
 
-    place = str(whole(repo)) if repo else ""
+    place = str(workplace(repo)) if repo else ""
     session = (sessions.last if resume else sessions.new)(settings.sessions_dir, place)
     session.kept = settings.remember
     with ExitStack() as stack:

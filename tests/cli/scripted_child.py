@@ -55,7 +55,8 @@ class Editor(Scripted):
 def market(parts: assemble.Plan, ask: Any = None, site: Site | None = None) -> Market:
     agent = Editor("editor", 1.0, site=site)
     weights = Weights("test", 1, "made up", {}, juror=0.2)
-    return Market([agent], Desk({}, agents={"editor": agent}), weights, ScriptedMemory(), run={"seed": 1})
+    run = {"seed": 1, "closed": parts.settings.closed}
+    return Market([agent], Desk({}, agents={"editor": agent}), weights, ScriptedMemory(), run=run)
 
 
 if __name__ == "__main__":
