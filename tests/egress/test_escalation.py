@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from edge_sale.abroad import nobody, stand_by
 from edge_sale.egress import Budget, read
+from edge_sale.engines.desk import Desk
 from edge_sale.events import Finished, Noted, Spent, Weighed
+from edge_sale.settings import load
 from edge_sale.types import Task
-from tests.egress.kit import KEY, engine, market, remote
+from tests.egress.kit import KEY, WEIGHTS, engine, market, remote
 from tests.egress.servers import good, recorder, refusal, saying
 from tests.scripted import Heard, ScriptedMemory
 
@@ -111,6 +115,22 @@ def test_local_work_that_fails_its_check_escalates(tmp_path: Path) -> None:
     assert [o.status for o in run["earlier"]] == ["failed"]
     assert [event.outcome.agent for event in heard.of(Finished)] == ["far"]
     assert run["reserve"]["lost"] is False
+
+
+def test_work_far_away_may_take_as_long_as_the_remote_says(tmp_path: Path) -> None:
+    """How long a bid may take is no bound of it."""
+
+    def slow() -> bytes:
+        time.sleep(0.6)
+        return good("yes")
+
+    with recorder(saying(slow)) as far:
+        this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl")
+        sale = market(this, bid_seconds=0.2)[0].solve(task(), Heard())
+    assert sale.outcome is not None and (sale.outcome.agent, sale.outcome.answer) == ("far", "yes")
+    settings = load({"EDGE_SALE_HOME": str(tmp_path)})
+    away = stand_by([], this.remote, Desk({}), WEIGHTS, settings, None, nobody, None)
+    assert away.reserve is not None and away.reserve.seconds == 20
 
 
 def test_next_task_starts_at_home(tmp_path: Path) -> None:
