@@ -288,7 +288,8 @@ class _Try:
             heard.tokens_out = max(heard.pieces, len(heard.text.encode()) // 4)
             tell(f"remote {remote.name!r} did not say how many tokens it counted; about "
                  f"{heard.tokens_in + heard.tokens_out} are booked")  # fmt: skip
-        self._log(heard.tokens_in or 0, heard.tokens_out or 0, estimated)
+        if why := self._log(heard.tokens_in or 0, heard.tokens_out or 0, estimated):
+            tell(f"what remote {remote.name!r} answered is not in the log ({why}); it counts at its expected cost")
         return heard
 
     def lost(self) -> Heard:
@@ -302,13 +303,14 @@ class _Try:
         self._log(heard.tokens_in, heard.tokens_out, bool(heard.tokens_out))
         return heard
 
-    def _log(self, read: int, written: int, estimated: bool) -> None:
-        if self._id:
-            cost = self.engine.remote.cost(read, written)
-            self.engine.door.answered(
-                self._id, status=self._status, tokens_in=read, tokens_out=written, cost=cost,
-                estimated=estimated, received=self._received,
-            )  # fmt: skip
+    def _log(self, read: int, written: int, estimated: bool) -> str:
+        """Notes what a request came to. Gives why that was not possible, or nothing."""
+        if not self._id:
+            return ""
+        return self.engine.door.answered(
+            self._id, status=self._status, tokens_in=read, tokens_out=written,
+            cost=self.engine.remote.cost(read, written), estimated=estimated, received=self._received,
+        )  # fmt: skip
 
     def _transport(self, http: Any, let_out: Callable[[], None]) -> Any:
         """The client's way to the network: through the door, without redirects, bounded."""
