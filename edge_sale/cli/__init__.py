@@ -204,7 +204,7 @@ def _crash_file(args: Sequence[str]) -> str:
         file = folder / f"{now:%Y-%m-%dT%H-%M-%S}.txt"
         file.write_text(text, encoding="utf-8")
         file.chmod(0o600)
-    except (OSError, EdgeSaleError):
+    except Exception:  # whatever it is, the first error is the one to tell
         click.echo(text, err=True)
         return "the lines above"
     return str(file)

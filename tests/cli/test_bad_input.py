@@ -174,6 +174,15 @@ def test_our_own_bug_leaves_a_crash_file(tmp_path: Path) -> None:
     assert crash.stat().st_mode & 0o077 == 0
 
 
+def test_a_home_of_nobodys_is_said() -> None:
+    """It is the user's to mend, and there is no place for a crash file either."""
+    done = edge(Path("~nobody-of-that-name/x"), "history")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "edge-sale: EDGE_SALE_HOME is ~nobody-of-that-name/x, and nobody of that name has a home folder\n"
+    )
+
+
 def complete(home: Path, words: str) -> tuple[int, str, str]:
     """What the shell is offered behind `words`."""
     done = edge(
