@@ -183,6 +183,20 @@ def test_a_home_of_nobodys_is_said() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "args", [("undo", "--repo"), ("index",), ("index", "--remove"), ("run", "Who?", "--docs"), ("run", "Do.", "--repo")]
+)
+def test_a_folder_that_is_none_is_named(args: tuple[str, ...], tmp_path: Path) -> None:
+    """The home of nobody and links in a ring: one line, exit 1."""
+    home = new_home(tmp_path / "home")
+    (tmp_path / "ring").symlink_to(tmp_path / "ring")
+    for folder in ("~nobody-of-that-name/x", str(tmp_path / "ring")):
+        done = edge(home, *args, folder)
+        assert done.returncode == 1 and done.stdout == "", done.stderr
+        assert done.stderr.count("\n") == 1 and "bug of ours" not in done.stderr
+        assert folder in done.stderr
+
+
 def complete(home: Path, words: str) -> tuple[int, str, str]:
     """What the shell is offered behind `words`."""
     done = edge(
