@@ -41,7 +41,7 @@ def on_terminal(
             os.write(ours, typed)
             typed = b""
     os.close(ours)
-    return process.wait(timeout=30), shown.decode()
+    return process.wait(timeout=30), shown.decode(errors="replace")
 
 
 def test_missing_models_are_offered(tmp_path: Path) -> None:
