@@ -202,7 +202,7 @@ def _crash_file(args: Sequence[str]) -> str:
         folder = load().crash_dir
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{now:%Y-%m-%dT%H-%M-%S}.txt"
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
         file.chmod(0o600)
     except Exception:  # whatever it is, the first error is the one to tell
         click.echo(text, err=True)

@@ -69,7 +69,7 @@ class Redactor:
     """
 
     def __init__(self, own: Sequence[str] = ()) -> None:
-        self._own = sorted({value for value in own if len(value) >= SHORTEST}, key=len, reverse=True)
+        self._own = sorted({as_text(value) for value in own if len(value) >= SHORTEST}, key=len, reverse=True)
         self._detectors = detectors()
         self._placeholders: dict[str, str] = {}
         self._next = 1
@@ -241,6 +241,11 @@ def _merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((start, stop))
     return merged
+
+
+def as_text(text: str) -> str:
+    """What can be sent of a text, for a file's name need not be UTF-8: a question mark stands for what is not."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def own_values(named: Mapping[str, str], keys: Sequence[str]) -> list[str]:

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from edge_sale import __version__
 from edge_sale.egress import Door, Letter
-from edge_sale.engines.redact import Redactor
+from edge_sale.engines.redact import Redactor, as_text
 from edge_sale.engines.stream import Broken, Heard, explain, take, wait
 from edge_sale.errors import EdgeSaleError, EngineError, ExtraMissing, NotSent, PromptTooLong, RemoteFailed
 from edge_sale.remotes import Remote
@@ -64,7 +64,8 @@ class RemoteEngine:
 
     def count(self, prompt: Prompt) -> int:
         """About how many tokens a prompt has, rather too many than too few."""
-        size = sum(len(message.content.encode()) + 12 for message in prompt.messages) + len(prompt.prefill.encode())
+        texts = [*(message.content for message in prompt.messages), prompt.prefill]
+        size = sum(len(as_text(text).encode()) for text in texts) + 12 * len(prompt.messages)
         return size // BYTES_A_TOKEN + 1
 
     def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
@@ -213,7 +214,7 @@ class RemoteEngine:
         turns = [(message.role, message.content) for message in prompt.messages]
         if prompt.prefill:  # only prompts made for the very model that answers have one: it goes on from there
             turns.append((prompt.turn, prompt.prefill))
-        messages = [{"role": role, "content": self._redactor.seal(content)} for role, content in turns]
+        messages = [{"role": role, "content": self._redactor.seal(as_text(content))} for role, content in turns]
         # the newer name of the bound is the only one that OpenAI's newer models take, and nobody else knows it
         bound = "max_completion_tokens" if self.remote.host == "api.openai.com" else "max_tokens"
         body: dict[str, Any] = {"model": self.remote.model, "messages": messages, bound: tokens,

@@ -17,7 +17,7 @@ from edge_sale.cli import main
 from edge_sale.engines.desk import Desk
 from edge_sale.market import Market
 from edge_sale.scoring.weights import Weights
-from edge_sale.tools.patch import as_patch
+from edge_sale.tools.patch import as_patch, summary
 from edge_sale.types import Job, Outcome, Task
 from tests.scripted import Scripted, ScriptedMemory, plan
 
@@ -37,7 +37,7 @@ class Editor(Scripted):
         yield []
 
     def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
-        answer = "é"
+        answer, notes = "é", list[str]()
         if self.site is None:
             show(answer)
         else:
@@ -45,10 +45,10 @@ class Editor(Scripted):
             try:
                 exec(os.environ["EDIT"], {"copy": at.copy.folder})
                 changes = self.site.changes[self.name] = at.copy.changes()
-                answer = as_patch(changes)
+                answer, notes = as_patch(changes), summary(changes)
             finally:
                 at.copy.close()
-        return Outcome(self.name, "done", answer)
+        return Outcome(self.name, "done", answer, notes=tuple(notes))
         yield []
 
 

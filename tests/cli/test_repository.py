@@ -183,6 +183,20 @@ def test_breaking_the_question_off_is_a_no(root: Path, tmp_path: Path) -> None:
     assert (root / "calc.py").read_text() == BUGGY
 
 
+def test_a_file_whose_name_is_not_utf8_can_be_worked_on(root: Path, tmp_path: Path) -> None:
+    """It stands in the trace and in the session, and both can be read again; the change is applied."""
+    home, trace, name = new_home(tmp_path / "home"), tmp_path / "t.jsonl", os.fsdecode(b"caf\xe9.py")
+    (root / name).write_text("x = 1\n")
+    more: dict[str, Any] = {"program": SCRIPTED, "EDIT": "next(copy.glob('caf*')).write_text('x = 2\\n')"}
+    done = edge(home, "run", TASK, "--repo", str(root), "--dry-run", "--trace", str(trace), **more)
+    assert done.returncode == 0 and "+x = 2" in done.stdout
+    assert edge(home, "trace", str(trace)).returncode == 0
+    for again in ((), ("-c",)):
+        done = edge(home, "chat", "--repo", str(root), "--yes", *again, stdin=TASK.encode(), **more)
+        assert done.returncode == 0 and "bug of ours" not in done.stderr, done.stderr
+    assert (root / name).read_text() == "x = 2\n"
+
+
 def at_work(root: Path, home: Path, **how: Any) -> tuple[subprocess.Popen[bytes], int, Path]:
     """A run whose agent hangs in a child process without a sandbox; the child's id, and the run's folder in /tmp."""
     told, temporary = home / "child", home / "tmp"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 
@@ -187,6 +188,16 @@ def test_agreed_once_for_the_same_bytes(tmp_path: Path) -> None:
     (letter,) = seen
     assert [data.partition(b"\r\n\r\n")[2] for data in far.requests] == [letter.body] * 2
     assert [line["status"] for line in read(tmp_path / "e.jsonl")] == [500, 200]
+
+
+def test_what_is_no_text_is_sent_as_a_question_mark(tmp_path: Path) -> None:
+    """A file's name in another encoding, in the task or what stands behind it, is counted and sent."""
+    with recorder(saying(good("yes"))) as far:
+        own = (KEY, os.fsdecode(b"a-key-\xe9"))  # such a variable harms nothing either
+        this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl", own=own)
+        sale = market(this)[0].solve(Task("t", os.fsdecode(b"Look into caf\xe9.py.")), Heard())
+    assert sale.outcome is not None and sale.outcome.answer == "yes"
+    assert json.loads(far.requests[0].partition(b"\r\n\r\n")[2])["messages"][0]["content"] == "Look into caf?.py."
 
 
 def test_own_key_never_leaves_in_a_task(tmp_path: Path) -> None:
