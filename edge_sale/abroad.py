@@ -105,7 +105,8 @@ def stand_by(
     def former(task: Task) -> Sequence[Past]:
         return past(task, standby.name) if past else ()
 
-    return Away(Reserve(bidder, desk, weights, settings.thrift, standby.auctioned, former, errand), errand)
+    live, seconds = standby.auctioned, standby.seconds
+    return Away(Reserve(bidder, desk, weights, settings.thrift, live, former, errand, seconds), errand)
 
 
 def remote_engines(wanted: Sequence[Remote], out: Door, tell: Callable[[str], None]) -> dict[str, Engine]:

@@ -123,9 +123,16 @@ class Door:
             record(self.log, letter.host, letter.what, letter.size, self.reason, **line)
         return str(line["id"])
 
-    def answered(self, id_: str, **what: Any) -> None:
-        """Adds what came of a letter: status, tokens, cost."""
-        _append(self.log, {"time": round(time.time(), 3), "answers": id_, **what})
+    def answered(self, id_: str, **what: Any) -> str:
+        """Adds what came of a letter: status, tokens, cost. Gives why it could not be noted, or nothing.
+
+        Not raised: what was answered is paid for by now, and without the note it counts at its expected cost.
+        """
+        try:
+            _append(self.log, {"time": round(time.time(), 3), "answers": id_, **what})
+        except EgressFault as fault:
+            return str(fault)
+        return ""
 
 
 def record(log: Path, host: str, what: str, sent: int | None, reason: str, **more: Any) -> None:
@@ -137,18 +144,21 @@ def record(log: Path, host: str, what: str, sent: int | None, reason: str, **mor
 def read(log: Path) -> list[dict[str, Any]]:
     """Every line of the log, answers folded into the requests they belong to, oldest first.
 
-    Raises EgressFault naming the line that is none: a budget cannot be kept on half a log.
+    Raises EgressFault naming the line that is none: a budget cannot be kept on half a log. A line that a full disk or
+    a kill cut short is left out: of a request it means that nothing was sent, of an answer that the request counts
+    at its expected cost.
     """
     try:
-        with log.open(encoding="utf-8", newline="\n") as stream:  # other ends of lines may stand within a text
-            texts = list(stream)
+        texts = log.read_bytes().split(b"\n")  # other ends of lines may stand within a text
     except FileNotFoundError:
         return []
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise EgressFault(f"{log}: cannot be read, so nothing is sent: {error}") from error
     lines: list[dict[str, Any]] = []
     waiting: dict[str, dict[str, Any]] = {}
     for number, text in enumerate(texts, start=1):
+        if (number == len(texts) and not text) or (text.startswith(b"{") and not text.rstrip().endswith(b"}")):
+            continue
         try:
             line = json.loads(text)
             if "answers" in line:
@@ -191,10 +201,28 @@ def _locked(log: Path) -> Iterator[None]:
 
 
 def _append(log: Path, line: Mapping[str, Any]) -> None:
+    data = f"{json.dumps(line, ensure_ascii=False)}\n".encode("utf-8", "replace")
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        descriptor = os.open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            _write(descriptor, data)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise EgressFault(f"{log}: cannot be written, so nothing is sent: {error.strerror or error}") from error
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Writes a line whole, or not at all; behind one that was cut short it begins on a line of its own."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        data = b"\n" + data
+    written = 0
+    try:
+        while written < len(data):
+            written += os.write(descriptor, data[written:])
+    except OSError:
+        if os.fstat(descriptor).st_size == size + written:  # nobody else has written meanwhile
+            os.ftruncate(descriptor, size)
+        raise

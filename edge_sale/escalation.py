@@ -33,6 +33,7 @@ class Reserve:
     live: bool = False
     past: Callable[[Task], Sequence[Past]] = lambda task: ()
     errand: Errand = lambda task, reason: None
+    seconds: float | None = None  # for its work, a batch; None: as long as a bid may take
 
     def outcomes(
         self, award: Award, home: Callable[[Scored], Outcome], verify: Callable[[Outcome], Outcome], tell: Listener
@@ -78,7 +79,7 @@ class Reserve:
         self.errand(award.task.id, f"escalate: {why}")
         tell(Began("escalate", (name,)))
         job: Job[Outcome] = self.agent.execute(award.task, plan, lambda text: tell(Wrote(name, text)))
-        outcome = self.desk.drive({name: job}, "escalate")[name]
+        outcome = self.desk.drive({name: job}, "escalate", self.seconds)[name]
         if isinstance(outcome, EdgeSaleError):
             tell(Noted(f"{outcome}; the best local bid stands"))
             return None

@@ -43,7 +43,7 @@ class Session:
                 stream.write(json.dumps({"place": self.place}) + "\n")
             elif os.pread(descriptor, 1, size - 1) != b"\n":  # a line that a kill cut short stays one
                 stream.write("\n")
-            stream.write(json.dumps(turn, ensure_ascii=False) + "\n")
+            stream.write(json.dumps(turn) + "\n")  # in ASCII: a file's name need not be text
 
     def earlier(self, turns: int = 3, characters: int = 600) -> tuple[tuple[str, str], ...]:
         """The last turns, as a prompt can hold them."""

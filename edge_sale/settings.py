@@ -143,7 +143,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     far = any(values.get("location", "remote") == "remote" for values in data.get("remotes", {}).values())
     flat["policy"] = stricter(flat.get("policy", "ask" if far else "never"), project.escalate)
     if "models_dir" in flat:
-        flat["models_dir"] = Path(flat["models_dir"]).expanduser()
+        flat["models_dir"] = _expanded(flat["models_dir"])
     if "EDGE_SALE_MODELS" in environ:
         flat["models_dir"] = Path(environ["EDGE_SALE_MODELS"])
     if forced_offline(environ):
@@ -168,6 +168,7 @@ def variable(name: str, environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS|CREDENTIAL|AUTH|(?:^|_)(?:PAT|PW)(?:$|_)|DSN|COOKIE", re.IGNORECASE)
+_PLACE = re.compile(r"_(?:FILE|PATH|DIR|FOLDER|HOME|ROOT|SOCK|SOCKET)$", re.IGNORECASE)
 _LOGIN = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
 
@@ -175,15 +176,22 @@ def own_secrets(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The user's own keys and passwords, told by their variables' names: value -> name.
 
     Also the password in any variable's URL. Left out are values under 8 characters, which are words
-    rather than keys, and paths.
+    rather than keys, and paths: what begins like one and is there, or whose variable says that it is one. A key may
+    begin with / as well.
     """
     found: dict[str, str] = {}
     for name, value in environ.items():
         values = [match[1] for match in _LOGIN.finditer(value)]
-        if _SECRET.search(name) and not re.match(r"[/~.]|[A-Za-z]:\\", value):
+        if _SECRET.search(name) and not _is_path(name, value):
             values.append(value.strip())
         found |= {text: name for text in values if len(text) >= 8}
     return found
+
+
+def _is_path(name: str, value: str) -> bool:
+    if not re.match(r"[/~.]|[A-Za-z]:\\", value):
+        return False
+    return bool(_PLACE.search(name)) or os.path.exists(_expanded(value))  # noqa: PTH110 - never raises
 
 
 def colour_wanted(environ: Mapping[str, str] = os.environ) -> bool:
@@ -205,12 +213,12 @@ def model_caches(environ: Mapping[str, str] = os.environ) -> tuple[tuple[str, Pa
     except (OSError, UnicodeDecodeError):
         pass  # LM Studio writes it only where its home was moved
     folders = (
-        ("hub", Path(hub).expanduser()),
-        ("ollama", Path(environ.get("OLLAMA_MODELS") or home / ".ollama" / "models").expanduser()),
+        ("hub", _expanded(hub)),
+        ("ollama", _expanded(environ.get("OLLAMA_MODELS") or home / ".ollama" / "models")),
         ("ollama", Path("/usr/share/ollama/.ollama/models")),
         ("lmstudio", studio / "models"),
         ("lmstudio", xdg / "lm-studio" / "models"),
-        ("llama.cpp", Path(environ.get("LLAMA_CACHE") or xdg / "llama.cpp").expanduser()),
+        ("llama.cpp", _expanded(environ.get("LLAMA_CACHE") or xdg / "llama.cpp")),
     )
     return tuple((whose, folder) for whose, folder in dict.fromkeys(folders) if _readable(folder))
 
@@ -247,9 +255,23 @@ def child_environment(**changes: str) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def _expanded(folder: str | Path) -> Path:
+    """A folder whose ~ is somebody's home; as it is where that is nobody's."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        return Path(folder)
+
+
+def _nobodys(folder: str) -> bool:
+    return str(_expanded(folder)).startswith("~")
+
+
 def _paths(environ: Mapping[str, str]) -> dict[str, Any]:
     if home := environ.get("EDGE_SALE_HOME"):
-        config = data = Path(home).expanduser()
+        if _nobodys(home):
+            raise ConfigError(f"EDGE_SALE_HOME is {home}, and nobody of that name has a home folder")
+        config = data = _expanded(home)
         cache = data / "cache"
     else:
         import platformdirs
@@ -330,6 +352,8 @@ def _check(data: dict[str, Any], text: str, file: Path) -> None:
     check_table("", plain, SCHEMA[""])
     if data.get("sandbox", "auto") not in ("auto", "bwrap", "none"):
         fail("", "sandbox", f"sandbox is auto, bwrap or none, not {data['sandbox']!r}")
+    if _nobodys(data.get("models_dir", "")):
+        fail("", "models_dir", f"models_dir is {data['models_dir']}, and nobody of that name has a home folder")
     engine = data.get("engine", {})
     if engine.get("flash_attention", "auto") not in ("auto", "on", "off"):
         fail("engine", "flash_attention", f"flash_attention is auto, on or off, not {engine['flash_attention']!r}")

@@ -60,6 +60,7 @@ def test_environment_beats_file(tmp_path: Path) -> None:
         ("threads = -1\n", 1, "threads cannot be negative"),
         ("[work]\nseconds = inf\n", 2, "[work] seconds should be a number, is inf"),
         ("sandbox = 'open'\n", 1, "auto, bwrap or none"),
+        ("\nmodels_dir = '~nobody-of-that-name/m'\n", 2, "nobody of that name has a home folder"),
         ("\nwork = 3\n", 2, "work should be a table"),
         ("[pools]\nmine = 3\n", 2, "pools.mine should be a table"),
     ],

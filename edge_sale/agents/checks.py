@@ -35,7 +35,9 @@ class Checks:
         """Whether the check, run after the answer's code, ends well; None where there is none to run."""
         if task.check is None or task.repo:  # in a folder the work runs it
             return None
-        return run_python(program(task, answer), mode=self.mode).exit_code == 0
+        mark = secrets.token_hex(8)
+        ran = run_python(program(task, answer, mark), mode=self.mode)
+        return ran.exit_code == 0 and mark in ran.stdout
 
     def sieve(self, task: Task, answers: Sequence[str]) -> list[bool]:
         """Which answers pass, found in one sandbox; whoever is told so should be asked `passes` too.
@@ -45,7 +47,7 @@ class Checks:
         """
         parse = [bool(answer.strip()) and syntax_fault(code_in(answer)) is None for answer in answers]
         sound = [answer for answer, good in zip(answers, parse, strict=True) if good]
-        verdicts = which_pass([program(task, answer) for answer in sound], mode=self.mode)
+        verdicts = which_pass([program(task, answer, "") for answer in sound], mode=self.mode)
         if not any(verdicts):
             for place in [place for place, verdict in enumerate(verdicts) if verdict is None]:
                 verdicts[place] = self.passes(task, sound[place])
@@ -114,7 +116,7 @@ def heedless(behaviour: str) -> bool:
 
 
 PROVED = """
-import sys as _sys
+import os as _os, sys as _sys
 
 try:
     exec(compile({code!r}, "answer.py", "exec"), globals())
@@ -128,13 +130,19 @@ except SystemExit as _end:
         if _at.tb_frame.f_code.co_filename == "answer.py":
             _sys.exit(1)
         _at = _at.tb_next
-    raise
+    if _end.code not in (None, 0):
+        raise
+_os.write(1, b"\\n{mark}\\n")
 """
 
 
-def program(task: Task, answer: str) -> str:
-    """The answer's code with the check behind it. Only the check may end it: an answer that exits has not passed."""
-    return PROVED.format(code=code_in(answer), check=task.check)
+def program(task: Task, answer: str, mark: str) -> str:
+    """The answer's code with the check behind it, and then `mark` on stdout, for exit code 0 alone proves nothing.
+
+    Only the check may end it: an answer that exits, whichever way, has not passed. `mark` must be new for each run,
+    so that no answer can have it written down; not covered is one that looks for it in the program it is part of.
+    """
+    return PROVED.format(code=code_in(answer), check=task.check, mark=mark)
 
 
 def called(check: str) -> str:

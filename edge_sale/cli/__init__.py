@@ -1,8 +1,9 @@
 """The command line: one file a command, loaded when it is asked for, and one door for errors.
 
 Exit codes: 0 done, 1 the user's to mend (or the answer failed its check), 2 usage,
-3 our bug (a crash file is written), 130 stopped with ^C. With `--json` a failure is one
-JSON document too: {"error": …, "exit": …} on stdout, beside the line on stderr.
+3 our bug (a crash file is written), 130 stopped with ^C, 143 and 129 ended by SIGTERM and
+SIGHUP. With `--json` a failure is one JSON document too: {"error": …, "exit": …} on stdout,
+beside the line on stderr.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
@@ -101,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     args = list(sys.argv[1:] if argv is None else argv)
     code, failure, details = 0, "", {}  # type: int, str, dict[str, object]
     try:
+        _heed_signals()
         _fill_streams()
         done = cli.main(args, prog_name="edge-sale", standalone_mode=False)
         code = done if isinstance(done, int) else 0
@@ -147,6 +151,25 @@ def _tell(failure: str, code: int, details: dict[str, object], *, as_json: bool)
         pass  # nobody is there to read it; the exit code still tells
 
 
+def _heed_signals() -> None:
+    """SIGTERM, and SIGHUP when the terminal is closed, end the program the way ^C does: what it started and wrote goes.
+
+    Left as they are where somebody else decides: ignored, as under nohup, or outside the main thread.
+    """
+
+    def end(number: int, frame: object) -> NoReturn:
+        for again in heeded:
+            signal.signal(again, signal.SIG_IGN)  # a second one would cut the tidying short
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    heeded = [each for each in known if signal.getsignal(each) is signal.SIG_DFL]
+    for each in heeded:
+        signal.signal(each, end)
+
+
 def _fill_streams() -> None:
     """Refuses to work for a closed stdout; a closed stdin or stderr becomes the null device.
 
@@ -179,9 +202,9 @@ def _crash_file(args: Sequence[str]) -> str:
         folder = load().crash_dir
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{now:%Y-%m-%dT%H-%M-%S}.txt"
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
         file.chmod(0o600)
-    except (OSError, EdgeSaleError):
+    except Exception:  # whatever it is, the first error is the one to tell
         click.echo(text, err=True)
         return "the lines above"
     return str(file)

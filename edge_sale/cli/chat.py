@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_sale.cli.options import held_to, offline_option, settings_with, whole
+from edge_sale.cli.options import held_to, offline_option, settings_with, workplace
 from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo_options, told
 from edge_sale.errors import EdgeSaleError
 
@@ -60,12 +60,12 @@ def _chat(
     refuse_without_repo(repo, yes=yes, dry_run=dry_run, allow=allow, check=check)
     settings = settings_with(no_refine=False, full_auction=False, **changes)
     if repo is not None:
-        settings = held_to(settings, whole(repo))
+        settings = held_to(settings, workplace(repo))
 
     from edge_sale import sessions
     from edge_sale.cli.run import offer
 
-    place = str(whole(repo)) if repo else ""
+    place = str(workplace(repo)) if repo else ""
     session = (sessions.last if resume else sessions.new)(settings.sessions_dir, place)
     session.kept = settings.remember
     with ExitStack() as stack:
@@ -90,9 +90,14 @@ def _chat(
 def lines(session: Session) -> Iterator[str]:
     """What is typed, a turn a line, until the end; ^C clears the line, ^D ends."""
     if not sys.stdin.isatty():
-        for line in sys.stdin:
-            if line.strip():
-                yield line.strip()
+        for data in sys.stdin.buffer:
+            try:
+                line = data.decode("utf-8").strip()
+            except UnicodeDecodeError as error:
+                not_text(error)
+                continue
+            if line:
+                yield line
         return
     try:
         import readline  # noqa: F401 - input() edits its line and knows the last ones
@@ -107,8 +112,16 @@ def lines(session: Session) -> Iterator[str]:
         except KeyboardInterrupt:
             click.echo("  (^D or /quit ends)", err=True)
             continue
+        except UnicodeDecodeError as error:
+            not_text(error)
+            continue
         if line:
             yield line
+
+
+def not_text(error: UnicodeDecodeError) -> None:
+    """Says of a line that it is left out: what is around it can be answered all the same."""
+    click.echo(f"edge-sale: a line is not UTF-8 text (byte {error.start}), so it is left out", err=True)
 
 
 @dataclass(slots=True)

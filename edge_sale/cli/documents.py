@@ -12,7 +12,6 @@ import click
 
 from edge_sale.cli.options import held_to, settings_with, task_text
 from edge_sale.errors import EdgeSaleError, MemoryFault
-from edge_sale.project import NAME
 
 if TYPE_CHECKING:
     from edge_sale.library.indexing import Report
@@ -60,7 +59,7 @@ def answer_from(
         settings = replace(settings, remotes={}, policy="never")
         notes.append("documents stay on this machine: remotes are left out (--escalate ask lets one be consulted)")
     elif asked_to:
-        settings = held_back(settings, folder)
+        settings = held_to(settings, folder)
     parts = assemble.plan(settings, agents)
     reads = assemble.pools_embedder(settings)  # the index has its own, also where the memory is off
     offer(replace(parts, embedder=reads), ask=not as_json)
@@ -81,13 +80,6 @@ def answer_from(
             hear.end(sale)
     if sale.outcome and sale.outcome.status == "failed":
         raise click.exceptions.Exit(1)
-
-
-def held_back(settings: Settings, folder: Path) -> Settings:
-    """The settings under what projects in, around and below the documents' folder say of what may leave."""
-    for place in [folder, *(file.parent for file in folder.rglob(NAME))]:
-        settings = held_to(settings, place)
-    return settings
 
 
 @contextmanager

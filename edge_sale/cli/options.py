@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import click
 
 from edge_sale.errors import EdgeSaleError, TaskError
-from edge_sale.project import find, stricter
+from edge_sale.project import NAME, find, stricter
 from edge_sale.settings import Settings, load, stay_offline
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -78,14 +79,32 @@ def whole(folder: Path) -> Path:
         raise EdgeSaleError(f"{folder}: no such folder ({error})") from error
 
 
+def workplace(folder: Path) -> Path:
+    """The folder of --repo, whole. Raises EdgeSaleError where it holds the home folder, which nobody looks through."""
+    found = whole(folder)
+    if Path.home().is_relative_to(found):
+        raise EdgeSaleError(f"{found}: holds your home folder; --repo takes one project's folder")
+    return found
+
+
 def held_to(settings: Settings, folder: Path) -> Settings:
-    """The settings under what the project of a folder says of what may leave."""
+    """The settings under what projects in, around and below a folder say of what may leave.
+
+    Dependencies are not looked through: they are not the user's to close. Raises ConfigError.
+    """
+    from edge_sale.sandbox.command import DEPENDENCIES
+
     if not folder.is_dir():  # whoever is to work in it will say so
         return settings
-    project = find(folder)
-    return replace(
-        settings, private=settings.private or project.private, policy=stricter(settings.policy, project.escalate)
-    )
+    for place, below, files in os.walk(folder):
+        below[:] = sorted(name for name in below if name not in (*DEPENDENCIES, ".git"))
+        if NAME in (*below, *files) or place == str(folder):  # a folder of that name is no file, and that is said
+            project = find(Path(place))
+            settings = replace(
+                settings,
+                private=settings.private or project.private, policy=stricter(settings.policy, project.escalate),
+            )  # fmt: skip
+    return settings
 
 
 def settings_with(
@@ -132,7 +151,8 @@ def task_text(task: str | None, file: Path | None) -> str:
         raise click.UsageError("give the task either as an argument or with --file, not both")
     if file is not None and str(file) != "-":
         try:
-            data = _bounded(file.open("rb"), str(file))
+            with file.open("rb") as stream:
+                data = _bounded(stream, str(file))
         except OSError as error:
             raise TaskError(f"{file}: cannot be read: {error.strerror}") from error
         return _decoded(data, str(file))
@@ -147,9 +167,9 @@ def task_text(task: str | None, file: Path | None) -> str:
     return task
 
 
-def _bounded(stream: Any, name: str) -> bytes:
-    with stream:
-        data: bytes = stream.read(LARGEST_TASK + 1)
+def _bounded(stream: IO[bytes], name: str) -> bytes:
+    """The bytes of a stream, which stays open: stdin is asked later whether it is a terminal. Raises TaskError."""
+    data = stream.read(LARGEST_TASK + 1)
     if len(data) > LARGEST_TASK:
         raise TaskError(f"{name}: over {LARGEST_TASK // 2**20} MiB; a task is text that fits a model's context")
     return data

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edge_sale.errors import EdgeSaleError
+
 if TYPE_CHECKING:
     from edge_sale.agents.site import Site
     from edge_sale.events import Changed
@@ -84,7 +86,10 @@ def told(task_text: str, site: Site) -> tuple[str, ...]:
 def conclude(
     task: Task, outcome: Outcome, site: Site, settings: Settings, *, yes: bool, dry_run: bool, show: bool
 ) -> Changed:
-    """Shows the changes, asks where there is somebody to ask, and takes them over or leaves them."""
+    """Shows the changes, asks where there is somebody to ask, and takes them over or leaves them.
+
+    Raises nothing where they cannot be taken over: that is said, and the patch is still the answer.
+    """
     from edge_sale.events import Changed
     from edge_sale.tools.journal import ChangedSince, Journal
 
@@ -106,33 +111,45 @@ def conclude(
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return left("nothing was applied: no terminal to ask on; --yes applies, --dry-run prints the patch")
+        if not show:  # nobody says yes to what was not seen
+            printed(outcome.answer, err=True)
         warning = "The work FAILED. " if failed else ""
         count = f"{len(files)} file{'s' * (len(files) != 1)}"
         try:
             agreed = click.confirm(f"{warning}Apply to {count} in {site.root}?", default=not failed, err=True)
-        except click.Abort as stop:
-            raise KeyboardInterrupt from stop
+        except click.Abort:  # ^C: the work is done and recorded by now, so it stops nothing but this
+            click.echo("", err=True)
+            agreed = False
         if not agreed:
             return left("nothing was applied: you said no")
     try:
         applied = Journal(settings.undo_dir).apply(site.root, changes, task.text)
-    except ChangedSince as since:  # the work is not lost: its patch is the answer
+    except ChangedSince as since:
         return left(str(since))
+    except EdgeSaleError as error:
+        return left(f"the changes were not applied: {error}")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return left(f"the changes were not applied: {where}{error.strerror or error}")
     return Changed(files, applied.id, "applied; take it back with: edge-sale undo")
 
 
-def printed(patch: str) -> None:
-    """A patch on stdout: as it is for programs, coloured and without control characters for people."""
+def printed(patch: str, *, err: bool = False) -> None:
+    """A patch on stdout, or stderr: its very bytes for programs, coloured and without control characters for people.
+
+    `git apply` knows no locale: what is to be written to a file is UTF-8, whatever a terminal here would want.
+    """
     from edge_sale.cli.tables import printable
     from edge_sale.settings import colour_wanted
 
-    if not sys.stdout.isatty():
-        click.echo(patch, nl=False)
+    if not (sys.stderr if err else sys.stdout).isatty():
+        click.echo(patch.encode("utf-8", "surrogateescape"), nl=False, err=err)
         return
     colours = {"+": "green", "-": "red", "@": "cyan", "d": "bold"}
     for line in printable(patch).splitlines():
         colour = colours.get(line[:1], "") if colour_wanted() else ""
-        click.secho(line, bold=True) if colour == "bold" else click.secho(line, fg=colour or None)
+        style: dict[str, Any] = {"bold": True} if colour == "bold" else {"fg": colour or None}
+        click.secho(line, err=err, **style)
 
 
 def refuse_without_repo(repo: Path | None, **given: object) -> None:

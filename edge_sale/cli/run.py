@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_sale.cli.documents import answer_from, docs_option
-from edge_sale.cli.options import held_to, settings_with, task_options, task_text, whole
+from edge_sale.cli.options import held_to, settings_with, task_options, task_text, workplace
 from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo_options, told
 from edge_sale.errors import MemoryFault
 
@@ -65,7 +65,7 @@ def _sell(
         raise click.UsageError("--json and --quiet exclude each other")
     settings = settings_with(**changes)
     if repo is not None:
-        settings = held_to(settings, whole(repo))
+        settings = held_to(settings, workplace(repo))
 
     from edge_sale import assemble
     from edge_sale.agents.answers import syntax_fault

@@ -84,7 +84,11 @@ class Quiet:
         pass
 
     def end(self, sale: Sale) -> None:
-        if sale.outcome:
+        if sale.outcome and sale.award.task.repo:
+            from edge_sale.cli.repository import printed
+
+            printed(sale.outcome.answer)
+        elif sale.outcome:
             click.echo(sale.outcome.answer, nl=not sale.outcome.answer.endswith("\n"))
 
 
@@ -143,7 +147,7 @@ class TraceFile:
         if not self._began:
             self._began = time.monotonic()
         line = {"t": round(time.monotonic() - self._began, 4), "at": round(time.time(), 4), **ev.to_json(event)}
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.write(json.dumps(line) + "\n")  # in ASCII: a file's name need not be text
         self._file.flush()
 
     def loading(self, what: str) -> None:

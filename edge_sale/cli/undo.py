@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_sale.cli.options import whole
 from edge_sale.settings import load
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def undo(change: str, redo: bool, show: bool, repo: Path | None, as_json: bool) 
     from edge_sale.tools.journal import Journal
 
     journal = Journal(load().undo_dir)
-    root = repo.expanduser().resolve() if repo else None
+    root = whole(repo) if repo else None
     if show:
         _list([entry for entry in reversed(journal.list()) if root is None or entry.root == root], as_json)
         return

@@ -16,6 +16,9 @@ from edge_sale.engines.worker import worker
 from edge_sale.errors import EngineError, naming
 
 SEQUENCES = 8  # texts a batch, at most
+# Windows of a text, at most. Those of an encoder are 512 tokens, so that 16 are what the starter's models take: who is
+# sent more, as by a pipe of the wrong file, refuses it, and should not be waited for while it is embedded whole.
+WINDOWS = 16
 TOGETHER = 256  # tokens a batch, unless one text is longer: every token attends over all of its batch
 
 
@@ -58,7 +61,7 @@ class LlamaEmbedder:
         """One unit vector a text, shape (texts, dimension).
 
         A text longer than the model's window is read in windows, and the mean of their
-        vectors stands for it: nothing is cut off silently.
+        vectors stands for it. Of a very long one that is its beginning: the first WINDOWS.
         """
         began = time.monotonic()
         vectors, tokens = self._worker.do(lambda: self._embed(texts))
@@ -106,7 +109,7 @@ class LlamaEmbedder:
         windows: list[tuple[int, list[int]]] = []  # (text, tokens)
         for place, text in enumerate(texts):
             tokens = native.tokenize(self._vocab, text, special=False)
-            for start in range(0, len(tokens) or 1, inside):
+            for start in range(0, min(len(tokens), WINDOWS * inside) or 1, inside):
                 windows.append((place, [*opening, *tokens[start : start + inside], *closing]))
         sums = np.zeros((len(texts), self.dimension), dtype=np.float64)
         for part in packed(windows):

@@ -1,8 +1,9 @@
 """Secrets in what is about to leave, replaced by placeholders that are put back in the answer.
 
 Found are, in this order: the exact values of the user's own keys (`settings.own_secrets`, and the keys
-of remotes), the shapes in FORMATS, and what the detectors of detect-secrets see in each line. Their
-checks whether a secret is live are not used: those would send it to its service.
+of remotes) and what is left of them where a text was cut, the shapes in FORMATS, and what the detectors
+of detect-secrets see in each line. Their checks whether a secret is live are not used: those would send
+it to its service.
 
 Covered is what is named here; tests/engines/test_redact.py measures how much of it. A secret of no known
 shape, such as a password in a sentence, goes through. The guarantee is offline mode, not this.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from typing import Any
 
 from edge_sale.errors import ExtraMissing, NotSent
@@ -19,6 +21,14 @@ from edge_sale.errors import ExtraMissing, NotSent
 STEM = "REDACTED_SECRET_"  # and four digits, so that one that stands behind it is not taken for its own
 MOST = 9999
 SHORTEST = 6  # characters: what is shorter is a word rather than a secret
+PIECE = 8  # characters of a value of the user's own that are sealed too where a text was cut in it
+CUT = ("...", "…", "\n")  # beside which a text was cut; a line may be, too
+CUT_BEHIND = re.compile(r"[ \t]*(?:\r?\n|\Z|\.\.\.|…)")
+KEY_END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
+# a key's lines from the last one upwards, in reverse: ends may be written as \n, numbers and files' names lead lines
+NUMBERED = r"(?:[ \t:]+\d+(?::[^\n]*)?)?"
+KEY_LINES = re.compile(rf"{NUMBERED}(?:(?:[ \t]*\n\r?[ \t]*|n\\)(?:(?!n\\)[A-Za-z0-9+/=])+{NUMBERED})*")
+LONGEST_KEY = 2**14  # characters
 
 # What detect-secrets 1.5 lacks or takes only half of. The group, where there is one, is the secret.
 FORMATS: dict[str, re.Pattern[str]] = {
@@ -59,7 +69,7 @@ class Redactor:
     """
 
     def __init__(self, own: Sequence[str] = ()) -> None:
-        self._own = sorted({value for value in own if len(value) >= SHORTEST}, key=len, reverse=True)
+        self._own = sorted({as_text(value) for value in own if len(value) >= SHORTEST}, key=len, reverse=True)
         self._detectors = detectors()
         self._placeholders: dict[str, str] = {}
         self._next = 1
@@ -124,6 +134,9 @@ class Redactor:
         for value in self._own:
             for match in re.finditer(re.escape(value), text):
                 yield match.span()
+            if len(value) > PIECE:
+                yield from _pieces(value, text)
+        yield from _headless(text)
         for pattern in FORMATS.values():
             for match in pattern.finditer(text):
                 yield match.span(match.lastindex or 0)
@@ -184,6 +197,41 @@ def _concrete(kind: Any) -> Iterator[Any]:
             yield child
 
 
+def _pieces(value: str, text: str) -> Iterator[tuple[int, int]]:
+    """What tools that shorten texts leave of a value: its beginning before a cut, its end behind one.
+
+    As far as the text agrees with the value, or less: the dots of a cut may look like more of it.
+    """
+    for match in re.finditer(re.escape(value[:PIECE]), text):
+        start = match.start()
+        most = _alike(value, text[start : start + len(value)])
+        ends = (end for end in range(start + most, match.end() - 1, -1) if CUT_BEHIND.match(text, end))
+        yield from ((start, end) for end in islice(ends, 1))
+    for match in re.finditer(re.escape(value[-PIECE:]), text):
+        end = match.end()
+        most = _alike(value[::-1], text[max(0, end - len(value)) : end][::-1])
+        starts = (start for start in range(end - most, match.start() + 1) if _cut_before(text, start))
+        yield from ((start, end) for start in islice(starts, 1))
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _cut_before(text: str, at: int) -> bool:
+    before = text[max(0, at - 2 * PIECE) : at].rstrip(" \t")
+    return before.endswith(CUT) or (not before and at <= 2 * PIECE)
+
+
+def _headless(text: str) -> Iterator[tuple[int, int]]:
+    """Private keys whose first lines were cut off, from what is left of them to their last line."""
+    for end in KEY_END.finditer(text):
+        above = text[max(0, end.start() - LONGEST_KEY) : end.start()][::-1]
+        lines = KEY_LINES.match(above)
+        yield end.start() - (lines.end() if lines else 0), end.end()
+
+
 def _merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans in order, those that overlap as one."""
     merged: list[tuple[int, int]] = []
@@ -193,6 +241,11 @@ def _merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             merged.append((start, stop))
     return merged
+
+
+def as_text(text: str) -> str:
+    """What can be sent of a text, for a file's name need not be UTF-8: a question mark stands for what is not."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def own_values(named: Mapping[str, str], keys: Sequence[str]) -> list[str]:

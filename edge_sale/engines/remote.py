@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from edge_sale import __version__
 from edge_sale.egress import Door, Letter
-from edge_sale.engines.redact import Redactor
+from edge_sale.engines.redact import Redactor, as_text
 from edge_sale.engines.stream import Broken, Heard, explain, take, wait
 from edge_sale.errors import EdgeSaleError, EngineError, ExtraMissing, NotSent, PromptTooLong, RemoteFailed
 from edge_sale.remotes import Remote
@@ -64,7 +64,8 @@ class RemoteEngine:
 
     def count(self, prompt: Prompt) -> int:
         """About how many tokens a prompt has, rather too many than too few."""
-        size = sum(len(message.content.encode()) + 12 for message in prompt.messages) + len(prompt.prefill.encode())
+        texts = [*(message.content for message in prompt.messages), prompt.prefill]
+        size = sum(len(as_text(text).encode()) for text in texts) + 12 * len(prompt.messages)
         return size // BYTES_A_TOKEN + 1
 
     def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
@@ -213,7 +214,7 @@ class RemoteEngine:
         turns = [(message.role, message.content) for message in prompt.messages]
         if prompt.prefill:  # only prompts made for the very model that answers have one: it goes on from there
             turns.append((prompt.turn, prompt.prefill))
-        messages = [{"role": role, "content": self._redactor.seal(content)} for role, content in turns]
+        messages = [{"role": role, "content": self._redactor.seal(as_text(content))} for role, content in turns]
         # the newer name of the bound is the only one that OpenAI's newer models take, and nobody else knows it
         bound = "max_completion_tokens" if self.remote.host == "api.openai.com" else "max_tokens"
         body: dict[str, Any] = {"model": self.remote.model, "messages": messages, bound: tokens,
@@ -288,7 +289,8 @@ class _Try:
             heard.tokens_out = max(heard.pieces, len(heard.text.encode()) // 4)
             tell(f"remote {remote.name!r} did not say how many tokens it counted; about "
                  f"{heard.tokens_in + heard.tokens_out} are booked")  # fmt: skip
-        self._log(heard.tokens_in or 0, heard.tokens_out or 0, estimated)
+        if why := self._log(heard.tokens_in or 0, heard.tokens_out or 0, estimated):
+            tell(f"what remote {remote.name!r} answered is not in the log ({why}); it counts at its expected cost")
         return heard
 
     def lost(self) -> Heard:
@@ -302,13 +304,14 @@ class _Try:
         self._log(heard.tokens_in, heard.tokens_out, bool(heard.tokens_out))
         return heard
 
-    def _log(self, read: int, written: int, estimated: bool) -> None:
-        if self._id:
-            cost = self.engine.remote.cost(read, written)
-            self.engine.door.answered(
-                self._id, status=self._status, tokens_in=read, tokens_out=written, cost=cost,
-                estimated=estimated, received=self._received,
-            )  # fmt: skip
+    def _log(self, read: int, written: int, estimated: bool) -> str:
+        """Notes what a request came to. Gives why that was not possible, or nothing."""
+        if not self._id:
+            return ""
+        return self.engine.door.answered(
+            self._id, status=self._status, tokens_in=read, tokens_out=written,
+            cost=self.engine.remote.cost(read, written), estimated=estimated, received=self._received,
+        )  # fmt: skip
 
     def _transport(self, http: Any, let_out: Callable[[], None]) -> Any:
         """The client's way to the network: through the door, without redirects, bounded."""

@@ -21,8 +21,9 @@ def whole(folder: Path) -> Path:
     """The folder's one path, without links. Raises LibraryFault where it is none, or cannot be read."""
     try:
         found = folder.expanduser().resolve(strict=True)
-    except OSError as error:
-        raise LibraryFault(f"{folder}: {error.strerror}; name a folder of documents") from error
+    except (RuntimeError, OSError) as error:  # the home of nobody and, before Python 3.13, links in a ring
+        why = (error.strerror if isinstance(error, OSError) else "") or error
+        raise LibraryFault(f"{folder}: {why}; name a folder of documents") from error
     if not found.is_dir():
         raise LibraryFault(f"{folder}: a file; name the folder that it is in")
     try:
@@ -43,9 +44,11 @@ def libraries(shelf: Path) -> Iterator[Library | LibraryFault]:
 
 
 def remove(shelf: Path, folder: Path) -> bool:
-    """Forgets a folder's index, also of a folder that is no more; whether there was one."""
-    target = folder.expanduser()
-    file = place(shelf, target.resolve())
+    """Forgets a folder's index, also of a folder that is no more; whether there was one. Raises LibraryFault."""
+    try:
+        file = place(shelf, folder.expanduser().resolve())
+    except (RuntimeError, OSError) as error:
+        raise LibraryFault(f"{folder}: {error}; name a folder that was indexed") from error
     if not file.exists():
         return False
     with alone(file):

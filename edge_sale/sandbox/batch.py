@@ -40,9 +40,9 @@ def one(code, seconds):
         end = 1
         try:
             exec(compile(code, "main.py", "exec"), {{"__name__": "__main__"}})
-            end = 0
+            end = {passed}
         except SystemExit as stop:
-            end = 0 if stop.code in (None, 0) else 1
+            end = {passed} if stop.code in (None, 0) else 1
     except BaseException:
         end = 1
     os._exit(end)
@@ -68,7 +68,7 @@ for code in json.loads({codes!r}):
         os.waitpid(pid, 0)
         verdicts.append("t")
     else:
-        verdicts.append("y" if status == 0 else "n")
+        verdicts.append("y" if os.waitstatus_to_exitcode(status) == {passed} else "n")
 print("\\n" + {mark!r} + "".join(verdicts), flush=True)
 """
 
@@ -76,16 +76,19 @@ print("\\n" + {mark!r} + "".join(verdicts), flush=True)
 def which_pass(
     codes: Sequence[str], *, seconds: float = EACH, memory_mb: int = 512, mode: str = "auto"
 ) -> list[bool | None]:
-    """For each program whether it ended with exit code 0; None where that is not known.
+    """For each program whether it came to its end, or to an exit with code 0; None where that is not known.
 
-    That is where it did not end within `seconds`, or where one of them took all down. Raises SandboxMissing.
+    One that ends its process otherwise, as `os._exit` does, has not: what stands for passed is drawn anew.
+
+    Not known is what did not end within `seconds`, or where one of them took all down. Raises SandboxMissing.
     """
     known = {"y": True, "n": False}
     found: list[bool | None] = []
     for start in range(0, len(codes), MOST):
         some = list(codes[start : start + MOST])
         mark = secrets.token_hex(8)
-        program = PROGRAM.format(codes=json.dumps(some), each=seconds, mark=mark)
+        passed = 2 + secrets.randbelow(250)
+        program = PROGRAM.format(codes=json.dumps(some), each=seconds, mark=mark, passed=passed)
         ran = run_python(program, seconds=seconds * len(some) + 10, memory_mb=memory_mb, mode=mode)
         verdicts = ran.stdout.rpartition(mark)[2].strip() if mark in ran.stdout else ""
         found += [known.get(verdict) for verdict in verdicts] if len(verdicts) == len(some) else [None] * len(some)

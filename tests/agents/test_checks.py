@@ -42,6 +42,26 @@ def test_an_answer_that_ends_the_program_has_not_passed(end: str):
 
 
 @wrapped
+@pytest.mark.parametrize(
+    "end", ["import os; os._exit(0)", "import atexit, os; atexit.register(os._exit, 0)",
+            "import os, sys; os.execv(sys.executable, ['python', '-c', ''])"],
+)  # fmt: skip
+def test_an_exit_code_alone_proves_nothing(end: str):
+    """Neither in a sieve nor alone does an answer pass whose process ends well before the check has."""
+    wrong, late = f"def f(x): return 0\n{end}", f"def f(x):\n    {end}"
+    assert Checks().sieve(TASK, [wrong, late, RIGHT]) == [False, False, True]
+    assert [Checks().passes(TASK, answer) for answer in (wrong, late)] == [False, False]
+
+
+@wrapped
+def test_an_answer_that_prints_a_great_deal_can_pass():
+    """What it prints may be cut, or kept in memory: what proves the check comes last, and past all that."""
+    loud = f"print('x' * 200_000)\n{RIGHT}"
+    silent = f"import io, sys\nsys.stdout = io.StringIO()\n{RIGHT}"
+    assert [Checks().passes(TASK, answer) for answer in (loud, silent)] == [True, True]
+
+
+@wrapped
 def test_a_check_that_takes_long_by_itself_can_be_passed():
     """Two seconds of work in the check are not the answer's fault."""
     task = Task("t", "Square.", "python", check="import time\ntime.sleep(1.5)\nassert f(3) == 9")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 EDGE_SALE = [sys.executable, "-m", "edge_sale"]
+SCRIPTED = [sys.executable, "-m", "tests.cli.scripted_child"]  # the same with an agent that does what EDIT says
 
 # On one thread, for machines with other work. The pool that comes with edge-sale: nothing has to be pulled for it.
 CONFIG = """
@@ -44,13 +45,15 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
 
 
 def edge(
-    home: Path, *args: str, stdin: bytes = b"", seconds: float = 180, **changes: str
-) -> subprocess.CompletedProcess[str]:
+    home: Path, *args: str, stdin: bytes = b"", seconds: float = 180, program: Sequence[str] = EDGE_SALE,
+    **changes: str,
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
     """The program's exit code, stdout and stderr, with nothing of it on a terminal."""
     done = subprocess.run(
-        [*EDGE_SALE, *args], input=stdin, capture_output=True, timeout=seconds, env=environment(home, **changes)
+        [*program, *args], input=stdin, capture_output=True, timeout=seconds, env=environment(home, **changes)
     )
-    return subprocess.CompletedProcess(args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    err = done.stderr.decode(errors="replace")
+    return subprocess.CompletedProcess(args, done.returncode, done.stdout.decode(), err)
 
 
 def shell(home: Path, script: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
@@ -62,11 +65,11 @@ def shell(home: Path, script: str, seconds: float = 60) -> subprocess.CompletedP
     )  # fmt: skip
 
 
-def start(home: Path, *args: str) -> subprocess.Popen[bytes]:
+def start(home: Path, *args: str, program: Sequence[str] = EDGE_SALE, **changes: str) -> subprocess.Popen[bytes]:
     """The program, started and left running."""
     return subprocess.Popen(
-        [*EDGE_SALE, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=environment(home),
+        [*program, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(home, **changes),
     )  # fmt: skip
 
 

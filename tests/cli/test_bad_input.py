@@ -93,9 +93,10 @@ def test_unknown_key_is_named_with_file_and_line(tmp_path: Path) -> None:
 
 def test_missing_models_name_the_command(tmp_path: Path) -> None:
     """Without models a run says which are missing and what pulls them; off a terminal it asks nothing."""
-    done = edge(new_home(tmp_path, STARTER), *RUN, EDGE_SALE_MODELS=str(tmp_path / "none"))
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "'smollm2-135m'; pull with: edge-sale pull starter" in done.stderr
+    for args, stdin in ((RUN, b""), (("run",), b"Say yes.")):
+        done = edge(new_home(tmp_path, STARTER), *args, stdin=stdin, EDGE_SALE_MODELS=str(tmp_path / "none"))
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "'smollm2-135m'; pull with: edge-sale pull starter" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["history", "show"])
@@ -171,6 +172,29 @@ def test_our_own_bug_leaves_a_crash_file(tmp_path: Path) -> None:
     assert str(crash) in done.stderr and "Traceback" not in done.stderr
     assert "ZeroDivisionError" in crash.read_text()
     assert crash.stat().st_mode & 0o077 == 0
+
+
+def test_a_home_of_nobodys_is_said() -> None:
+    """It is the user's to mend, and there is no place for a crash file either."""
+    done = edge(Path("~nobody-of-that-name/x"), "history")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "edge-sale: EDGE_SALE_HOME is ~nobody-of-that-name/x, and nobody of that name has a home folder\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "args", [("undo", "--repo"), ("index",), ("index", "--remove"), ("run", "Who?", "--docs"), ("run", "Do.", "--repo")]
+)
+def test_a_folder_that_is_none_is_named(args: tuple[str, ...], tmp_path: Path) -> None:
+    """The home of nobody and links in a ring: one line, exit 1."""
+    home = new_home(tmp_path / "home")
+    (tmp_path / "ring").symlink_to(tmp_path / "ring")
+    for folder in ("~nobody-of-that-name/x", str(tmp_path / "ring")):
+        done = edge(home, *args, folder)
+        assert done.returncode == 1 and done.stdout == "", done.stderr
+        assert done.stderr.count("\n") == 1 and "bug of ours" not in done.stderr
+        assert folder in done.stderr
 
 
 def complete(home: Path, words: str) -> tuple[int, str, str]:

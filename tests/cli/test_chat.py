@@ -33,6 +33,13 @@ def test_mistakes_in_a_pipe_end_it_with_a_line(typed: bytes, said: str, tmp_path
     assert done.returncode == 1 and said in done.stderr
 
 
+def test_a_line_in_another_encoding_is_left_out(tmp_path: Path) -> None:
+    """It is told, and what comes behind it is answered."""
+    done = edge(new_home(tmp_path), "chat", stdin=b"/cost\ncaf\xe9\n/agent junior\n")
+    assert done.returncode == 0 and "a line is not UTF-8 text (byte 3), so it is left out" in done.stderr
+    assert "from now on: junior" in done.stderr
+
+
 def test_on_a_terminal_a_mistake_is_told_and_the_session_goes_on(tmp_path: Path) -> None:
     code, shown = on_terminal(new_home(tmp_path), "chat", typed=b"/why\n/quit\n", until="/help for what can be typed")
     assert code == 0 and "nothing was sold in this session yet" in shown

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.kit import CONFIG, EDGE_SALE, STARTER, edge, environment, new_home, only_document
+from tests.cli.kit import CONFIG, EDGE_SALE, SCRIPTED, STARTER, edge, environment, new_home, only_document
 from tests.library.kit import pdf, write
 
 HANDBOOK = {
@@ -62,34 +62,29 @@ def test_nothing_indexed_yet(home: Path):
     assert only_document(edge(home, "index", "--list", "--json").stdout) == []
 
 
-def test_a_private_project_holds_its_documents_back(tmp_path: Path):
-    """What a folder, one above or one inside it says of what may leave counts for its documents."""
-    from edge_sale.cli.documents import held_back
-    from edge_sale.settings import load
-
-    settings = replace(load({"EDGE_SALE_HOME": str(tmp_path / "home")}), policy="auto")
-    folder = write(tmp_path / "docs", {"a/b/c.md": "x"})
-    assert (held_back(settings, folder).closed, held_back(settings, folder).policy) == ("", "auto")
-    for place in (tmp_path, folder, folder / "a/b"):
-        (place / ".edge-sale.toml").write_text('private = true\nescalate = "never"')
-        held = held_back(settings, folder)
-        assert (held.closed, held.policy) == (f"{place / '.edge-sale.toml'} says private = true", "never")
-        (place / ".edge-sale.toml").unlink()
-
-
-def test_a_private_project_is_private_for_work_in_it_too(tmp_path: Path):
-    """`--repo` heeds what the folder's project says, wherever it is called from."""
+def test_a_private_project_holds_its_files_back(tmp_path: Path):
+    """What a folder, one above or one inside it says counts for its documents and for work in it; not dependencies."""
     from edge_sale.cli.options import held_to
     from edge_sale.settings import load
 
     settings = replace(load({"EDGE_SALE_HOME": str(tmp_path / "home")}), policy="auto")
-    (tmp_path / "p/sub").mkdir(parents=True)
-    assert held_to(settings, tmp_path / "p/sub") == settings
-    (tmp_path / "p/.edge-sale.toml").write_text('private = true\nescalate = "never"')
-    held = held_to(settings, tmp_path / "p/sub")
-    assert held.policy == "never" and "private = true" in held.closed
+    folder = write(tmp_path / "docs", {"a/b/c.md": "x", "node_modules/p/.edge-sale.toml": "private = true"})
+    assert held_to(settings, folder) == settings
+    for place in (tmp_path, folder, folder / "a/b"):
+        (place / ".edge-sale.toml").write_text('private = true\nescalate = "never"')
+        held = held_to(settings, folder)
+        assert (held.closed, held.policy) == (f"{place / '.edge-sale.toml'} says private = true", "never")
+        (place / ".edge-sale.toml").unlink()
     refused = edge(tmp_path / "home2", "run", "--repo", "~nobody-of-that-name", "x")
     assert refused.returncode == 1 and "no such folder" in refused.stderr
+
+
+def test_a_private_folder_below_closes_work_above_it(home: Path, tmp_path: Path):
+    """`--repo` heeds it as `--docs` does, wherever it is called from."""
+    folder = write(tmp_path / "docs", {"a.md": "x", "sub/.edge-sale.toml": "private = true"})
+    done = edge(home, "run", "--repo", str(folder), "Do it.", "--json", program=SCRIPTED, EDIT="")
+    told = only_document(done.stdout)["run"]["closed"]
+    assert told == f"{folder / 'sub/.edge-sale.toml'} says private = true"
 
 
 # --- with the starter's weights -----------------------------------------------------------

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import time
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -14,13 +18,14 @@ from edge_sale.cli import repository as cli
 from edge_sale.settings import load
 from edge_sale.tools.copy import Change
 from edge_sale.types import Outcome, Task
-from tests.cli.kit import edge, new_home, only_document
+from tests.cli.kit import SCRIPTED, edge, new_home, only_document, start, wait_for
 from tests.cli.test_terminal import on_terminal
 from tests.tools.kit import repository, tree, wrapped
 
 BUGGY = "def add(a, b):\n    return a - b\n"
 CHECK = "python3 -c 'from calc import add; assert add(2, 3) == 5; assert add(0, 4) == 4; assert add(7, 1) == 8'"
 TASK = "add in calc.py should return the sum of a and b."
+EDIT = "(copy / 'calc.py').write_text('def add(a, b):\\n    return a + b\\n', encoding='utf-8')"
 CONFIG = "threads = 1\n[auction]\nplan_tokens = 16\nbid_seconds = 300\n[work]\nmax_tokens = 64\n"
 
 
@@ -118,9 +123,113 @@ def test_what_changed_while_the_agent_worked_is_not_overwritten(
     assert (root / "calc.py").read_text() == "the user's, meanwhile\n" and not (root / "new").exists()
 
 
+def test_what_cannot_be_applied_is_said_and_the_patch_is_kept(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file where a folder has to be, a journal that has no place: one note each, and the work is not lost."""
+    home = new_home(tmp_path / "home")
+    (root / "new").write_text("a file by now\n")
+    changed = settle(root, home, monkeypatch, yes=True)
+    assert "not applied" in changed.note and changed.applied == ""
+    rmtree(home / "undo")
+    (home / "undo").write_text("not a folder")
+    done = edge(home, "run", "--repo", str(root), "--yes", TASK, program=SCRIPTED, EDIT=EDIT)
+    assert done.returncode == 1 and "+    return a + b" in done.stdout
+    assert f"the changes were not applied: {home / 'undo'}" in done.stderr
+    assert (root / "calc.py").read_text() == BUGGY
+
+
 def test_there_is_nothing_to_undo_at_first(tmp_path: Path) -> None:
     done = edge(new_home(tmp_path), "undo")
     assert done.returncode == 1 and "there is nothing to undo" in done.stderr
+
+
+# --- the whole way, with a scripted agent --------------------------------------------------------
+
+def test_a_task_in_a_pipe_is_as_good_as_an_argument(root: Path, tmp_path: Path) -> None:
+    """stdin has been read to its end by then; that nobody can be asked there is said, with the patch."""
+    home = new_home(tmp_path / "home")
+    done = edge(home, "run", "--repo", str(root), "--json", stdin=TASK.encode(), program=SCRIPTED, EDIT=EDIT)
+    document = only_document(done.stdout)
+    assert done.returncode == 0 and "+    return a + b" in document["answer"]
+    assert any("no terminal to ask on" in note for note in document["notes"])
+
+
+@pytest.mark.parametrize("how", ["--dry-run", "-q"])
+def test_a_patch_in_a_file_applies_in_every_locale(how: str, root: Path, tmp_path: Path) -> None:
+    """Its bytes are those of the files, also where the terminal's signs are Latin-1."""
+    edit = EDIT.replace("a + b", "a + b  # né")
+    args = ("run", "--repo", str(root), how, TASK)
+    done = edge(new_home(tmp_path / "home"), *args, program=SCRIPTED, EDIT=edit, PYTHONIOENCODING="latin-1")
+    assert "# né" in done.stdout
+    subprocess.run(["git", "apply", "-"], cwd=root, input=done.stdout.encode(), check=True)
+    assert "# né" in (root / "calc.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("how", ["-q", "--json"])
+def test_what_is_asked_about_is_seen_first(how: str, root: Path, tmp_path: Path) -> None:
+    """Quiet or not: on a terminal the patch is shown before the question, and yes applies it."""
+    asked = {"typed": b"y\n", "until": "Apply to 1 file", "program": SCRIPTED, "EDIT": EDIT}
+    code, shown = on_terminal(new_home(tmp_path / "home"), "run", how, "--repo", str(root), TASK, **asked)  # type: ignore[arg-type]
+    assert code == 0 and "+    return a + b" in shown.partition("Apply to 1 file")[0]
+    assert (root / "calc.py").read_text() != BUGGY
+
+
+def test_breaking_the_question_off_is_a_no(root: Path, tmp_path: Path) -> None:
+    """When everything is done and recorded, ^C and ^D do not say that it was not."""
+    asked = {"typed": b"\x04", "until": "Apply to 1 file", "program": SCRIPTED, "EDIT": EDIT}
+    code, shown = on_terminal(new_home(tmp_path / "home"), "run", "--repo", str(root), TASK, **asked)  # type: ignore[arg-type]
+    assert code == 0 and "nothing was applied: you said no" in shown and "stopped" not in shown
+    assert (root / "calc.py").read_text() == BUGGY
+
+
+def test_a_file_whose_name_is_not_utf8_can_be_worked_on(root: Path, tmp_path: Path) -> None:
+    """It stands in the trace and in the session, and both can be read again; the change is applied."""
+    home, trace, name = new_home(tmp_path / "home"), tmp_path / "t.jsonl", os.fsdecode(b"caf\xe9.py")
+    (root / name).write_text("x = 1\n")
+    more: dict[str, Any] = {"program": SCRIPTED, "EDIT": "next(copy.glob('caf*')).write_text('x = 2\\n')"}
+    done = edge(home, "run", TASK, "--repo", str(root), "--dry-run", "--trace", str(trace), **more)
+    assert done.returncode == 0 and "+x = 2" in done.stdout
+    assert edge(home, "trace", str(trace)).returncode == 0
+    for again in ((), ("-c",)):
+        done = edge(home, "chat", "--repo", str(root), "--yes", *again, stdin=TASK.encode(), **more)
+        assert done.returncode == 0 and "bug of ours" not in done.stderr, done.stderr
+    assert (root / name).read_text() == "x = 2\n"
+
+
+def at_work(root: Path, home: Path, **how: Any) -> tuple[subprocess.Popen[bytes], int, Path]:
+    """A run whose agent hangs in a child process without a sandbox; the child's id, and the run's folder in /tmp."""
+    told, temporary = home / "child", home / "tmp"
+    temporary.mkdir()
+    code = f"import os, time\nopen({str(told)!r}, 'w').write(f'{{os.getpid()}} ')\ntime.sleep(60)"
+    edit = f"from edge_sale.sandbox.python import run_python; run_python({code!r}, seconds=60, mode='none')"
+    args = ("run", "--repo", str(root), "--json", TASK)
+    process = start(home, *args, EDIT=edit, TMPDIR=str(temporary), **{"program": SCRIPTED, **how})
+    wait_for(" ", told, process)
+    return process, int(told.read_text()), temporary
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_told_to_end_leaves_nothing(number: signal.Signals, root: Path, tmp_path: Path) -> None:
+    """`kill`, or a terminal that is closed: no process, no private copy and no temporary folder stay behind."""
+    home = new_home(tmp_path / "home")
+    process, child, temporary = at_work(root, home)
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert list(temporary.iterdir()) == list((home / "cache/work").iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_run_under_nohup_goes_on(root: Path, tmp_path: Path) -> None:
+    """Where SIGHUP is ignored it stays so."""
+    process, child, _ = at_work(root, new_home(tmp_path / "home"), program=["nohup", *SCRIPTED])
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    os.kill(child, signal.SIGKILL)
+    assert process.wait(timeout=30) == 0
 
 
 # --- with the starter model ----------------------------------------------------------------------

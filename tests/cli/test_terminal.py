@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,13 @@ from tests.cli.kit import EDGE_SALE, STARTER, edge, environment, new_home
 TMUX = shutil.which("tmux")
 
 
-def on_terminal(home: Path, *args: str, typed: bytes = b"", until: str = "", **changes: str) -> tuple[int, str]:
+def on_terminal(
+    home: Path, *args: str, typed: bytes = b"", until: str = "", program: Sequence[str] = EDGE_SALE, **changes: str
+) -> tuple[int, str]:
     """Exit code and everything shown, with all three streams on one terminal; types once `until` is shown."""
     ours, theirs = pty.openpty()
     env = environment(home, **{"TERM": "xterm-256color", **changes})
-    process = subprocess.Popen([*EDGE_SALE, *args], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+    process = subprocess.Popen([*program, *args], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
     os.close(theirs)
     shown, deadline = b"", time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -39,7 +41,7 @@ def on_terminal(home: Path, *args: str, typed: bytes = b"", until: str = "", **c
             os.write(ours, typed)
             typed = b""
     os.close(ours)
-    return process.wait(timeout=30), shown.decode()
+    return process.wait(timeout=30), shown.decode(errors="replace")
 
 
 def test_missing_models_are_offered(tmp_path: Path) -> None:

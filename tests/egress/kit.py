@@ -40,7 +40,7 @@ def market(
     far: RemoteEngine, *, score: float = 1.0, thrift: float = 0.2, work: str = "local",
     memory: ScriptedMemory | None = None,
     passes: Callable[[Task, str], bool | None] = lambda task, answer: None, past: Sequence[Past] = (),
-    rounds: int = 1,
+    rounds: int = 1, bid_seconds: float | None = None,
 ) -> tuple[Market, Scripted]:  # fmt: skip
     """A market for so many tasks; the one local agent's plan gets `score` of 5 from itself."""
     home = Scripted(
@@ -48,11 +48,11 @@ def market(
         Outcome("home", "done", work),
     )  # fmt: skip
     agent = RemoteAgent("far", far.remote.price, mine=False, max_tokens=far.remote.max_tokens)
-    desk = Desk({"far": far}, agents={"home": home, "far": agent})
+    desk = Desk({"far": far}, seconds=bid_seconds, agents={"home": home, "far": agent})
     door = far.door
 
     def errand(task: str, reason: str) -> None:
         door.task, door.reason = task, reason
 
-    reserve = Reserve(agent, desk, WEIGHTS, thrift, past=lambda task: past, errand=errand)
+    reserve = Reserve(agent, desk, WEIGHTS, thrift, past=lambda task: past, errand=errand, seconds=far.remote.seconds)
     return Market([home], desk, WEIGHTS, memory, passes=passes, reserve=reserve, errand=errand), home

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from edge_sale.abroad import nobody, stand_by
 from edge_sale.egress import Budget, read
+from edge_sale.engines.desk import Desk
 from edge_sale.events import Finished, Noted, Spent, Weighed
+from edge_sale.settings import load
 from edge_sale.types import Task
-from tests.egress.kit import KEY, engine, market, remote
+from tests.egress.kit import KEY, WEIGHTS, engine, market, remote
 from tests.egress.servers import good, recorder, refusal, saying
 from tests.scripted import Heard, ScriptedMemory
 
@@ -113,6 +118,22 @@ def test_local_work_that_fails_its_check_escalates(tmp_path: Path) -> None:
     assert run["reserve"]["lost"] is False
 
 
+def test_work_far_away_may_take_as_long_as_the_remote_says(tmp_path: Path) -> None:
+    """How long a bid may take is no bound of it."""
+
+    def slow() -> bytes:
+        time.sleep(0.6)
+        return good("yes")
+
+    with recorder(saying(slow)) as far:
+        this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl")
+        sale = market(this, bid_seconds=0.2)[0].solve(task(), Heard())
+    assert sale.outcome is not None and (sale.outcome.agent, sale.outcome.answer) == ("far", "yes")
+    settings = load({"EDGE_SALE_HOME": str(tmp_path)})
+    away = stand_by([], this.remote, Desk({}), WEIGHTS, settings, None, nobody, None)
+    assert away.reserve is not None and away.reserve.seconds == 20
+
+
 def test_next_task_starts_at_home(tmp_path: Path) -> None:
     """After an escalation the next auction is held at home again, and nothing leaves for it."""
     with recorder(saying(good("yes"))) as far:
@@ -167,6 +188,16 @@ def test_agreed_once_for_the_same_bytes(tmp_path: Path) -> None:
     (letter,) = seen
     assert [data.partition(b"\r\n\r\n")[2] for data in far.requests] == [letter.body] * 2
     assert [line["status"] for line in read(tmp_path / "e.jsonl")] == [500, 200]
+
+
+def test_what_is_no_text_is_sent_as_a_question_mark(tmp_path: Path) -> None:
+    """A file's name in another encoding, in the task or what stands behind it, is counted and sent."""
+    with recorder(saying(good("yes"))) as far:
+        own = (KEY, os.fsdecode(b"a-key-\xe9"))  # such a variable harms nothing either
+        this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl", own=own)
+        sale = market(this)[0].solve(Task("t", os.fsdecode(b"Look into caf\xe9.py.")), Heard())
+    assert sale.outcome is not None and sale.outcome.answer == "yes"
+    assert json.loads(far.requests[0].partition(b"\r\n\r\n")[2])["messages"][0]["content"] == "Look into caf?.py."
 
 
 def test_own_key_never_leaves_in_a_task(tmp_path: Path) -> None:

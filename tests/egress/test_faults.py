@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sale.egress import read
+from edge_sale.egress import read, record
 from edge_sale.errors import RemoteFailed
 from edge_sale.events import Noted
 from edge_sale.types import Generate, Message, Prompt, Sampling, Task
@@ -130,3 +133,52 @@ def test_longer_than_the_context_is_not_sent(tmp_path: Path) -> None:
         long = Generate(Prompt((Message("user", "word " * 5000),)), Sampling(max_tokens=40))
         (answer,) = engine(remote(far.url, context=4096), tmp_path / "e.jsonl").generate([long])
     assert "room for 4096" in str(answer) and far.requests == []
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    """A real short write, at every length of the line: it raises, and the log is as it was."""
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from edge_sale.egress import EgressFault, record\n"
+        "log = Path(sys.argv[1])\n"
+        "record(log, 'h', 'GET /', 1, 'pull')\n"
+        "before = log.read_bytes()\n"
+        "for more in range(len(before)):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + more, resource.RLIM_INFINITY))\n"
+        "    try:\n"
+        "        record(log, 'h', 'GET /', 1, 'pull', more='x' * 80)\n"
+        "    except EgressFault as fault:\n"
+        "        assert 'cannot be written, so nothing is sent' in str(fault)\n"
+        "    else:\n"
+        "        raise AssertionError('it was written')\n"
+        "    assert log.read_bytes() == before\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "e.jsonl")], check=True)
+
+
+def test_a_line_that_a_kill_cut_short_closes_nothing(tmp_path: Path) -> None:
+    """Wherever it was cut, in a sign of two bytes too: the next line stands for itself, and both others are read."""
+    log = tmp_path / "e.jsonl"
+    line = '{"time": 2.0, "host": "é", "what": "POST /", "bytes": 1, "reason": "auction"}'.encode()
+    for cut in range(len(line)):
+        log.write_bytes(b'{"time": 1.0, "host": "a"}\n' + line[:cut])
+        record(log, "b", "GET /", 1, "pull")
+        assert [entry["host"] for entry in read(log)] == ["a", "b"]
+
+
+def test_an_answer_that_was_paid_for_is_kept_where_it_cannot_be_noted(tmp_path: Path) -> None:
+    """The log went away while the remote worked: the answer stands, and the user is told."""
+    log, told = tmp_path / "e.jsonl", list[str]()
+
+    def play(connection: socket.socket, data: bytes) -> None:
+        log.rename(tmp_path / "moved")
+        log.mkdir()
+        connection.sendall(good("yes"))
+
+    with recorder(play) as far:
+        (answer,) = engine(remote(far.url, seconds=10), log, told=told).generate([ASK])
+    assert not isinstance(answer, Exception) and answer[0].text == "yes"
+    assert any("it counts at its expected cost" in line for line in told)
+    (line,) = read(tmp_path / "moved")
+    assert "cost" not in line and line["expected"] > 0

@@ -12,13 +12,14 @@ import inspect
 import json
 import random
 import string
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge_sale.engines.redact import STEM, Redactor
+from edge_sale.engines.redact import STEM, Redactor, _headless
 from edge_sale.settings import own_secrets
 
 LETTERS = string.ascii_letters + string.digits
@@ -179,13 +180,71 @@ def test_own_values_never_get_through() -> None:
     assert redactor.leaks(b"x" + next(iter(own)).encode() + b"y")
 
 
+def test_what_a_cut_leaves_of_an_own_value_is_sealed() -> None:
+    """Wherever the tools of an agent shorten a text, no eight characters of a value are left, and it comes back."""
+    from edge_sale.agents.steps import tail
+    from edge_sale.sandbox.command import first_words
+
+    value = "Kx9_value-of+no/known.shape~41"
+    pieces = {value[at : at + 8] for at in range(len(value) - 7)}
+    cuts: list[Callable[[str, int], str]] = [
+        lambda text, at: "\n".join(line[: at + 4] for line in text.splitlines()),
+        lambda text, at: first_words(text, 2 * at + 5), lambda text, at: tail(text, at),
+    ]  # fmt: skip
+    texts = [f"name {value} and more words\nnext line", f"first line\nwords and then {value}", f"{value}\n{'x' * 60}"]
+    for text in texts:
+        for cut in cuts:
+            for at in range(1, len(text)):
+                short, redactor = cut(text, at), Redactor([value])
+                sealed = redactor.seal(short)
+                assert not any(piece in sealed for piece in pieces), (short, sealed)
+                assert redactor.open(sealed) == short
+
+
+def test_own_values_do_not_touch_clean_texts() -> None:
+    """That their pieces are looked for costs nothing where there are none."""
+    redactor = Redactor([of(LETTERS, 20)(random.Random(seed)) for seed in range(10)])
+    assert [text for text in clean() if redactor.seal(text) != text] == []
+
+
+@pytest.mark.parametrize(
+    "shown", [lambda lines: "\n".join(lines), lambda lines: "..." + "\n".join(lines)[9:], "\\n".join, "\r\n".join,
+              lambda lines: "\n".join(f"{n} {line}" for n, line in enumerate(lines, 7)),
+              lambda lines: "\n".join(f"a/key.pem:{n}:{line}" for n, line in enumerate(lines, 7))],
+)  # fmt: skip
+def test_the_end_of_a_private_key_is_one(shown: Callable[[list[str]], str]) -> None:
+    """Cut off above, numbered, found by a search, in one line of JSON: none of its lines gets through."""
+    lines = [of("abcdefgh+/", 64)(random.Random(n)) for n in range(4)]  # of little entropy: only the END tells
+    text = shown([*lines, "-----END EC PRIVATE KEY-----"]) + "\nafter it"
+    redactor = Redactor()
+    sealed = redactor.seal(f"before it:\n{text}")
+    assert not any(line[9:] in sealed for line in lines) and "before it" in sealed and "after it" in sealed
+    assert redactor.open(sealed) == f"before it:\n{text}"
+
+
+def test_a_great_deal_of_base64_is_looked_through_at_once() -> None:
+    """Half a megabyte of lines that look like a key's takes no time that grows with its square."""
+    text = "\n".join(of("abcdefgh", 64)(random.Random(n)) for n in range(8000))
+    began = time.monotonic()
+    list(_headless(f"{text}\n-----END PRIVATE KEY-----"))
+    assert time.monotonic() - began < 1
+
+
 def test_what_is_a_key_of_ones_own() -> None:
-    """Told by the variable's name, or by a login in an address; paths, words and the shell's own are not."""
+    """Told by the variable's name, or by a login in an address; paths, words and the shell's own are not.
+
+    A key that begins as a path does is one where there is no such path.
+    """
     environ = {
         "OPENAI_API_KEY": "value-of-the-key", "MY_PW": "longer than eight", "DATABASE_URL": "postgres://me:hunter2hunter@db/x",
         "SSH_AUTH_SOCK": "/tmp/agent.1", "PWD": "/home/someone/project", "KEYBOARD": "us", "EDITOR": "nano-editor-long",
+        "AWS_SECRET_ACCESS_KEY": "/wJalrXUtnFEMI+K7MDENG", "A_TOKEN": "./not-there", "B_TOKEN": "~nobody-there/x",
+        "GOOGLE_CREDENTIALS": __file__, "CLIENT_KEY_FILE": "/not/there/yet.pem",
     }  # fmt: skip
-    assert set(own_secrets(environ)) == {"value-of-the-key", "longer than eight", "hunter2hunter"}
+    assert set(own_secrets(environ)) == {
+        "value-of-the-key", "longer than eight", "hunter2hunter", "/wJalrXUtnFEMI+K7MDENG", "./not-there",
+        "~nobody-there/x",
+    }  # fmt: skip
 
 
 def test_placeholders_are_stable_and_do_not_collide() -> None:

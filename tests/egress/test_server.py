@@ -195,6 +195,15 @@ def test_asked_on_a_terminal(tmp_path: Path) -> None:
     assert [row["status"] for row in history(home)] == ["passed", "failed"]
 
 
+def test_whoever_pipes_the_task_is_not_asked(tmp_path: Path) -> None:
+    """ask means no there, and says so: the remote is not blamed."""
+    with recorder(saying(good(TWICE))) as far:
+        home = new_home(tmp_path, reserve(far.url))
+        done = edge(home, "run", "--seed", "1", "-a", "junior", "--check", CHECK, "--sandbox", "none",
+                    stdin=TASK.encode(), seconds=300)  # fmt: skip
+    assert "there is no terminal to ask on" in done.stderr and far.requests == []
+
+
 def test_answer_in_a_pipe_is_one_answer(tmp_path: Path) -> None:
     """Home's work fails its check, the remote's passes: stdout has the remote's alone, exit 0."""
     with recorder(saying(good(f"```python\n{TWICE}\n```"))) as far:

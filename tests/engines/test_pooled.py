@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_sale.engines.embedder import LlamaEmbedder
+from edge_sale.engines.embedder import WINDOWS, LlamaEmbedder
 from tests.engines import tiny
 
 
@@ -34,6 +34,15 @@ def test_a_text_beyond_the_window_is_read_to_its_end(pooled: LlamaEmbedder) -> N
     begin = "the plan is in the system and you " * 12
     first, second = pooled.embed([begin, begin + "Hello user, what step of the assistant? " * 12])
     assert float(first @ second) < 0.999
+
+
+def test_a_very_long_text_is_its_beginning(pooled: LlamaEmbedder) -> None:
+    """So that nobody waits minutes for a text that no agent can take: what is read of it is bounded."""
+    heard: list[int] = []
+    pooled._spent = lambda tokens, seconds: heard.append(tokens)
+    long = "the plan is in the system and you " * 2000
+    one, more = pooled.embed([long]), pooled.embed([long + "Hello user, what step of the assistant? " * 2000])
+    assert (one == more).all() and heard == [WINDOWS * 64] * 2
 
 
 def test_an_empty_text_has_a_vector_too(pooled: LlamaEmbedder) -> None:
