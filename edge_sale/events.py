@@ -174,11 +174,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What became of an agent's changes to the user's files; `applied` is the id for undo, or empty."""
+    """What became of an agent's changes to the user's files; `applied` is the id for undo, or empty.
+
+    `failed`: they were to be taken over and could not be.
+    """
 
     files: tuple[str, ...]
     applied: str
     note: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,12 @@ class Settings:
         if self.private:
             return f"{self.private} says private = true"
         return "offline is set (--offline, EDGE_SALE_OFFLINE, or offline in config.toml)" if self.offline else ""
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Every folder and file in which edge-sale keeps what is its own."""
+        kept = [getattr(self, one.name) for one in fields(self) if one.name.endswith(("_dir", "_file", "_log"))]
+        return (self.config_file.parent, self.memory_file.parent, self.work_dir.parent, *kept)
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:

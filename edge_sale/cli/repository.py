@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -48,20 +47,20 @@ def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[st
     from edge_sale.sandbox.command import Place, run_command
     from edge_sale.settings import variable
     from edge_sale.tools.code import Workspace
-    from edge_sale.tools.copy import private_copy
+    from edge_sale.tools.copy import discard, private_copy
 
     path = variable("PATH") or ""
     settings.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in settings.work_dir.iterdir():
         with suppress(FileNotFoundError):  # another run tidies up too
             if time.time() - left.stat().st_mtime > STALE:
-                shutil.rmtree(left, ignore_errors=True)
+                discard(left)
     scratch = Path(tempfile.mkdtemp(dir=settings.work_dir))
 
     def begin() -> Workspace:
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)  # another run may have taken it for left over
         os.utime(scratch)
-        copy = private_copy(root, Path(tempfile.mkdtemp(dir=scratch)), allow)
+        copy = private_copy(root, Path(tempfile.mkdtemp(dir=scratch)), allow, settings.places)
         return Workspace(copy, settings.sandbox, path=path)
 
     try:
@@ -75,7 +74,7 @@ def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[st
             first.copy.close()
         yield site
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        discard(scratch)
 
 
 def told(task_text: str, site: Site) -> tuple[str, ...]:
@@ -98,25 +97,25 @@ def conclude(
     if show and outcome.answer:
         printed(outcome.answer)
 
-    def left(why: str) -> Changed:
-        return Changed(files, "", why)
+    def left(why: str, *, failed: bool = False) -> Changed:
+        return Changed(files, "", why, failed)
 
     if not changes:
         return left("no file was changed")
     if dry_run:
         return left("dry run: nothing was applied")
-    failed = outcome.status == "failed"
-    if yes and failed:
-        return left("nothing was applied: the work failed (--dry-run prints its patch)")
+    bad = outcome.status == "failed"
+    if yes and bad:
+        return left("nothing was applied: the work failed (--dry-run prints its patch)", failed=True)
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return left("nothing was applied: no terminal to ask on; --yes applies, --dry-run prints the patch")
         if not show:  # nobody says yes to what was not seen
             printed(outcome.answer, err=True)
-        warning = "The work FAILED. " if failed else ""
+        warning = "The work FAILED. " if bad else ""
         count = f"{len(files)} file{'s' * (len(files) != 1)}"
         try:
-            agreed = click.confirm(f"{warning}Apply to {count} in {site.root}?", default=not failed, err=True)
+            agreed = click.confirm(f"{warning}Apply to {count} in {site.root}?", default=not bad, err=True)
         except click.Abort:  # ^C: the work is done and recorded by now, so it stops nothing but this
             click.echo("", err=True)
             agreed = False
@@ -125,12 +124,12 @@ def conclude(
     try:
         applied = Journal(settings.undo_dir).apply(site.root, changes, task.text)
     except ChangedSince as since:
-        return left(str(since))
+        return left(str(since), failed=True)
     except EdgeSaleError as error:
-        return left(f"the changes were not applied: {error}")
+        return left(f"the changes were not applied: {error}", failed=True)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return left(f"the changes were not applied: {where}{error.strerror or error}")
+        return left(f"the changes were not applied: {where}{error.strerror or error}", failed=True)
     return Changed(files, applied.id, "applied; take it back with: edge-sale undo")
 
 

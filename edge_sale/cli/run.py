@@ -100,14 +100,14 @@ def _sell(
             sale = assemble.market(parts, asker(settings.currency), site).solve(wanted, hear, execute=execute)
         except MemoryFault as fault:
             raise MemoryFault(f"{fault}; to do without the memory: --no-memory") from fault
-        held_back = False
+        failed = sale.outcome is not None and sale.outcome.status == "failed"
         if site and sale.outcome:
             show = not (as_json or quiet)
             changed = conclude(wanted, sale.outcome, site, settings, yes=yes, dry_run=dry_run, show=show)
             hear(changed)
-            held_back = yes and bool(changed.files) and not changed.applied
+            failed |= changed.failed
         hear.end(sale)
-    if held_back or (sale.outcome and sale.outcome.status == "failed"):
+    if failed:
         raise click.exceptions.Exit(1)
 
 

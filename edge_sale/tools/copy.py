@@ -16,15 +16,15 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 from edge_sale.errors import TaskError
 from edge_sale.sandbox.command import DEPENDENCIES
-from edge_sale.settings import child_environment, load
+from edge_sale.settings import child_environment
 from edge_sale.tools import paths
 
 FILES = 50_000
@@ -165,14 +165,19 @@ def discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def private_copy(root: Path, scratch: Path, allowed: Collection[str] = ()) -> PrivateCopy:
-    """A copy of `root` below `scratch`. Raises TaskError where the folder cannot be worked on."""
+def private_copy(
+    root: Path, scratch: Path, allowed: Collection[str] = (), own: Iterable[Path] = ()
+) -> PrivateCopy:  # fmt: skip
+    """A copy of `root` below `scratch`, without edge-sale's `own` places (`Settings.places`).
+
+    Raises TaskError where the folder cannot be worked on.
+    """
     root = _sound(root)
     allowed = frozenset(_named(root, name) for name in allowed)
     folder, kept = scratch / "work", scratch / "kept"
     for place in (folder, kept):
         place.mkdir(parents=True, mode=0o700)
-    copy = PrivateCopy(root, folder, kept, allowed, _own(root, scratch))
+    copy = PrivateCopy(root, folder, kept, allowed, _inside(root, (scratch, *own)))
     left: dict[str, list[str]] = {}
     total = 0
     asked_for = [name for name in allowed if os.path.lexists(root / name)]
@@ -263,13 +268,10 @@ def _cached(name: str) -> bool:
     return any(fnmatch.fnmatchcase(part, cache) for part in name.split("/") for cache in CACHES)
 
 
-def _own(root: Path, scratch: Path) -> tuple[str, ...]:
-    """Where in the folder edge-sale keeps what is its own, by name; nothing where the folder itself lies in it."""
-    settings = load()
-    homes = (settings.config_file.parent, settings.memory_file.parent, settings.work_dir.parent)
-    kept = [getattr(settings, f.name) for f in fields(settings) if f.name.endswith(("_dir", "_file", "_log"))]
-    places = [place.resolve() for place in (scratch, *homes, *kept)]
-    return tuple(sorted({str(p.relative_to(root)) for p in places if p != root and p.is_relative_to(root)}))
+def _inside(root: Path, places: Iterable[Path]) -> tuple[str, ...]:
+    """The names in the folder of those places that lie in it."""
+    whole = [place.resolve() for place in places]
+    return tuple(sorted({str(p.relative_to(root)) for p in whole if p != root and p.is_relative_to(root)}))
 
 
 def _below(name: str, places: Sequence[str]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_sale import settings
 from edge_sale.errors import TaskError
 from edge_sale.tools import copy as copies
 from edge_sale.tools.copy import Change, private_copy
@@ -107,16 +108,17 @@ def test_what_is_edge_sales_own_is_neither_copied_nor_written(tmp_path, monkeypa
     """Memory, sessions, log and the copy itself, where they lie in the folder: it does not copy itself either."""
     root = repository(tmp_path / "p", git=git, a__py="x", home2___b__txt="y", models__py="z")
     monkeypatch.setenv("EDGE_SALE_HOME", str(root / home))
+    places = settings.load().places
     own = ("memory.sqlite", "memory.sqlite-wal", "egress.jsonl", "sessions/1.jsonl", "undo/1/0.before")
     for name in own:
         (root / home / name).parent.mkdir(parents=True, exist_ok=True)
         (root / home / name).write_text("what was said")
-    made = private_copy(root, root / home / "cache/work/1")
+    made = private_copy(root, root / home / "cache/work/1", own=places)
     assert made.files == ["a.py", "home2/b.txt", "models.py"]
     (made.folder / home).mkdir(exist_ok=True)
     (made.folder / home / "config.toml").write_text("sandbox = 'none'")
     assert made.changes() == []
-    elsewhere = private_copy(root, root / "scratch", ["a.py"])
+    elsewhere = private_copy(root, root / "scratch", ["a.py"], places)
     assert elsewhere.files == made.files
 
 
