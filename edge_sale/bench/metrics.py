@@ -30,12 +30,24 @@ def pass_at_k(tries: int, right: int, k: int) -> float:
     return 1.0 - math.prod((tries - right - i) / (tries - i) for i in range(k))
 
 
-def interval(values: Any, draws: int = 2000, seed: int = 0, level: float = 0.95) -> tuple[float, float]:
-    """A percentile bootstrap interval of the mean of `values`, one a task."""
+def interval(
+    values: Any, draws: int = 2000, seed: int = 0, level: float = 0.95, clusters: Any = None
+) -> tuple[float, float]:
+    """A percentile bootstrap interval of the mean of `values`, one a task.
+
+    `clusters`, a mark a task: tasks with the same mark are not independent, so whole clusters are drawn.
+    """
     data = np.asarray(values, dtype=float)
     if not len(data):
         return math.nan, math.nan
     rng = np.random.default_rng(seed)
+    if clusters is not None:
+        group = np.unique(np.asarray(clusters), return_inverse=True)[1]
+        sums, sizes = np.bincount(group, data), np.bincount(group)
+        drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)
+        means = (drawn @ sums) / (drawn @ sizes)
+        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+        return float(low), float(high)
     worth, counts = np.unique(data, return_counts=True)
     if len(worth) <= 64:  # of few different values only the counts matter: quick for millions of tasks
         means = rng.multinomial(len(data), counts / len(data), size=draws) @ worth / len(data)

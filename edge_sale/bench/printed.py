@@ -71,7 +71,7 @@ def notes(runs: Runs, rows: Sequence[Row]) -> list[str]:
 def document(runs: Runs, rows: Sequence[Row]) -> dict[str, Any]:
     """Everything as plain JSON values; what is not defined is null."""
     return {
-        "about": runs.about,
+        "about": {name: value for name, value in runs.about.items() if name != "clusters"},
         "bids": runs.bids,
         "shapley": pool_value(runs),
         "rows": [plain(dataclasses.asdict(row)) for row in rows],

@@ -24,7 +24,7 @@ from edge_sale.scoring.experience import experience
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Bid, Job, Lesson, Outcome, Scored, Strategy, Task
 
-PACE = 0.01  # of the dial, for each task beyond the budget
+PACE = 0.01  # added to the dial for each task beyond the budget
 SLACK = 0.01  # of the budget is left alone, so that a stream ends within it
 Tries = tuple[int, ...]  # agents in the order in which they worked; the last one's answer is the answer
 
@@ -70,6 +70,7 @@ class Sealed:
     scores: Mapping[str, Floats]  # juror -> (N, A), as they count here
     chances: Floats | None = None
     reserve: bool = True
+    relative: bool = False  # dials are factors, so that a budget's pace is a share of the dial
 
     def asking(self, dial: float) -> Floats:
         return dial * self.cost - self.value
@@ -136,7 +137,8 @@ def sell(
     sold: list[tuple[Tries, tuple[Scored, ...]]] = []
     over = 0.0
     for place in range(len(view.of.items)):
-        ranked = award(view, sealed, place, max(0.0, dial + PACE * over)).ranked
+        paced = dial + PACE * over * (dial if sealed.relative else 1.0)
+        ranked = award(view, sealed, place, max(0.0, paced)).ranked
         order = [place_of[scored.bid.agent] for scored in ranked]
         sold.append((tries_of(view, place, order, verified), ranked))
         if budget is not None:

@@ -53,6 +53,21 @@ class Runs:
     largest: str = ""  # the dearest agent
     bids: int = 0
 
+    def clusters(self, tasks: NDArray[Any]) -> NDArray[Any] | None:
+        """A mark for each of the tasks, the same for those that are alike; None where the files name no clusters."""
+        known = self.about.get("clusters")
+        if not known:
+            return None
+        names = {place: name for name, place in self.tasks.items()}
+        return np.array([str(known.get(names[task], names[task])) for task in tasks])
+
+
+def by_task(task: Any, success: Any) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The tasks, each once and rising, and the mean success of each over the orders."""
+    places, counts = np.bincount(task, success), np.bincount(task)
+    there = np.flatnonzero(counts)
+    return there, places[there] / counts[there]
+
 
 def read(files: Sequence[Path], keep: Any = None) -> Runs:
     """Everything in the files. `keep(value)` hears each sold line, for those that want its bids.
@@ -206,9 +221,8 @@ def _numbers(column: Column, only: NDArray[Any] | None) -> Numbers:
 
 
 def _row(runs: Runs, name: str, of: Numbers, singles: Mapping[str, Numbers], ideal: Numbers | None) -> Row:
-    count = np.bincount(of["task"])
-    each = (np.bincount(of["task"], of["success"]) / np.maximum(count, 1))[count > 0]
-    low, high = metrics.interval(each)
+    tasks, each = by_task(of["task"], of["success"])
+    low, high = metrics.interval(each, clusters=runs.clusters(tasks))
     passed = float(of["success"].mean())
     orders = [of["success"][of["order"] == order].mean() for order in np.unique(of["order"])]
     tokens, extra = of["tokens"].sum(), of["extra_tokens"].sum()

@@ -53,7 +53,7 @@ def fingerprint() -> str:
     """Changes with any word of any prompt: kept with traces, memory and bench lines."""
     digest = hashlib.sha256()
     for name in _files():
-        digest.update(f"{name}\0{_source(name)}\0".encode())
+        digest.update(f"{name}\0{source(name)}\0".encode())
     return digest.hexdigest()[:12]
 
 
@@ -63,12 +63,13 @@ def _files() -> list[str]:
     return sorted(folder + name.removesuffix(".txt") for folder, name in found if name.endswith(".txt"))
 
 
-def _source(name: str) -> str:
+def source(name: str) -> str:
+    """The text of a prompt's file."""
     return (resources.files(__package__) / f"{name}.txt").read_text(encoding="utf-8")
 
 
 def _marked(name: str) -> str:
-    return _TURN.sub(rf"{_MARK}\1{_MARK}", _source(name))
+    return _TURN.sub(rf"{_MARK}\1{_MARK}", source(name))
 
 
 @cache

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_sale.bench import rundata
+from edge_sale.bench import rundata, table
 from edge_sale.bench.bottle import fitting, goals, rows, sales, tasks
 from edge_sale.bench.records import Item, Trial, recording
 from edge_sale.bench.view import View
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Task
+from tests.bench.kit import write
 
 
 def test_tasks_come_back_and_none_is_there_twice() -> None:
@@ -25,9 +27,8 @@ def test_tasks_come_back_and_none_is_there_twice() -> None:
 
 
 def test_orders_are_permutations() -> None:
-    """Order 0 is as made; the others have the same tasks, each order always the same."""
+    """Every order has the same tasks, and is always the same: the one in which `evaluate` replays them."""
     jobs = tasks.stream(20, 0, families=4)
-    assert sales.in_order(jobs, 0) == jobs
     assert sales.in_order(jobs, 1) == sales.in_order(jobs, 1) != jobs
     assert sorted(job.id for job in sales.in_order(jobs, 2)) == sorted(job.id for job in jobs)
 
@@ -125,3 +126,30 @@ def test_signals_are_counted_over_all_each_and_within_tasks() -> None:
     assert found["plan entropy"]["all"] == 0.0
     assert found["juror large"] | {"large": 0} == {"all": 1.0, "within a task": 1.0, "small": 1.0, "large": 0}
     assert math.isnan(found["juror large"]["large"])  # it is always right: there is nothing to tell apart
+
+
+def test_what_memory_adds_is_the_difference_in_the_same_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small agents win more at the end of one order, with memory and without; of the other, fewer without it."""
+    monkeypatch.setattr(goals, "PART", 1)
+    wins = {  # contender -> who wins the first and the last task of each order
+        rows.SALE: (("senior", "junior"), ("junior", "junior")),
+        rows.FORGETFUL: (("senior", "junior"), ("junior", "senior")),
+    }
+    clusters = {"t0": "a", "t1": "a"}
+    lines = [
+        {"kind": "set", "set": "x", "prices": {"junior": 1.0, "senior": 2.0}, "prompts": "p", "models": {},
+         "clusters": clusters},
+        *(
+            {"kind": "sold", "contender": name, "order": order, "task": f"t{place}", "bin": "1", "tried": [who],
+             "success": who == "senior" or name == rows.SALE, "tokens": 1, "dollars": 0.1, "seconds": 1.0,
+             "auction": [0, 0.0, 0.0]}
+            for name, orders in wins.items() for order, sold in enumerate(orders) for place, who in enumerate(sold)
+        ),
+    ]  # fmt: skip
+    runs = table.read([write(tmp_path / "runs.jsonl", lines)])
+    first, last = goals.growth(runs.columns[rows.SALE], runs)
+    assert (first.tolist(), last.tolist()) == ([0.0, 1.0], [1.0, 1.0])
+    found = {figure.what: figure.value for figure in goals._growth(runs)}
+    assert found["growth that is memory's"] == 50.0  # +100 and 0 with memory, +100 and -100 without
+    assert found["growth that is memory's, standard error over orders"] == pytest.approx(50.0)
+    assert goals.beyond(runs, rows.SALE, rows.FORGETFUL) == (0.5, 0.5, 0.5)  # one cluster: drawn, it is always the same

@@ -12,9 +12,12 @@ import pytest
 
 from edge_sale.agents.local import LocalAgent
 from edge_sale.bench.family import record
-from edge_sale.bench.tasks import functions
+from edge_sale.bench.family.elsewhere import PARTS
+from edge_sale.bench.tasks import functions, strangers, wording
 from edge_sale.bench.tasks.functions import exam, question
 from edge_sale.bench.tasks.grading import grade_all
+from edge_sale.bench.tasks.wording import words_of
+from edge_sale.bench.tasks.written import WRITTEN
 from edge_sale.catalog import gguf as header
 from edge_sale.catalog.cards import load, shipped_dir
 from edge_sale.catalog.store import sha256_of
@@ -137,6 +140,35 @@ def test_many_answers_are_graded_at_once():
     wrong = ["", "def solve(v):\n    return 1", *escapes, "("]
     assert grade_all(asked, wrong) == [False] * 6
     assert grade_all(asked, [right[0], wrong[1], right[2], wrong[3], right[4], wrong[5]]) == [True, False] * 3
+
+
+def test_what_is_outside_the_trade_for_jurors_is_not_what_the_floor_is_measured_on():
+    """No deed that a juror learns to reject is one of the prompts that the floor is fitted to or measured on."""
+    learnt = {words_of(text) for name in ("deed", "plain", "thing") for text in PARTS[name]}
+    asked = [words_of(text) for text in (*strangers.WANTED, *strangers.FITTED)]
+    parts = {words[i:j] for words in asked for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
+    assert len(learnt) > 40 and learnt & parts == set()
+
+
+@needs_torch
+@pytest.mark.parametrize("name", NAMES)
+def test_no_text_of_any_role_holds_what_is_held_out(name: str, monkeypatch: pytest.MonkeyPatch):
+    """Tasks to plan, to work on, to judge and of lessons, as each member's own training begins to read them."""
+    from edge_sale.bench.family import texts
+    from edge_sale.bench.family.members import MEMBERS
+
+    said = set[str]()
+
+    def heard(prompt: str, **values: object):
+        said.update([str(values["task"]), *(lesson.task for lesson in values.get("lessons", ()))])  # type: ignore[attr-defined]
+        return render(prompt, **values)
+
+    monkeypatch.setattr(texts, "render", heard)
+    member = MEMBERS[name]
+    made = texts.texts(member.course, vocabulary(), Random(f"{member.seed} 0"))
+    assert all(text.tokens for text in itertools.islice(made, 1000))
+    assert len(said) > 1000 and [text for text in said if wording.holds_held_out(text)] == []
+    assert {words_of(text) for text in said} & {words_of(one.text) for one in WRITTEN} == set()
 
 
 # --- llama.cpp and torch ----------------------------------------------------------------------

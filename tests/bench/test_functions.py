@@ -94,6 +94,7 @@ def test_held_out_wordings_are_no_training_wordings():
 
 def test_no_training_text_holds_a_held_out_step(trained: list[Made]):
     """In training tasks no step is worded as held out, bent or plain; training wordings are found the same way."""
+    assert [task.text for task in trained if wording.holds_held_out(task.text)] == []
     parts = {part for task in trained for part in _parts(task.text)}
 
     def found(patterns: str) -> set[str]:
@@ -118,7 +119,7 @@ def test_no_held_out_wording_is_a_part_of_a_taught_one():
 
 
 def test_a_text_that_holds_a_held_out_wording_is_told():
-    """Whatever stands around it, whatever its case, its number or its punctuation; and no training task does."""
+    """Whatever stands around it, whatever its case, its number or its punctuation."""
     assert wording.holds_held_out("please Throw away numbers equal to seven, then sum them")
     assert wording.holds_held_out("It sorts them, and halves the numbers rounding down.")
     assert not wording.holds_held_out("Write a function that keeps what is even.")

@@ -24,6 +24,9 @@ def test_interval_covers_and_shrinks():
     assert few[0] < 0.5 < few[1]
     assert many[1] - many[0] < (few[1] - few[0]) / 5
     assert m.interval([1, 1, 1]) == (1.0, 1.0)
+    each, tenfold = m.interval([0, 1] * 20), m.interval([0, 1] * 200, clusters=[n % 40 for n in range(400)])
+    assert tenfold == pytest.approx(each, abs=0.03)  # ten alike are as good as one
+    assert m.interval([0, 1, 1], clusters=list("abb")) == (0.0, 1.0)
     assert math.isnan(m.interval([])[0])
     wide = m.interval(np.random.default_rng(0).random(400))  # more than 64 different values
     assert wide[0] < 0.5185 < wide[1] < wide[0] + 0.1

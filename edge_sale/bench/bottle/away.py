@@ -1,10 +1,8 @@
 """The senior as somebody else's model: behind llama-cpp-python's own server on loopback, a reserve for the others.
 
-The three small agents hold the auctions; the senior makes no bid and sees only the tasks that their bids lose, through
-the same door, log and client as any remote.
-
-What this row cannot show yet: the reserve's estimate knows nothing of how sure a remote would be, which is most of
-these weights' value, so little is escalated.
+The three small agents hold the auctions at home; the senior bids through the same door, log and client as any remote
+with `bids = "live"`, and works on the tasks that the home bids lose. A reserve that is only estimated gets next to none
+here: these weights go by how sure a plan is, and of a plan that nobody asked for that is not known.
 """
 
 from __future__ import annotations
@@ -14,16 +12,14 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from edge_sale import assemble
 from edge_sale.bench.bottle import sales
 from edge_sale.bench.bottle.tasks import Job
-from edge_sale.bench.cache import Cache
 from edge_sale.bench.tasks.grading import grade_all
 from edge_sale.catalog import store
 from edge_sale.errors import EdgeSaleError, ExtraMissing
@@ -35,8 +31,6 @@ REMOTE = "away"
 CONTEXT = 1024
 MODULES = ("openai", "detect_secrets", "uvicorn", "fastapi", "sse_starlette", "starlette_context", "pydantic_settings")
 STARTED = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
-
-Told = Callable[[str, int, int], None]
 
 
 def lacking() -> str:
@@ -50,7 +44,7 @@ def server(file: Path) -> Iterator[str]:
     if package := lacking():
         raise ExtraMissing(package, "bottle")
     command = [sys.executable, "-m", "llama_cpp.server", "--model", str(file), "--host", "127.0.0.1", "--port", "0",
-               "--n_ctx", str(CONTEXT), "--n_threads", "1", "--verbose", "false"]  # fmt: skip
+               "--n_ctx", str(CONTEXT), "--n_threads", "1", "--logits_all", "true", "--verbose", "false"]  # fmt: skip
     process = subprocess.Popen(  # our own interpreter; the file is one argument
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         env=bare_environment(),
@@ -76,28 +70,24 @@ def server(file: Path) -> Iterator[str]:
             process.wait()
 
 
-def sell(jobs: Sequence[Job], settings: Settings, folder: Path, told: Told) -> list[dict[str, Any]]:
+def sell(jobs: Sequence[Job], settings: Settings, folder: Path) -> list[sales.Line]:
     """The sold lines of every task, in the order they were made; the remote counts as the senior that it is."""
     parts = assemble.plan(settings)
     card = next(card for card in parts.chat if card.name == f"bundled-{LARGEST}")
     price = next(agent.price for agent in parts.pool.agents if agent.name == LARGEST)
     local = [agent.name for agent in parts.pool.agents if agent.name != LARGEST]
-    for stale in folder.glob("memory-away.sqlite*"):
-        stale.unlink()
     with server(store.ready(card, settings.models_dir)) as url:
         far = {
             "url": url, "model": card.name, "key": "none", "price_in": price, "price_out": price, "context": CONTEXT,
-            "max_tokens": 256, "prompts": "trade",
+            "max_tokens": 256, "prompts": "trade", "bids": "live", "logprobs": True,
         }  # fmt: skip
         here = replace(
-            settings, remotes={REMOTE: far}, policy="auto", remember=True, memory_file=folder / "memory-away.sqlite",
-            egress_log=folder / "egress.jsonl",
+            settings, remotes={REMOTE: far}, policy="auto", egress_log=folder / "egress.jsonl", remember=True,
+            memory_file=sales.fresh(folder, f"memory-{REMOTE}"),
         )  # fmt: skip
-        market = sales.market(here, Cache(folder, sales.ASKS), local)
-        found = []
-        for number, job in enumerate(jobs, start=1):
-            found.append(sales.solve(market, job))
-            told("tasks with the senior behind a server", number, len(jobs))
+        market = sales.market(here, sales.own(folder, REMOTE), [*local, REMOTE])
+        jobs = sales.in_order(jobs, 0)
+        found = [sales.solve(market, job) for job in jobs]
     answers = [sale.outcome.answer if sale and sale.outcome else "" for sale in found]
     right = grade_all([job.question for job in jobs], answers, settings.sandbox)
     lines = [sales.line(job, sale, ok, NAME, 0) for job, sale, ok in zip(jobs, found, right, strict=True)]

@@ -8,9 +8,10 @@ cost weighs is then chosen on the same tasks: the most with which pass@1 stays w
 to sum to 1, as in the paper's normalisation; the regression's constant changes no order and is left out.
 
 Floor. A ridge logistic regression of "is of the trade" on familiarity and certainty, over the bids of all agents, on
-half of the tasks, among them prompts that sound like the trade and are not of it (`tasks/strangers.py`); `least` is
-where the sum of both error rates is least there. A task is refused when no agent's bid reaches it. The error rates in
-the file are those of the other half; hand-written prompts, of the trade and of its neighbourhood, were not fitted to.
+half of the tasks, and on hand-written prompts, of the trade (`tasks/written.py`, MORE) and such that sound like it and
+are not of it (`tasks/strangers.py`, FITTED), which count NEAR times; `least` is where the sum of both error rates is
+least there. A task is refused when no agent's bid reaches it. The error rates in the file are those of the other half,
+and of WRITTEN and WANTED there, which were not fitted to.
 """
 
 from __future__ import annotations
@@ -44,11 +45,11 @@ from edge_sale.settings import load
 Floats = NDArray[np.float64]
 
 SEED = 7000  # of training tasks: benches count from 0
-COUNT = 480
+COUNT = 240
 OUTSIDE = {"mbpp": "mbpp_sanitized", "gsm8k": "gsm8k", "strategyqa": "strategyqa", "popqa": "popqa_1k",
            "cruxeval": "cruxeval", "javascript": "javascript_questions", "quixbugs": "quixbugs"}  # fmt: skip
 EACH = 60  # tasks of each of these
-NEAR = 4  # times that a prompt from next door counts: those are what people will try
+NEAR = 4  # times that a prompt counts which somebody wrote, of the trade or from next door: those are what people try
 SLACK = 0.005  # of pass@1
 SHARE = 0.95  # of the bundled pool's weights where both pools bid
 FLOOR = ("familiarity", "certainty")
@@ -143,14 +144,14 @@ def cost_rate(cost: Floats, worth: Floats, success: Floats) -> tuple[float, list
 def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
     """The floor, and its error rates on what it was not fitted to, source by source."""
     names = [agent.name for agent in market.agents]
-    inside = {"trade": [job.question for job in tasks.exam(EACH, SEED + 1)]}
-    outside = {name: sets.load(name, data / place)[:EACH] for name, place in OUTSIDE.items()}
+    inside = {"trade": mixed([job.question for job in tasks.exam(EACH, SEED + 1)])}
+    outside = {name: mixed(sets.load(name, data / place)[:EACH]) for name, place in OUTSIDE.items()}
     hand = {"hand-written": written.questions(), "near": strangers.questions()}
-    near = {"fitted": strangers.questions(strangers.FITTED)}
-    reads = {source: signals(qs, market) for source, qs in {**inside, **outside, **hand, **near}.items()}
+    typed = {"typed": written.questions(written.MORE), "next door": strangers.questions(strangers.FITTED)}
+    reads = {source: signals(qs, market) for source, qs in {**inside, **outside, **hand, **typed}.items()}
     fit_on = [(row, 1.0) for source in inside for row in reads[source][::2]]
     fit_on += [(row, 0.0) for source in outside for row in reads[source][::2]]
-    fit_on += [(row, 0.0) for row in reads["fitted"] * NEAR]
+    fit_on += [(row, label) for source, label in (("typed", 1.0), ("next door", 0.0)) for row in reads[source] * NEAR]
     rows = np.array([bid for row, _ in fit_on for bid in row])
     right = np.array([label for row, label in fit_on for _ in row])
     share = right.mean()
@@ -159,8 +160,8 @@ def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
     slopes = model.weights[1:] / model.scale
     constant = float(model.weights[0] - (slopes * model.centre).sum())
     reached = {source: [best(row, constant, slopes) for row in found] for source, found in reads.items()}
-    strange = [r for s in outside for r in reached[s][::2]] + reached["fitted"] * NEAR
-    least = parting([r for s in inside for r in reached[s][::2]], strange)
+    home = [r for s in inside for r in reached[s][::2]] + reached["typed"] * NEAR
+    least = parting(home, [r for s in outside for r in reached[s][::2]] + reached["next door"] * NEAR)
 
     def refused(sources: Sequence[str]) -> float:
         return float(np.mean([r < least for s in sources for r in reached[s][1::2]]))
@@ -172,10 +173,16 @@ def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
         "let_in_of_neighbours": float(np.mean([r >= least for r in reached["near"]])),
     }
     said = {**errors, **{f"let in of {source}": 1 - refused([source]) for source in outside}}
-    about = f"fitted on half of these, errors on the other half: {', '.join([*inside, *outside, 'neighbours'])}"
+    sources = ", ".join([*inside, *outside])
+    about = f"fitted on half of each of {sources}, errors on the other half; and on prompts written by hand"
     signs = dict(zip(FLOOR, slopes.tolist(), strict=True))
     floor = Floor(least, constant, signs, tuple(names), about, {k: round(v, 4) for k, v in errors.items()})
     return floor, said
+
+
+def mixed(questions: Sequence[Question]) -> list[Question]:
+    """In an order that says nothing of them, so that every second one is a fair half."""
+    return [questions[i] for i in np.random.default_rng(SEED).permutation(len(questions))]
 
 
 def signals(questions: Sequence[Question], market: Market) -> list[list[list[float]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import partial
@@ -33,6 +33,7 @@ from edge_sale.types import Engine, Entry, Scored
 
 KEPT = 2000  # characters of a plan
 ASKS = "asks"  # the cache that the grid fills
+Line = dict[str, Any]
 
 
 def market(settings: Settings, cache: Cache, agents: Sequence[str] = ()) -> Market:
@@ -51,28 +52,21 @@ def market(settings: Settings, cache: Cache, agents: Sequence[str] = ()) -> Mark
     return made
 
 
-def orders(
-    jobs: Sequence[Job], settings: Settings, folder: Path, contender: str, numbers: Sequence[int],
-    told: Callable[[int], None],
-) -> Iterator[tuple[int, list[dict[str, Any]]]]:  # fmt: skip
-    """The sold lines of each order, as orders are done: as many at once as there are cores."""
-    with ProcessPoolExecutor(min(cores(), len(numbers)) or 1, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(sell, jobs, settings, folder, contender, order): order for order in numbers}
+def at_once(calls: Sequence[Callable[[], list[Line]]], told: Callable[[int], None]) -> list[list[Line]]:
+    """What each call gives, in their order: as many at once as there are cores, each in a process of its own.
+
+    `told` hears how many lines came of a call that is done.
+    """
+    with ProcessPoolExecutor(min(cores(), len(calls)), mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(call) for call in calls]
         for one in as_completed(waiting):
-            told(len(jobs))
-            yield waiting[one], one.result()
+            told(len(one.result()))
+        return [one.result() for one in waiting]
 
 
-def sell(jobs: Sequence[Job], settings: Settings, folder: Path, contender: str, order: int) -> list[dict[str, Any]]:
+def sell(jobs: Sequence[Job], settings: Settings, folder: Path, contender: str, order: int) -> list[Line]:
     """One order of the tasks, sold and graded; begun anew where an earlier run broke off."""
-    memory = folder / f"memory-{order}.sqlite"
-    for stale in folder.glob(f"{memory.name}*"):
-        stale.unlink()
-    mine = folder / f"{ASKS}-{order}.jsonl"
-    if not mine.exists() and (folder / f"{ASKS}.jsonl").exists():
-        shutil.copy(folder / f"{ASKS}.jsonl", mine)
-    settings = replace(settings, remember=True, memory_file=memory)
-    here = market(settings, Cache(folder, mine.stem))
+    here = market(replace(settings, remember=True, memory_file=fresh(folder, f"memory-{order}")), own(folder, order))
     queue = in_order(jobs, order)
     sales = [solve(here, job) for job in queue]
     answers = [sale.outcome.answer if sale and sale.outcome else "" for sale in sales]
@@ -80,10 +74,24 @@ def sell(jobs: Sequence[Job], settings: Settings, folder: Path, contender: str, 
     return [line(job, sale, ok, contender, order) for job, sale, ok in zip(queue, sales, right, strict=True)]
 
 
+def fresh(folder: Path, name: str) -> Path:
+    """The file of a memory that has nothing in it yet."""
+    memory = folder / f"{name}.sqlite"
+    for stale in folder.glob(f"{memory.name}*"):
+        stale.unlink()
+    return memory
+
+
+def own(folder: Path, name: str | int) -> Cache:
+    """A cache of one's own, which begins with what the grid was asked: processes must not share one."""
+    mine = folder / f"{ASKS}-{name}.jsonl"
+    if not mine.exists() and (folder / f"{ASKS}.jsonl").exists():
+        shutil.copy(folder / f"{ASKS}.jsonl", mine)
+    return Cache(folder, mine.stem)
+
+
 def in_order(jobs: Sequence[Job], order: int) -> list[Job]:
-    """The tasks in the order of that number; order 0 is as they were made."""
-    if order == 0:
-        return list(jobs)
+    """The tasks in the order of that number: the same as where `evaluate` replays it."""
     return [jobs[i] for i in np.random.default_rng(order).permutation(len(jobs))]
 
 
@@ -95,7 +103,7 @@ def solve(here: Market, job: Job) -> Sale | None:
         return None
 
 
-def line(job: Job, sale: Sale | None, right: bool, contender: str, order: int) -> dict[str, Any]:
+def line(job: Job, sale: Sale | None, right: bool, contender: str, order: int) -> Line:
     """A sale as a line of a runs file. The winner's own plan counts as its work, as it does where it works alone."""
     about = {
         "kind": "sold", "contender": contender, "order": order, "task": job.id, "bin": job.question.item.bin,

@@ -36,7 +36,7 @@ def train(
     """Train the bundled models NAMES (all of them where none is named), export and measure them.
 
     \b
-    ./scripts/train_bundled             the whole family, about 55 minutes on two cores
+    ./scripts/train_bundled             the whole family, about 50 minutes on two cores
     ./scripts/train_bundled junior      one of it
     ./scripts/bench bundled             how good the committed ones are
     """
@@ -101,9 +101,11 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
 
 def _measure(out: Path, names: Sequence[str]) -> None:
     """Scores into the record; digests and sizes into the cards, where these are the shipped weights."""
-    from edge_sale.bench.family.measure import of_member
+    from edge_sale.bench.family.measure import in_steps, of_member
+    from edge_sale.bench.tasks.functions import STEPS
 
-    best: dict[int, float] = {}
+    recorded = read(out).get("senior", {}).get("scores", {})
+    best = {n: recorded[key] for n in range(1, STEPS + 1) if (key := f"pass@1, {in_steps(n)}") in recorded}
     for name in names:  # the senior first: the junior is compared with it
         scores: dict[str, float] = {}
         for figure in of_member(name, out, best):

@@ -1,6 +1,7 @@
 """Tasks from outside the trade, for jurors to know one when they see it: questions, letters, other programs.
 
-Written for training alone; how well the family tells others apart is measured with sets of other origin.
+Written for training alone; how well the family tells others apart is measured with sets of other origin, and with
+`bench/tasks/strangers.py`, which shares nothing with these.
 """
 
 from __future__ import annotations
@@ -34,18 +35,18 @@ PARTS: dict[str, tuple[str, ...]] = {
     "tail": ("is getting better every year", "was not what we expected", "makes people happy", "never ends",
              "began in the spring", "costs too much"),
     "tongue": ("German", "Spanish", "Latin", "Japanese", "Perl", "Java"),
-    "deed": ("computes the n-th Fibonacci number", "checks whether a number is prime", "reads a CSV file",
-             "downloads a web page", "sorts a linked list", "solves a Sudoku", "validates an e-mail address",
-             "converts Roman numerals to integers", "finds the shortest path in a graph", "merges two dictionaries",
-             "parses a date", "computes the determinant of a matrix", "plays tic-tac-toe", "encrypts a message",
-             "finds the longest common subsequence of two strings", "balances parentheses", "inverts a binary tree",
-             "sends an e-mail", "computes the factorial of n", "converts a tuple to a dictionary"),
-    "plain": ("find the area of a circle", "check whether two trees are equal", "compute compound interest",
-              "convert Celsius to Fahrenheit", "find the day of the week of a date", "generate a random password",
-              "compute the greatest common divisor of two numbers", "rotate a matrix", "find all anagrams",
-              "match a pattern with a regular expression", "merge two sorted lists", "flatten a nested list",
-              "find the volume of a sphere", "check for a palindrome", "search a sorted list by bisection"),
-    "thing": ("a stack", "a queue", "a bank account", "quicksort", "a binary search tree", "a web server",
+    "deed": ("draws a Mandelbrot set", "translates Morse code", "simulates a bouncing ball", "solves a Sudoku",
+             "records sound from a microphone", "plays tic-tac-toe", "prints a calendar", "inverts a matrix",
+             "parses an XML document", "unpacks an archive", "reads a bar code", "predicts the weather",
+             "estimates pi at random", "multiplies two polynomials", "packs a knapsack", "colours a map",
+             "finds the longest common subsequence of two strings", "balances a chemical equation",
+             "tunes a guitar", "walks a maze"),
+    "plain": ("find the volume of a sphere", "check whether two trees are equal", "compute a mortgage",
+              "find the day of the week of a date", "match a pattern with a regular expression",
+              "compute the cosine of an angle", "add two fractions", "crop a picture", "rank players by Elo",
+              "schedule meetings", "find the phase of the moon", "convert pounds to kilograms", "draw a snowflake",
+              "compare two dates", "find the inverse of a permutation"),
+    "thing": ("a thermostat", "a lift", "a bank account", "heapsort", "a hash table", "a web server",
               "a chess board", "a least recently used cache", "Dijkstra's algorithm", "a calculator"),
     "past": ("wrote", "discovered", "invented", "was married to", "painted", "was the first to see"),
     "items": ("apples", "tickets", "phone numbers", "students", "marbles", "IP addresses"),

@@ -1,7 +1,7 @@
 """How good each member of the family is at its four roles, through llama.cpp, on what no training text holds.
 
     plan, work   pass@1: a plan is drawn, code is written along it, the code is run
-    judge        AUC and calibration of the expected score over right and spoilt plans
+    judge        AUC of the expected score over right and spoilt plans; how far p(5) is from being right
     refine       pass@1 on tasks beyond the agent's own range, with and without lessons of the same chain
     entropy      AUC of a plan's mean entropy for telling failures
 """
@@ -15,6 +15,7 @@ from random import Random
 
 from edge_sale.agents.local import LESSON_CHARACTERS, tidy, within
 from edge_sale.bench.family.texts import spoilt
+from edge_sale.bench.metrics import calibration
 from edge_sale.bench.report import Figure
 from edge_sale.bench.tasks import functions, written
 from edge_sale.bench.tasks.functions import STEPS, Made, numbered
@@ -29,6 +30,7 @@ from edge_sale.types import Choose, Generate, Generation, Lesson, Sampling
 NAMES = ("junior", "lists", "texts", "senior")
 HALVES = {"lists": "lists", "texts": "texts"}  # the rest of the family knows all of the trade
 RANGES = {"junior": 2, "lists": 4, "texts": 4, "senior": STEPS}
+CROSSED = {"junior": 2, "lists": 4, "texts": 4, "senior": 6}  # steps at which words and compositions are told apart
 EACH = 100  # tasks a bin
 PLAN = Sampling(max_tokens=80, seed=1)
 CODE = Sampling(max_tokens=256)
@@ -65,7 +67,7 @@ def of_member(name: str, folder: Path, best: dict[int, float]) -> Iterator[Figur
         seen.append(one)
         found[steps] = one.share
         goal = 95.0 if name == "senior" and steps <= 6 else None
-        yield Figure(f"{name}: pass@1, {_steps(steps)}", one.share, "%", goal, bound="least")
+        yield Figure(f"{name}: pass@1, {in_steps(steps)}", one.share, "%", goal, bound="least")
     if name == "senior":
         best |= found
     if name == "junior" and best:
@@ -77,11 +79,11 @@ def of_member(name: str, folder: Path, best: dict[int, float]) -> Iterator[Figur
 def _beside(found: dict[int, float], best: dict[int, float]) -> Iterator[Figure]:
     share = {steps: 100 * found[steps] / max(best[steps], 1e-9) for steps in found}
     for steps in (1, 2):
-        yield Figure(f"junior: beside senior, {_steps(steps)}", share[steps], "%", 92.0, bound="least")
+        yield Figure(f"junior: beside senior, {in_steps(steps)}", share[steps], "%", 92.0, bound="least")
     yield Figure(f"junior: beside senior, {STEPS} steps", share[STEPS], "%", 25.0)
 
 
-def _steps(count: int) -> str:
+def in_steps(count: int) -> str:
     return f"{count} step{'s' * (count > 1)}"
 
 
@@ -89,15 +91,33 @@ def _alone(name: str, engine: LlamaEngine, seen: Sequence[Bin]) -> Iterator[Figu
     if name in HALVES:
         own = [solved(engine, functions.exam(EACH, steps, half=HALVES[name])) for steps in range(1, RANGES[name] + 1)]
         for steps, one in enumerate(own, start=1):
-            yield Figure(f"{name}: its own half, {_steps(steps)}", one.share, "%")
-    yield Figure(f"{name}: hand-written prompts", 100 * hand_written(engine), "%")
+            yield Figure(f"{name}: its own half, {in_steps(steps)}", one.share, "%")
+    yield Figure(f"{name}: hand-written prompts", 100 * hand_written(engine, written.WRITTEN), "%")
+    yield Figure(f"{name}: hand-written prompts, later ones", 100 * hand_written(engine, written.MORE), "%")
     right = [fine for one in seen for fine in one.right]
     surety = [-entropy for one in seen for entropy in one.entropies]
     if len(set(right)) > 1:
         yield Figure(f"{name}: AUC of its plans' entropy", auc(surety, right), "", 0.9, bound="least")
+    yield from crossed(name, engine)
     yield from verdicts(name, engine)
     if name != "senior":
         yield from lessons(name, engine)
+
+
+def crossed(name: str, engine: LlamaEngine) -> Iterator[Figure]:
+    """Where the loss comes from: words and compositions that training had, and ones that it had not, four ways."""
+    steps = CROSSED[name]
+    for chains in (False, True):
+        for words in (False, True):
+            random = Random(f"crossed {name} {chains} {words}")
+            tasks = list[Made]()
+            while len(tasks) < EACH:
+                made = functions.make(random, steps, half=HALVES.get(name, "all"), held=chains)
+                task = functions.reworded(made, random, held=words, fresh=False)
+                if functions.telling(task):
+                    tasks.append(task)
+            what = f"{'new' if chains else 'met'} compositions in {'new' if words else 'met'} words"
+            yield Figure(f"{name}: {in_steps(steps)}, {what}", solved(engine, tasks).share, "%")
 
 
 def solved(engine: LlamaEngine, tasks: Sequence[Made], past: Sequence[Lesson] | None = None) -> Bin:
@@ -112,9 +132,9 @@ def solved(engine: LlamaEngine, tasks: Sequence[Made], past: Sequence[Lesson] | 
     return Bin(right, [plan.entropy for plan in plans])
 
 
-def hand_written(engine: LlamaEngine) -> float:
+def hand_written(engine: LlamaEngine, prompts: Sequence[written.Written]) -> float:
     """The share of hand-written prompts that are solved."""
-    asked = written.questions()
+    asked = written.questions(prompts)
     plans = generated(engine, [_plan_prompt(one.item.task.text, []) for one in asked])
     return sum(grade_all(asked, worked(engine, plans))) / len(asked)
 
@@ -149,6 +169,7 @@ def verdicts(name: str, engine: LlamaEngine) -> Iterator[Figure]:
     yield Figure(f"{name}: AUC as a juror, plans in its range", auc(scores, truth), "")
     brier = sum((p - fine) ** 2 for p, fine in zip(sure, truth, strict=True)) / len(truth)
     yield Figure(f"{name}: Brier score of its p(5)", brier, "", 0.1)
+    yield Figure(f"{name}: calibration error of its p(5)", calibration(sure, truth)[1], "")
 
 
 def lessons(name: str, engine: LlamaEngine) -> Iterator[Figure]:

@@ -22,14 +22,16 @@ from edge_sale.bench.family.elsewhere import elsewhere
 from edge_sale.bench.tasks import functions
 from edge_sale.bench.tasks.operations import OPERATIONS
 from edge_sale.catalog.store import sha256_of
+from edge_sale.prompts import names, source
 
 FILE = "family.json"
 SAMPLE = 500  # tasks that stand for all
 
 
 def fingerprint() -> str:
-    """Version of the data, and a digest of the trade, of the first tasks that it gives and of what is outside it."""
+    """Version of the data, and a digest of the trade, its prompts, the first tasks that it gives and what is not."""
     digest = hashlib.sha256(repr(OPERATIONS).encode())
+    digest.update("\0".join(source(name) for name in sorted(names()) if name.startswith("trade/")).encode())
     strange = Random("elsewhere")
     digest.update("\0".join(elsewhere(strange) for _ in range(SAMPLE)).encode())
     for task in itertools.islice(functions.training(0, 1, functions.STEPS), SAMPLE):

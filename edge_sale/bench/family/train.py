@@ -28,6 +28,7 @@ SMALL_UNTIL = 0.25  # of the updates: batches of half the size, while any direct
 STEADY = 0.4  # share of the training at full rate; after that it falls in a line
 MATRIX_RATE, OTHER_RATE = 0.006, 0.005
 DECAY = 0.01
+CODE = ("elsewhere", "model", "muon", "texts", "tokens", "train")  # modules of this folder that a training runs
 
 Batch = tuple[Tensor, Tensor, Tensor]
 Tell = Callable[[str], None]
@@ -133,8 +134,9 @@ def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
 
 
 def course(member: Member, words: Vocabulary) -> str:
-    """A digest of all that a training's result depends on."""
-    return hashlib.sha256(f"{member} {fingerprint()} {words.merges}".encode()).hexdigest()
+    """A digest of all that a training's result depends on: settings, data, vocabulary, and code."""
+    code = [Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in CODE]
+    return hashlib.sha256(f"{member} {fingerprint()} {words.merges} {code}".encode()).hexdigest()
 
 
 def _keep(file: Path, model: Llama, optimizers: list[torch.optim.Optimizer], **facts: object) -> None:

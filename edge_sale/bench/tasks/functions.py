@@ -5,9 +5,8 @@ complexity. Its plan is the chain in a short, controlled language, its reference
 
 Held out by construction, and never in a training text: the `held` wordings of every operation (not even as a part
 of other words), four sentence frames, one in twelve pairs of neighbouring operations (`held_out`), and the prompts
-of `written.WRITTEN`. `exam` makes tasks all of whose
-wordings are held out and which, from two steps on, hold such a pair. `written.WRITTEN` is a second test
-set, of prompts that people would type.
+of `written`, which people would type: further test sets. `exam` makes tasks all of whose wordings are held out and
+which, from two steps on, hold such a pair.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from edge_sale.bench.records import Item
 from edge_sale.bench.tasks import wording
 from edge_sale.bench.tasks.inputs import inputs
 from edge_sale.bench.tasks.operations import NAMES, OPERATIONS, Operation, Step
-from edge_sale.bench.tasks.written import WRITTEN
+from edge_sale.bench.tasks.written import MORE, WRITTEN
 from edge_sale.types import Task
 
 VERSION = 2  # of the data: raised with any change to what is generated
@@ -106,7 +105,7 @@ def _worded(start: str, chain: Sequence[Step], random: Random, held: bool) -> st
 
 @cache
 def _written() -> frozenset[tuple[str, ...]]:
-    return frozenset(wording.words_of(one.text) for one in WRITTEN)
+    return frozenset(wording.words_of(one.text) for one in (*WRITTEN, *MORE))
 
 
 def held_out(first: Operation, then: Operation) -> bool:

@@ -1,11 +1,14 @@
-"""Prompts that people would type, written apart from the generator's wordings: a second test set.
+"""Prompts that people would type, written apart from the generator's wordings: two more test sets.
 
+After a first look at how WRITTEN is answered the generator was taught more of how people type, none of its prompts.
+MORE was written later, and nothing was changed for it; the floor is fitted to its words.
 Each has the kind of its input and a reference of its own, in plain Python; the answer is a function `solve`.
 Numbers are whole; what an average leaves over is dropped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,9 +100,77 @@ WRITTEN = (
 )  # fmt: skip
 
 
-def questions() -> list[Question]:
+MORE = (  # the floor is fitted on these words; nothing that is trained has seen any of it
+    # numbers in a list
+    Written("I've got a list of numbers and want to know how many of them are even. Python please", "L", 1, "len([x for x in v if x % 2 == 0])"),
+    Written("Write a function that returns the largest value in a list of integers", "L", 1, "max(v, default=0)"),
+    Written("Write a Python function that takes a list of integers and returns only the negative ones, smallest first", "L", 2, "sorted(x for x in v if x < 0)"),
+    Written("python function to multiply all items of a list by 10", "L", 1, "[10 * x for x in v]"),
+    Written("Sum up a list of numbers after removing everything above 15, as a Python function", "L", 2, "sum(x for x in v if x <= 15)"),
+    Written("Write a function which removes the first and then the last element of a list", "L", 2, "v[1:][:-1]"),
+    Written("def that returns the list backwards with each number doubled", "L", 2, "[2 * x for x in v[::-1]]"),
+    Written("Please give me a Python function which sorts a list of integers in increasing order and throws away repeated values", "L", 2, "sorted(set(v))"),
+    Written("Write a Python function computing the product of 3 and the number of elements in a list", "L", 2, "3 * len(v)"),
+    Written("Write a Python function that only keeps values greater than 7 in a list", "L", 1, "[x for x in v if x > 7]"),
+    Written("take a list, delete all the zeros, and tell me how many numbers remain (python function)", "L", 2, "len([x for x in v if x != 0])"),
+    Written("Write a Python function that returns the smallest odd number in a list", "L", 2, "min([x for x in v if x % 2], default=0)"),
+    Written("I need the last four numbers of a list in ascending order. Please write the function in Python.", "L", 2, "sorted(v[-4:])"),
+    Written("Could you write a function that adds 5 to each number in a list and then sums them all?", "L", 2, "sum(x + 5 for x in v)"),
+    Written("Write a Python function that gets the average of a list of integers, rounding down", "L", 1, "sum(v) // max(len(v), 1)"),
+    Written("function that filters a list down to multiples of 3 and squares them", "L", 2, "[x * x for x in v if x % 3 == 0]"),
+    Written("Write a Python function that glues a list to itself, so that every element appears twice, one copy after the other", "L", 1, "v + v"),
+    Written("Write a Python function that counts how many elements of a list equal 5", "L", 1, "v.count(5)"),
+    Written("Write a function to get the sum of the absolute values of a list of ints", "L", 2, "sum(abs(x) for x in v)"),
+    Written("Write a Python function: drop the negatives and zeros, take the three biggest numbers, and return their sum", "L", 4, "sum(sorted((x for x in v if x > 0), reverse=True)[:3])"),
+    Written("Make me a python function that subtracts 2 from everything in the list, then keeps what is even, then counts it", "L", 3, "len([x for x in v if (x - 2) % 2 == 0])"),
+    Written("Write a Python function that returns each number's remainder when divided by 4", "L", 1, "[x % 4 for x in v]"),
+    Written("Write a function that takes a list of numbers and puts a 7 at the end and then reverses it", "L", 2, "(v + [7])[::-1]"),
+    # texts
+    Written("Write a Python function that makes a text all lowercase", "T", 1, "v.lower()"),
+    Written("Write a function that takes a string and returns how long it is", "T", 1, "len(v)"),
+    Written("I need a function that strips whitespace from both ends of a string and upper-cases it", "T", 2, "v.strip().upper()"),
+    Written("remove all vowels from a string, python", "T", 1, "''.join(c for c in v if c not in 'aeiouAEIOU')"),
+    Written("Write a Python function that returns the last 3 characters of a string", "T", 1, "v[-3:]"),
+    Written("Write a Python function to split a sentence into words and sort them alphabetically", "T", 2, "sorted(v.split())"),
+    Written("Write a Python function that counts how many times the letter e occurs in a string", "T", 1, "v.count('e')"),
+    Written("Please write a Python function that removes every space from a text and then reverses it", "T", 2, "v.replace(' ', '')[::-1]"),
+    Written("a function that takes some text and returns the number of distinct words in it", "T", 2, "len(set(v.split()))"),
+    Written("Write a Python function that doubles each letter of a string, e.g. abc becomes aabbcc", "T", 1, "''.join(c * 2 for c in v)"),
+    Written("Write a function that replaces o with u in a text and makes it upper case", "T", 2, "v.replace('o', 'u').upper()"),
+    Written("Write a Python function that returns the words of a sentence in reverse order as a list", "T", 2, "v.split()[::-1]"),
+    Written("Write a Python function which takes a comma separated string and gives back the first two entries", "T", 2, "v.split(',')[:2]"),
+    Written("Write a function that takes a sentence and joins its words with commas", "T", 2, "','.join(v.split())"),
+    Written("Write a Python function that drops all digits from a string and counts the characters that are left", "T", 2, "len([c for c in v if not c.isdigit()])"),
+    Written("Write a function that skips the first 2 characters of a string and repeats the rest three times", "T", 2, "v[2:] * 3"),
+    Written("python: how many words with more than 3 letters does a sentence have", "T", 3, "len([w for w in v.split() if len(w) > 3])"),
+    Written("Write a Python function that finds the shortest word of a text", "T", 2, "min(v.split(), key=len, default='')"),
+    Written("Write a Python function: lowercase a text, remove the letter s from it, and give its length", "T", 3, "len(v.lower().replace('s', ''))"),
+    Written("Write a Python function that turns every word of a sentence around but leaves their order alone, and returns the list", "T", 2, "[w[::-1] for w in v.split()]"),
+    # lists of words
+    Written("Write a Python function that sorts a list of strings alphabetically", "W", 1, "sorted(v)"),
+    Written("Write a Python function that makes all words of a list upper case", "W", 1, "[w.upper() for w in v]"),
+    Written("return the longest string in a list of strings, python function", "W", 1, "max(v, key=len, default='')"),
+    Written("Write a function that takes a list of words and keeps only the ones shorter than 5 letters", "W", 1, "[w for w in v if len(w) < 5]"),
+    Written("Write a function that removes duplicate words from a list and joins them with a space", "W", 2, "' '.join(dict.fromkeys(v))"),
+    Written("Write a Python function that counts how many words in a list contain the letter a", "W", 2, "len([w for w in v if 'a' in w])"),
+    Written("Given a list of words write a function that returns their total length", "W", 1, "sum(map(len, v))"),
+    Written("I have a list of words and want the first three in alphabetical order. Python function please.", "W", 2, "sorted(v)[:3]"),
+    Written("Write a Python function that takes a list of names, capitalizes each one, and joins them with dashes", "W", 2, "'-'.join(w[:1].upper() + w[1:] for w in v)"),
+    Written("Write a function that takes words, keeps those starting with b, and says how many there are", "W", 2, "len([w for w in v if w.startswith('b')])"),
+    Written("Write a Python function that takes the first letters of a list of words and sticks them together with commas", "W", 2, "','.join(w[:1] for w in v)"),
+    Written("Write a Python function that gives the lengths of the words in a list, longest first", "W", 2, "sorted((len(w) for w in v), reverse=True)"),
+    Written("python function, input a list of words: flip the list, take the last 2 and join them with spaces", "W", 3, "' '.join(v[::-1][-2:])"),
+    Written("Write a function that orders a list of words by how long they are and returns the first one's letters backwards... no, just the first two words", "W", 2, "sorted(v, key=len)[:2]"),
+    Written("Write a Python function that returns the average word length, rounded down, of a list of words", "W", 2, "sum(map(len, v)) // max(len(v), 1)"),
+    Written("Write a Python function that takes a list of words, drops those with 6 letters or more, and returns the longest of the rest", "W", 2, "max([w for w in v if len(w) < 6], key=len, default='')"),
+    Written("Write a function that reverses each word in a list of words and makes them all upper case", "W", 2, "[w[::-1].upper() for w in v]"),
+)  # fmt: skip
+
+
+def questions(prompts: Sequence[Written] = WRITTEN) -> list[Question]:
     """The prompts as benches ask and grade them; the bin is `written`."""
-    return [_question(one, place) for place, one in enumerate(WRITTEN)]
+    first = 0 if prompts is WRITTEN else len(WRITTEN)
+    return [_question(one, place) for place, one in enumerate(prompts, start=first)]
 
 
 def wanted(one: Written, value: Any) -> Any:
