@@ -6,8 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from subprocess import run
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +17,11 @@ from edge_sale.bench.family.record import fingerprint, pin, read, score, write
 from edge_sale.catalog.cards import shipped_dir
 from edge_sale.errors import EdgeSaleError
 
-NAMES = ("senior", "lists", "texts", "junior")  # the longest first
+if TYPE_CHECKING:
+    from edge_sale.bench.family.tokens import Vocabulary
+
+NAMES = ("senior", "lists", "texts", "junior")  # the longest first; the embedder is made with the senior
+EMBEDDER = "embedder"
 NEEDED = "the family is trained with torch and tokenizers; get them with: pip install 'edge-sale[train]'"
 
 
@@ -97,18 +103,42 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
     }  # fmt: skip
     write(out, name, file, facts)
     tell(f"{name}: {size} parameters, {file.stat().st_size} bytes, sha256 {read(out)[name]['sha256'][:12]}…")
+    if name == "senior":
+        embedder(out, words, tell, member.updates if updates else None)
+
+
+def embedder(out: Path, words: Vocabulary, tell: Callable[[str], None], updates: int | None) -> None:
+    """Tunes the embedder from the senior's file in `out` and writes its file and its record."""
+    from edge_sale.bench.family.embedder import SEED, UPDATES, tuned
+    from edge_sale.bench.family.export import export
+    from edge_sale.bench.family.load import load
+
+    began = time.monotonic()
+    model = tuned(load(out / "senior.gguf"), words, tell, updates or UPDATES)
+    file = out / f"{EMBEDDER}.gguf"
+    export(model, words, file, "Embedder: tasks of one structure lie close together")
+    facts = {
+        "parameters": sum(weight.numel() for weight in model.parameters()), "seed": SEED,
+        "updates": updates or UPDATES, "from": read(out)["senior"]["sha256"], "data": fingerprint(),
+        "minutes": round((time.monotonic() - began) / 60, 1),
+    }  # fmt: skip
+    write(out, EMBEDDER, file, facts)
+    tell(f"{EMBEDDER}: {facts['parameters']} parameters, {file.stat().st_size} bytes")
 
 
 def _measure(out: Path, names: Sequence[str]) -> None:
     """Scores into the record; digests and sizes into the cards, where these are the shipped weights."""
-    from edge_sale.bench.family.measure import in_steps, of_member
+    from edge_sale.bench.family.measure import in_steps, of_embedder, of_member
     from edge_sale.bench.tasks.functions import STEPS
 
     recorded = read(out).get("senior", {}).get("scores", {})
     best = {n: recorded[key] for n in range(1, STEPS + 1) if (key := f"pass@1, {in_steps(n)}") in recorded}
-    for name in names:  # the senior first: the junior is compared with it
+    measures = {name: partial(of_member, name, out, best) for name in names}
+    if "senior" in names:  # the first of them: the junior is compared with it
+        measures[EMBEDDER] = partial(of_embedder, out)
+    for name, measure in measures.items():
         scores: dict[str, float] = {}
-        for figure in of_member(name, out, best):
+        for figure in measure():
             click.echo(f"{figure.what}: {figure.value:.3g} {figure.unit}", err=True)
             scores[figure.what.partition(": ")[2]] = round(figure.value, 3)
         score(out, {name: scores})

@@ -4,6 +4,8 @@
     judge        AUC of the expected score over right and spoilt plans; how far p(5) is from being right
     refine       pass@1 on tasks beyond the agent's own range, with and without lessons of the same chain
     entropy      AUC of a plan's mean entropy for telling failures
+
+and how well the embedder puts tasks of one structure together.
 """
 
 from __future__ import annotations
@@ -13,7 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import numpy as np
+
 from edge_sale.agents.local import LESSON_CHARACTERS, tidy, within
+from edge_sale.bench.bottle import likeness
+from edge_sale.bench.bottle.tasks import stream
 from edge_sale.bench.family.texts import spoilt
 from edge_sale.bench.metrics import calibration
 from edge_sale.bench.report import Figure
@@ -21,6 +27,7 @@ from edge_sale.bench.tasks import functions, written
 from edge_sale.bench.tasks.functions import STEPS, Made, numbered
 from edge_sale.bench.tasks.grading import grade_all
 from edge_sale.catalog.cards import shipped_dir
+from edge_sale.engines.embedder import LlamaEmbedder
 from edge_sale.engines.llama import LlamaEngine
 from edge_sale.engines.machine import Tuning
 from edge_sale.prompts import render
@@ -56,6 +63,22 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterat
     best: dict[int, float] = {}
     for name in reversed(NAMES):
         yield from of_member(name, folder, best)
+    yield from of_embedder(folder)
+
+
+def of_embedder(folder: Path) -> Iterator[Figure]:
+    """Recall of tasks with the same structure, among those of `bench bottle`; of the senior's own states beside it."""
+    jobs = stream(100 * STEPS, 0, families=20 * STEPS)
+    for name in ("embedder", "senior"):
+        made = LlamaEmbedder(name, folder / f"{name}.gguf", "", threads=1)
+        vectors = np.concatenate([
+            made.embed([job.question.item.task.text for job in jobs[start : start + TOGETHER]])
+            for start in range(0, len(jobs), TOGETHER)
+        ]).astype(np.float64)  # fmt: skip
+        found = likeness.recall(vectors, [job.chain for job in jobs])
+        made.close()
+        yield Figure(f"embedder: by the {name}, nearest task has the same structure", 100 * found["first"], "%")
+        yield Figure(f"embedder: by the {name}, one of the 8 nearest has it", 100 * found["any"], "%")
 
 
 def of_member(name: str, folder: Path, best: dict[int, float]) -> Iterator[Figure]:
