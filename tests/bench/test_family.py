@@ -28,7 +28,7 @@ from edge_sale.types import Lesson
 NAMES = ("junior", "lists", "texts", "senior")
 LARGEST, TOGETHER = 2_000_000, 8_000_000  # bytes
 PROMPTS, NEAR = 200, 1e-2  # how many prompts, and how far logits may be apart
-ROUNDED = 5e-2  # where llama.cpp computes in float16
+ROUNDED = 3e-2  # where llama.cpp computes in float16
 needs_torch = pytest.mark.skipif(
     not all(__import__("importlib.util").util.find_spec(name) for name in ("torch", "tokenizers")),
     reason="torch or tokenizers is not installed; see: pip install 'edge-sale[train]'",
@@ -180,7 +180,7 @@ def test_no_text_of_any_role_holds_what_is_held_out(name: str, monkeypatch: pyte
 def test_logits_are_those_of_torch(name: str, count: int, tmp_path: Path):
     """On 200 prompts of the four roles every logit of the exported weights is within 1e-2 of torch's.
 
-    As they are shipped, in float16, llama.cpp rounds what it multiplies them with as well: up to 0.02.
+    As they are shipped, in float16, llama.cpp rounds what it multiplies them with as well: up to 0.03.
     """
     from edge_sale.bench.family.export import export
     from edge_sale.bench.family.load import load as read
