@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -209,11 +211,22 @@ def at_work(root: Path, home: Path, **how: Any) -> tuple[subprocess.Popen[bytes]
     return process, int(told.read_text()), temporary
 
 
+@contextmanager
+def heeded(number: signal.Signals) -> Iterator[None]:
+    """Whoever is started meanwhile does not inherit that a signal is ignored."""
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_told_to_end_leaves_nothing(number: signal.Signals, root: Path, tmp_path: Path) -> None:
     """`kill`, or a terminal that is closed: no process, no private copy and no temporary folder stay behind."""
     home = new_home(tmp_path / "home")
-    process, child, temporary = at_work(root, home)
+    with heeded(signal.SIGHUP):  # where the tests themselves run under nohup, too
+        process, child, temporary = at_work(root, home)
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 128 + number

@@ -12,6 +12,9 @@ import pytest
 from tests.cli.kit import Sold, edge, history, new_home, only_document, sell, start, told, wait_for
 
 TASK = "Write a Python function that keeps the even numbers of a list and adds them up."
+LONG = (
+    "Write a Python function that keeps the even numbers of a list, doubles them, sorts them and sums the first three."
+)
 AGENTS = {"junior", "lists", "texts", "senior"}
 
 
@@ -68,10 +71,11 @@ def test_trace_is_the_auction_in_order(sold: Sold) -> None:
     assert order == sorted(order)
 
 
-def test_similar_task_finds_the_first_one(sold: Sold) -> None:
+def test_similar_task_finds_the_first_one(tmp_path: Path) -> None:
     """A sale made earlier is recalled for a task like it, and who is cheaper than the leader refines from it."""
+    sold = sell(new_home(tmp_path), LONG)  # so long that the small ones plan otherwise than who wins
     trace = sold.home / "second.jsonl"
-    done = edge(sold.home, "bid", TASK.replace("even", "odd"), "--seed", "3", "--json",
+    done = edge(sold.home, "bid", LONG.replace("even", "odd"), "--seed", "3", "--json",
                 "--trace", str(trace), seconds=400)  # fmt: skip
     document = only_document(done.stdout)
     events = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]

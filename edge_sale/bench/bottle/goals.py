@@ -56,14 +56,14 @@ def _growth(runs: Runs) -> Iterator[Figure]:
     for name in (rows.SALE, rows.FORGETFUL):
         first, last = growth(runs.columns[name], runs)
         grown.append(last - first)
-        yield Figure(f"{name}, small agents win of the first {PART} tasks", 100 * first.mean(), "%")
-        yield Figure(f"{name}, more of tasks {SPAN - PART + 1} to {SPAN}", 100 * grown[-1].mean(), "points")
+        yield Figure(f"{name}, small agents win of the first {PART} tasks", 100 * float(first.mean()), "%")
+        yield Figure(f"{name}, more of tasks {SPAN - PART + 1} to {SPAN}", 100 * float(grown[-1].mean()), "points")
     by_memory = 100 * (grown[0] - grown[1])  # which tasks come late in an order is the same for both
     if len(by_memory) > 1:
-        error = by_memory.std(ddof=1) / len(by_memory) ** 0.5
-        yield Figure("growth that is memory's", by_memory.mean(), "points")
+        mean, error = float(by_memory.mean()), float(by_memory.std(ddof=1)) / len(by_memory) ** 0.5
+        yield Figure("growth that is memory's", mean, "points")
         yield Figure("growth that is memory's, standard error over orders", error, "points")
-        yield Figure("growth that is memory's, less two of these", by_memory.mean() - 2 * error, "points", 0, "least")
+        yield Figure("growth that is memory's, less two of these", mean - 2 * error, "points", 0, "least")
 
 
 def beyond(runs: Runs, name: str, other: str) -> tuple[float, float, float]:
