@@ -315,7 +315,10 @@ def _source(row: Any, file: Path, files: tuple[FileSpec, ...]) -> Source:
     if ".." in PurePosixPath(data.get("folder", "")).parts or data.get("folder", "").startswith("/"):
         raise ConfigError(f"{file}: [[sources]] folder should lie inside the source, is {data['folder']!r}")
     if "path" in data:
-        data["path"] = (file.parent / Path(data["path"]).expanduser()).absolute()  # from the card on
+        try:
+            data["path"] = (file.parent / Path(data["path"]).expanduser()).absolute()  # from the card on
+        except RuntimeError as error:
+            raise ConfigError(f"{file}: [[sources]] path is {data['path']!r}, the home of nobody") from error
     if kind == "shipped":
         data["path"] = shipped_dir() / data["folder"] / (files[0].name if files else "")
     return Source(**data)

@@ -102,6 +102,14 @@ def test_how_a_model_is_made_is_checked_too(tmp_path: Path, make: str, said: str
         cards.read_model(file)
 
 
+def test_a_path_in_the_home_of_nobody_is_refused(tmp_path: Path) -> None:
+    """With the card's name, as any other mistake."""
+    file = tmp_path / "mine.toml"
+    file.write_text(card_text("mine", {}, '[[sources]]\nkind = "path"\npath = "~nobody-here/m.gguf"'))
+    with pytest.raises(ConfigError, match=r"mine\.toml: .* path is '~nobody-here/m\.gguf', the home of nobody"):
+        cards.load(tmp_path)
+
+
 def test_a_card_of_ones_own_file_needs_no_size_or_sha256(tmp_path: Path) -> None:
     """Its path counts from the card on."""
     file = tmp_path / "mine.toml"
