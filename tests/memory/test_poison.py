@@ -36,7 +36,7 @@ RECORDS = 200 if os.environ.get("EDGE_SALE_TEST_TIMES") else 20
 TEXTS = [text.strip() for text in ORDERS + MORE]
 PLACES = ("plan", "other plan", "task", "answer", "note", "sat out", "check", "run", "files", "all plans")
 SHOWN = ("plan", "other plan", "task", "all plans")  # what a lesson shows
-PRICES = {"junior": 0.005, "lists": 0.008, "texts": 0.008, "senior": 0.016}
+PRICES = {"junior": 0.008, "lists": 0.008, "texts": 0.008, "senior": 0.016}
 
 
 def hostile(number: int) -> tuple[str, str]:
@@ -202,7 +202,7 @@ def test_poison_reaches_the_prompts_that_lessons_are_for(sold):
         for (place, text), of in places
         if place in SHOWN
     ]
-    assert len(reached) > RECORDS // 4 and sum(reached) > 0.8 * len(reached)
+    assert len(reached) >= RECORDS // 4 and sum(reached) > 0.8 * len(reached)
     assert len(places) > RECORDS // 2
 
 
