@@ -210,8 +210,9 @@ def _fit(target: Target, code: str) -> list[str]:
         text = target.with_code(code)
     except Refused:
         return []
-    fault = editing.fault(target.path, text) and not editing.fault(target.path, target.text)
-    return [] if text == target.text or fault else [text]
+    if text == target.text or (editing.fault(target.path, text) and not editing.fault(target.path, target.text)):
+        return []
+    return [text]
 
 
 def _worth(line: str) -> bool:

@@ -46,10 +46,8 @@ def interval(
         sums, sizes = np.bincount(group, data), np.bincount(group)
         drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)
         means = (drawn @ sums) / (drawn @ sizes)
-        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-        return float(low), float(high)
-    worth, counts = np.unique(data, return_counts=True)
-    if len(worth) <= 64:  # of few different values only the counts matter: quick for millions of tasks
+    elif len((different := np.unique(data, return_counts=True))[0]) <= 64:
+        worth, counts = different  # of few different values only the counts matter: quick for millions of tasks
         means = rng.multinomial(len(data), counts / len(data), size=draws) @ worth / len(data)
     else:
         means = np.array([data[rng.integers(0, len(data), len(data))].mean() for _ in range(min(draws, 500))])

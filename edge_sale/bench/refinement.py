@@ -18,6 +18,7 @@ import numpy as np
 
 from edge_sale import assemble
 from edge_sale.bench.bottle import sales, tasks
+from edge_sale.bench.bottle.sales import Line
 from edge_sale.bench.cache import key
 from edge_sale.bench.report import Figure
 from edge_sale.prompts import fingerprint
@@ -27,7 +28,6 @@ TASKS = 300
 PARTS = 3  # stretches of an order that are told apart
 POOL = "bundled"
 
-Line = dict[str, Any]
 
 
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterator[Figure]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_sale.cli.options import held_to, offline_option, settings_with, workplace
+from edge_sale.cli.options import held_to, offline_option, settings_with
 from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo_options, told
 from edge_sale.errors import EdgeSaleError
 
@@ -59,14 +59,15 @@ def _chat(
         raise click.UsageError("--json and --quiet exclude each other")
     refuse_without_repo(repo, yes=yes, dry_run=dry_run, allow=allow, check=check)
     settings = settings_with(no_refine=False, full_auction=False, **changes)
-    if repo is not None:
-        settings = held_to(settings, workplace(repo))
 
     from edge_sale import sessions
     from edge_sale.cli.run import offer
+    from edge_sale.tools.copy import sound
 
-    place = str(workplace(repo)) if repo else ""
-    session = (sessions.last if resume else sessions.new)(settings.sessions_dir, place)
+    if repo is not None:
+        repo = sound(repo)
+        settings = held_to(settings, repo)
+    session = (sessions.last if resume else sessions.new)(settings.sessions_dir, str(repo or ""))
     session.kept = settings.remember
     with ExitStack() as stack:
         site = stack.enter_context(opened(repo, settings, check, allow)) if repo else None

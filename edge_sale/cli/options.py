@@ -79,14 +79,6 @@ def whole(folder: Path) -> Path:
         raise EdgeSaleError(f"{folder}: no such folder ({error})") from error
 
 
-def workplace(folder: Path) -> Path:
-    """The folder of --repo, whole. Raises EdgeSaleError where it holds the home folder, which nobody looks through."""
-    found = whole(folder)
-    if Path.home().is_relative_to(found):
-        raise EdgeSaleError(f"{found}: holds your home folder; --repo takes one project's folder")
-    return found
-
-
 def held_to(settings: Settings, folder: Path) -> Settings:
     """The settings under what projects in, around and below a folder say of what may leave.
 
@@ -94,8 +86,6 @@ def held_to(settings: Settings, folder: Path) -> Settings:
     """
     from edge_sale.sandbox.command import DEPENDENCIES
 
-    if not folder.is_dir():  # whoever is to work in it will say so
-        return settings
     for place, below, files in os.walk(folder):
         below[:] = sorted(name for name in below if name not in (*DEPENDENCIES, ".git"))
         if NAME in (*below, *files) or place == str(folder):  # a folder of that name is no file, and that is said

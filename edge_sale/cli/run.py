@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_sale.cli.documents import answer_from, docs_option
-from edge_sale.cli.options import held_to, settings_with, task_options, task_text, workplace
+from edge_sale.cli.options import held_to, settings_with, task_options, task_text
 from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo_options, told
 from edge_sale.errors import MemoryFault
 
@@ -65,7 +65,9 @@ def _sell(
         raise click.UsageError("--json and --quiet exclude each other")
     settings = settings_with(**changes)
     if repo is not None:
-        settings = held_to(settings, workplace(repo))
+        from edge_sale.tools.copy import sound
+
+        settings = held_to(settings, sound(repo))
 
     from edge_sale import assemble
     from edge_sale.agents.answers import syntax_fault

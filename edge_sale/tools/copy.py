@@ -172,7 +172,7 @@ def private_copy(
 
     Raises TaskError where the folder cannot be worked on.
     """
-    root = _sound(root)
+    root = sound(root)
     allowed = frozenset(_named(root, name) for name in allowed)
     folder, kept = scratch / "work", scratch / "kept"
     for place in (folder, kept):
@@ -220,7 +220,8 @@ def listed(root: Path, own: Sequence[str] = ()) -> Mapping[str, bool]:
     return found
 
 
-def _sound(root: Path) -> Path:
+def sound(root: Path) -> Path:
+    """The folder of --repo, whole. Raises TaskError where there is none, or it holds the home folder."""
     try:
         root = root.expanduser().resolve(strict=True)
     except (OSError, RuntimeError) as error:

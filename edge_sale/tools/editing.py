@@ -13,6 +13,7 @@ import tomllib
 import warnings
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any, cast
 
 from edge_sale.lines import lines_of
 from edge_sale.tools.paths import Refused
@@ -88,10 +89,7 @@ def fault(path: str, text: str) -> str | None:
     text = text.removeprefix(BOM)
     try:
         if kind in (".py", ".pyi"):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                # not parsed alone: a `from __future__` that is too late or a stray `return` is found only now
-                compile(text, path, "exec", dont_inherit=True)
+            _compiled(text)  # not parsed alone: a late `from __future__` or a stray `return` is found only so
         elif kind == ".json":
             json.loads(text)
         elif kind == ".toml":
@@ -200,6 +198,10 @@ def _tree(code: str) -> ast.Module | None:
 
 
 def _parsed(code: str) -> ast.Module:
+    return cast(ast.Module, _compiled(code, ast.PyCF_ONLY_AST))
+
+
+def _compiled(code: str, flags: int = 0) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an invalid escape is the author's affair
-        return ast.parse(code)
+        return compile(code, "<text>", "exec", flags, dont_inherit=True)

@@ -71,7 +71,7 @@ def server(file: Path) -> Iterator[str]:
 
 
 def sell(jobs: Sequence[Job], settings: Settings, folder: Path) -> list[sales.Line]:
-    """The sold lines of every task, in the order they were made; the remote counts as the senior that it is."""
+    """The sold lines of every task, in order 0; the remote counts as the senior that it is."""
     parts = assemble.plan(settings)
     card = next(card for card in parts.chat if card.name == f"bundled-{LARGEST}")
     price = next(agent.price for agent in parts.pool.agents if agent.name == LARGEST)
