@@ -60,9 +60,7 @@ def nobody(letter: Letter) -> str:
     return "policy is ask, and there is no terminal to ask on (--escalate auto sends without asking)"
 
 
-def door(
-    settings: Settings, ask: Consent = nobody, asked: Callable[[Asked], None] = lambda event: None
-) -> Door:
+def door(settings: Settings, ask: Consent = nobody, asked: Callable[[Asked], None] = lambda event: None) -> Door:
     """The way out for remotes, under the user's settings."""
     known = remotes(settings)
 
@@ -83,9 +81,15 @@ def _forced() -> str:
 
 
 def stand_by(
-    bidders: Sequence[Remote], standby: Remote | None, desk: Desk, weights: Weights, settings: Settings,
-    past: Callable[[Task, str], Sequence[Past]] | None, ask: Consent, site: Site | None,
-) -> Away:  # fmt: skip
+    bidders: Sequence[Remote],
+    standby: Remote | None,
+    desk: Desk,
+    weights: Weights,
+    settings: Settings,
+    past: Callable[[Task, str], Sequence[Past]] | None,
+    ask: Consent,
+    site: Site | None,
+) -> Away:
     """Puts the remotes' engines on the desk; `standby` becomes the reserve, judged by its `past` on like tasks."""
     wanted = {remote.name: remote for remote in (*bidders, *([standby] if standby else []))}
     if not wanted:
@@ -135,6 +139,11 @@ def quietly(key: Callable[[], str]) -> str:
 def agent(remote: Remote, settings: Settings, site: Site | None) -> RemoteAgent:
     """The agent behind a remote."""
     return RemoteAgent(
-        remote.name, remote.price, remote.location == "lan", settings.plan_tokens, remote.max_tokens, remote.prompts,
+        remote.name,
+        remote.price,
+        remote.location == "lan",
+        settings.plan_tokens,
+        remote.max_tokens,
+        remote.prompts,
         site,
     )

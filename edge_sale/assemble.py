@@ -314,9 +314,7 @@ def _engines(
     return Residents(models, budget), contexts
 
 
-def _loader(
-    card: ModelCard, file: Path, context: int, tuned: Tuning, settings: Settings
-) -> Callable[[], Engine]:
+def _loader(card: ModelCard, file: Path, context: int, tuned: Tuning, settings: Settings) -> Callable[[], Engine]:
     def load() -> Engine:
         from edge_sale.engines.llama import LlamaEngine  # llama.cpp: a quarter of a second to import
 
@@ -386,9 +384,7 @@ def _file(card: ModelCard, settings: Settings) -> Path:
     return checked(card, settings)
 
 
-def _embedder(
-    card: ModelCard, file: Path, settings: Settings, spent: Callable[[int, float], None] | None
-) -> Embedder:
+def _embedder(card: ModelCard, file: Path, settings: Settings, spent: Callable[[int, float], None] | None) -> Embedder:
     from edge_sale.engines.embedder import LlamaEmbedder
 
     threads = settings.threads or cores()

@@ -131,9 +131,7 @@ def collect(
     return bids, sat_out
 
 
-def standing(
-    bids: Sequence[Bid], jury: Jury, desk: Desk, purpose: Purpose
-) -> tuple[list[Bid], dict[str, str]]:
+def standing(bids: Sequence[Bid], jury: Jury, desk: Desk, purpose: Purpose) -> tuple[list[Bid], dict[str, str]]:
     """The bids that reach the floor, and why the others do not stand."""
     kept, low = [], {}
     for bid in bids:
@@ -145,9 +143,7 @@ def standing(
     return kept, low
 
 
-def recall(
-    task: Task, agents: Sequence[Agent], memory: Memory, desk: Desk, k: int
-) -> dict[str, tuple[Lesson, ...]]:
+def recall(task: Task, agents: Sequence[Agent], memory: Memory, desk: Desk, k: int) -> dict[str, tuple[Lesson, ...]]:
     """What memory has for each agent on tasks like this one, whoever may then refine from it."""
     lessons = {}
     for agent in agents:

@@ -112,9 +112,13 @@ class Door:
                 raise NotSent(f"nothing was sent to {letter.remote!r}: {why}")
             self._agreed.add(known)
         line = {
-            "id": secrets.token_hex(6), "remote": letter.remote, "task": self.task, "sha256": letter.digest,
-            "body": len(letter.body), "expected": letter.expected,
-        }  # fmt: skip
+            "id": secrets.token_hex(6),
+            "remote": letter.remote,
+            "task": self.task,
+            "sha256": letter.digest,
+            "body": len(letter.body),
+            "expected": letter.expected,
+        }
         if self.keep:
             line["payload"] = letter.body.decode("utf-8", "replace")
         with _locked(self.log):  # what others spent meanwhile counts too

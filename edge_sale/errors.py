@@ -127,9 +127,10 @@ class BelowFloor(NoBids):
         self.details = {"refused": {"reached": self.reached, "floor": least, "sat_out": self.reasons}}
         best = max(self.reached, key=lambda name: self.reached[name])
         EdgeSaleError.__init__(
-            self, f"no bid reaches the floor: {best} comes nearest with {reached[best]:.2f} of {least:.2f}"
+            self,
+            f"no bid reaches the floor: {best} comes nearest with {reached[best]:.2f} of {least:.2f}"
             + (f"; {beyond}" if beyond else ""),
-        )  # fmt: skip
+        )
 
 
 class EngineError(EdgeSaleError):

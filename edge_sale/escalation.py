@@ -65,10 +65,16 @@ class Reserve:
         local, reserve = weighing.local.asking, weighing.reserve.asking
         tell(
             Weighed(
-                self.agent.name, local, reserve, weighing.margin, self.thrift,
-                weighing.seen, weighing.lost, weighing.reason,
+                self.agent.name,
+                local,
+                reserve,
+                weighing.margin,
+                self.thrift,
+                weighing.seen,
+                weighing.lost,
+                weighing.reason,
             )
-        )  # fmt: skip
+        )
         return weighing.lost
 
     def work(self, award: Award, why: str, tell: Listener) -> Outcome | None:

@@ -193,9 +193,27 @@ class Recorded:
 
 
 Event = (
-    Opened | Began | Placed | SatOut | Refused | Skipped | Judged | Led | Recalled | Won
-    | Weighed | Asked | Searched | Wrote | Stepped | Noted | Spent | Finished | Changed | Recorded
-)  # fmt: skip
+    Opened
+    | Began
+    | Placed
+    | SatOut
+    | Refused
+    | Skipped
+    | Judged
+    | Led
+    | Recalled
+    | Won
+    | Weighed
+    | Asked
+    | Searched
+    | Wrote
+    | Stepped
+    | Noted
+    | Spent
+    | Finished
+    | Changed
+    | Recorded
+)
 Listener = Callable[[Event], None]
 
 
@@ -212,9 +230,13 @@ def plain(value: Any) -> Any:
     """A record as plain JSON values."""
     if isinstance(value, Scored):
         return {
-            "bid": plain(value.bid), "cost": value.cost, "value": value.value,
-            "unheard": value.unheard, "risk": value.risk, "asking": value.asking,
-        }  # fmt: skip
+            "bid": plain(value.bid),
+            "cost": value.cost,
+            "value": value.value,
+            "unheard": value.unheard,
+            "risk": value.risk,
+            "asking": value.asking,
+        }
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -222,4 +244,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     return value
-

@@ -67,9 +67,16 @@ class Market:
         tell(Opened(task, {agent.name: agent.price for agent in self.agents}, self.run))
         try:
             award = hold(
-                task, self.agents, self.desk, self.weights, self.memory, k=self.lessons, full=self.full,
-                known=self.known, spare=execute and self.reserve is not None,
-            )  # fmt: skip
+                task,
+                self.agents,
+                self.desk,
+                self.weights,
+                self.memory,
+                k=self.lessons,
+                full=self.full,
+                known=self.known,
+                spare=execute and self.reserve is not None,
+            )
         except BelowFloor as low:
             raise self.refused(BelowFloor(low.reasons, low.reached, low.least, self.beyond), tell) from None
         except NoBids as none:  # a task too long for the trade is outside it as well
@@ -129,9 +136,7 @@ class Market:
         self.errand(award.task.id, "work")
         agent = next(agent for agent in self.agents if agent.name == bid.agent)
         tell(Began("work", (agent.name,)))
-        job: Job[Outcome] = agent.execute(
-            award.task, bid.strategy.text, lambda text: tell(Wrote(agent.name, text))
-        )
+        job: Job[Outcome] = agent.execute(award.task, bid.strategy.text, lambda text: tell(Wrote(agent.name, text)))
         outcome = self.desk.drive({agent.name: job}, "work", self.work_seconds)[agent.name]
         if isinstance(outcome, EdgeSaleError):
             return Outcome(agent.name, "failed", "", notes=(f"{agent.name} could not finish: {outcome}",))
@@ -154,4 +159,3 @@ class Market:
             verified=passed,
             notes=(*outcome.notes, note),
         )
-

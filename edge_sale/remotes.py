@@ -115,7 +115,7 @@ def check(remote: Remote, where: str) -> Remote:
         raise ConfigError(f"{where}: bids is reserve or live, not {remote.bids!r}")
     far = remote.location == "remote" and parts.hostname not in LOOPBACK
     if parts.scheme == "http" and remote.key != "none" and far:
-        raise ConfigError(f"{where}: the key would go out unencrypted; use https, or location = \"lan\"")
+        raise ConfigError(f'{where}: the key would go out unencrypted; use https, or location = "lan"')
     if remote.prompts not in ("", "trade"):
         raise ConfigError(f"{where}: prompts is trade, or left out; not {remote.prompts!r}")
     if remote.max_tokens >= remote.context or remote.max_tokens < 1 or remote.seconds <= 0:

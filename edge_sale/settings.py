@@ -24,30 +24,84 @@ APP = "edge-sale"
 LEAST_BATCH = 64  # tokens: as many as sequences may be decoded together
 NUMBER = (int, float)
 KINDS: dict[Any, str] = {
-    str: "text", int: "a whole number", NUMBER: "a number", bool: "true or false", list: "a list",
-}  # fmt: skip
+    str: "text",
+    int: "a whole number",
+    NUMBER: "a number",
+    bool: "true or false",
+    list: "a list",
+}
 NAMED = ("pools", "agents", "remotes")  # tables of tables: the user gives the names
 # table -> key -> type; "" is the top of the file, "*" stands for any name the user gives
 SCHEMA: dict[str, dict[str, Any]] = {
-    "": {"pool": str, "weights": str, "seed": int, "threads": int, "gpu_layers": int,
-         "offline": bool, "models_dir": str, "sandbox": str, "memory_gb": NUMBER},
-    "engine": {"batch_threads": int, "batch": int, "micro_batch": int, "flash_attention": str,
-               "lookup": bool, "prefix_cache_mb": int},
-    "auction": {"plan_tokens": int, "bid_seconds": NUMBER, "lessons": int, "refine": bool,
-                "full_auction": bool, "carry": list},
+    "": {
+        "pool": str,
+        "weights": str,
+        "seed": int,
+        "threads": int,
+        "gpu_layers": int,
+        "offline": bool,
+        "models_dir": str,
+        "sandbox": str,
+        "memory_gb": NUMBER,
+    },
+    "engine": {
+        "batch_threads": int,
+        "batch": int,
+        "micro_batch": int,
+        "flash_attention": str,
+        "lookup": bool,
+        "prefix_cache_mb": int,
+    },
+    "auction": {
+        "plan_tokens": int,
+        "bid_seconds": NUMBER,
+        "lessons": int,
+        "refine": bool,
+        "full_auction": bool,
+        "carry": list,
+    },
     "learn": {"recalibrate": bool},
     "work": {"max_tokens": int, "seconds": NUMBER},
     "memory": {"enabled": bool, "durable": bool, "max_mb": int, "max_days": NUMBER},
     "pools.*": {"agents": list, "embedder": str, "weights": str},
-    "agents.*": {"model": str, "work": str, "price": NUMBER, "jury": str, "samples": int,
-                 "temperature": NUMBER, "max_tokens": int, "plan_tokens": int, "plan_temperature": NUMBER,
-                 "prompts": str, "about": str},
-    "escalate": {"policy": str, "thrift": NUMBER, "to": str, "currency": str, "per_task": NUMBER,
-                 "per_day": NUMBER, "per_month": NUMBER, "keep_payload": bool},
-    "remotes.*": {"url": str, "model": str, "key": str, "price_in": NUMBER, "price_out": NUMBER,
-                  "context": int, "location": str, "bids": str, "seconds": NUMBER, "max_tokens": int,
-                  "prompts": str, "logprobs": bool},
-}  # fmt: skip
+    "agents.*": {
+        "model": str,
+        "work": str,
+        "price": NUMBER,
+        "jury": str,
+        "samples": int,
+        "temperature": NUMBER,
+        "max_tokens": int,
+        "plan_tokens": int,
+        "plan_temperature": NUMBER,
+        "prompts": str,
+        "about": str,
+    },
+    "escalate": {
+        "policy": str,
+        "thrift": NUMBER,
+        "to": str,
+        "currency": str,
+        "per_task": NUMBER,
+        "per_day": NUMBER,
+        "per_month": NUMBER,
+        "keep_payload": bool,
+    },
+    "remotes.*": {
+        "url": str,
+        "model": str,
+        "key": str,
+        "price_in": NUMBER,
+        "price_out": NUMBER,
+        "context": int,
+        "location": str,
+        "bids": str,
+        "seconds": NUMBER,
+        "max_tokens": int,
+        "prompts": str,
+        "logprobs": bool,
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +194,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     for key, name in (("max_tokens", "max_tokens"), ("seconds", "work_seconds")):
         if key in work:
             flat[name] = work[key]
-    for key, name in (("enabled", "remember"), ("durable", "durable"), ("max_mb", "memory_mb"),
-                      ("max_days", "memory_days")):  # fmt: skip
+    for key, name in (
+        ("enabled", "remember"),
+        ("durable", "durable"),
+        ("max_mb", "memory_mb"),
+        ("max_days", "memory_days"),
+    ):
         if key in memory:
             flat[name] = memory[key]
     flat |= {"escalate_to" if key == "to" else key: value for key, value in data.get("escalate", {}).items()}

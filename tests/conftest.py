@@ -23,9 +23,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 REAL = settings.load()  # the user's own, read before HOME changes
 REAL_FOLDERS = [
-    *{platformdirs.user_config_path("edge-sale"), platformdirs.user_data_path("edge-sale"),
-      platformdirs.user_cache_path("edge-sale"), REAL.config_file.parent, REAL.memory_file.parent},
-]  # fmt: skip
+    *{
+        platformdirs.user_config_path("edge-sale"),
+        platformdirs.user_data_path("edge-sale"),
+        platformdirs.user_cache_path("edge-sale"),
+        REAL.config_file.parent,
+        REAL.memory_file.parent,
+    },
+]
 BEFORE = home.snapshot(REAL_FOLDERS, REAL.models_dir)
 
 SESSION = Path(tempfile.mkdtemp(prefix="edge-sale-tests-"))
@@ -40,8 +45,16 @@ OWN = {
     "XDG_STATE_HOME": SESSION / "home/.local/state",
     "EDGE_SALE_HOME": SESSION / "edge-sale",
 }
-UNWANTED = ("EDGE_SALE_OFFLINE", "HF_HOME", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_OFFLINE", "NO_COLOR",
-            "OPENAI_API_KEY", "OPENAI_BASE_URL")  # fmt: skip
+UNWANTED = (
+    "EDGE_SALE_OFFLINE",
+    "HF_HOME",
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+    "HF_HUB_OFFLINE",
+    "NO_COLOR",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+)
 for folder in OWN.values():
     folder.mkdir(parents=True, exist_ok=True)
 os.environ.update({name: str(folder) for name, folder in OWN.items()})

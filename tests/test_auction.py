@@ -64,8 +64,10 @@ def test_only_the_cheaper_refine_and_win_with_less() -> None:
     assert (bid.agent, bid.phase, bid.strategy.text) == ("small", "refined", "a2")
     assert small.heard[2] == ("bid", (LESSON,))
     assert heard.of(Recalled) == [
-        Recalled("small", (LESSON,)), Recalled("large", ()), Recalled("larger", (LESSON,)),
-    ]  # fmt: skip
+        Recalled("small", (LESSON,)),
+        Recalled("large", ()),
+        Recalled("larger", (LESSON,)),
+    ]
     assert award.lessons == {"small": (LESSON,)}
     assert "underbid large" in heard.of(Won)[0].reason
 
@@ -87,8 +89,10 @@ def test_refined_bid_that_asks_more_changes_nothing() -> None:
     award = sold(*market(small, large)[:2], ScriptedMemory({"small": [LESSON]}))
     assert award.winner is award.provisional
     assert {(s.bid.agent, s.bid.phase) for s in award.ranked} == {
-        ("small", "opening"), ("small", "refined"), ("large", "opening"),
-    }  # fmt: skip
+        ("small", "opening"),
+        ("small", "refined"),
+        ("large", "opening"),
+    }
 
 
 @pytest.mark.parametrize("memory", [None, ScriptedMemory()])

@@ -54,8 +54,14 @@ class Fixed:
         raise AssertionError("nobody works here")
 
 
-CARRIED = {"draft_entropy": (0.0, 3.0), "draft_logprob": (-3.0, 0.0), "familiarity": (-4.0, 0.0), "likert": (0.0, 5.0),
-           "experience": (0.0, 1.0), "logprob": (-2.0, 0.0)}  # fmt: skip
+CARRIED = {
+    "draft_entropy": (0.0, 3.0),
+    "draft_logprob": (-3.0, 0.0),
+    "familiarity": (-4.0, 0.0),
+    "likert": (0.0, 5.0),
+    "experience": (0.0, 1.0),
+    "logprob": (-2.0, 0.0),
+}
 
 
 def refitted(weights: Weights, names: Sequence[str], dice: random.Random) -> Weights:
@@ -88,8 +94,9 @@ def market(seed: int, fitted: bool) -> tuple[Callable[[], list[Fixed]], Weights,
     def strategy(text: str) -> Strategy | None:
         carried = {
             name: low + number(high - low)
-            for name, (low, high) in CARRIED.items() if dice.random() < 0.7  # the others count as what is usual
-        }  # fmt: skip
+            for name, (low, high) in CARRIED.items()
+            if dice.random() < 0.7  # the others count as what is usual
+        }
         return None if dice.random() < 0.06 else Strategy(text, dice.randint(1, 120), number(4.0), carried)
 
     rows = [
@@ -204,10 +211,20 @@ def test_a_plan_that_has_lost_is_not_read_by_the_dear_juror():
 
 @pytest.mark.parametrize(
     ("signals", "least"),
-    [({}, -1.0), ({"price": 0.5}, 0.0), ({"entropy": 0.1}, -2.4), ({"price_length": 1.0}, -1.0),
-     ({"entropy": -0.1}, -1.0), ({"agreement": 1.0}, -1.0), ({"agreement": -1.0}, -3.5), ({"likert": 0.2}, -2.0),
-     ({"familiarity": 0.1}, -1.0), ({"familiarity": -0.1}, -math.inf), ({"price_length": -1.0}, -math.inf)],
-)  # fmt: skip
+    [
+        ({}, -1.0),
+        ({"price": 0.5}, 0.0),
+        ({"entropy": 0.1}, -2.4),
+        ({"price_length": 1.0}, -1.0),
+        ({"entropy": -0.1}, -1.0),
+        ({"agreement": 1.0}, -1.0),
+        ({"agreement": -1.0}, -3.5),
+        ({"likert": 0.2}, -2.0),
+        ({"familiarity": 0.1}, -1.0),
+        ({"familiarity": -0.1}, -math.inf),
+        ({"price_length": -1.0}, -math.inf),
+    ],
+)
 def test_the_best_case_bounds_every_bid(signals: dict[str, float], least: float):
     """At price 2 with two jurors of weight 0.1 no bid asks less than this; -inf: nobody is skipped."""
     assert best_case("x", 2.0, ["a", "b"], Weights("w", 1, "", signals, juror=0.1)) == pytest.approx(least)

@@ -13,20 +13,55 @@ PACKAGE = Path(__file__).parents[1] / "edge_sale"
 
 # The floor of each module or package right below edge_sale; README's map shows the same.
 FLOORS = {
-    "__init__": 0, "types": 0, "errors": 0, "events": 0, "lines": 0,
-    "prompts": 1, "settings": 1, "ledger": 1, "project": 1, "remotes": 1, "egress": 1,
+    "__init__": 0,
+    "types": 0,
+    "errors": 0,
+    "events": 0,
+    "lines": 0,
+    "prompts": 1,
+    "settings": 1,
+    "ledger": 1,
+    "project": 1,
+    "remotes": 1,
+    "egress": 1,
     "sessions": 1,
-    "engines": 2, "memory": 2, "catalog": 2, "tools": 2, "sandbox": 2, "library": 2,
-    "jury": 3, "scoring": 3,
-    "auction": 4, "agents": 4,
-    "market": 5, "escalation": 5,
-    "abroad": 6, "assemble": 6, "learning": 6,
-    "__main__": 7, "cli": 7, "server": 7, "bench": 7,
-}  # fmt: skip
+    "engines": 2,
+    "memory": 2,
+    "catalog": 2,
+    "tools": 2,
+    "sandbox": 2,
+    "library": 2,
+    "jury": 3,
+    "scoring": 3,
+    "auction": 4,
+    "agents": 4,
+    "market": 5,
+    "escalation": 5,
+    "abroad": 6,
+    "assemble": 6,
+    "learning": 6,
+    "__main__": 7,
+    "cli": 7,
+    "server": 7,
+    "bench": 7,
+}
 
 PURE = {0, 1, 3, 4, 5}  # floors that need nothing but Python and numpy
-NETWORK = {"socket", "http", "httpx", "httpx2", "requests", "urllib3", "urllib.request", "openai",
-           "huggingface_hub", "aiohttp", "ftplib", "smtplib", "websockets"}  # fmt: skip
+NETWORK = {
+    "socket",
+    "http",
+    "httpx",
+    "httpx2",
+    "requests",
+    "urllib3",
+    "urllib.request",
+    "openai",
+    "huggingface_hub",
+    "aiohttp",
+    "ftplib",
+    "smtplib",
+    "websockets",
+}
 DATABASE = {"sqlite3", "apsw", "sqlite_vec"}
 WEIGHTS = {"llama_cpp", "gguf"}
 MAY_SEND = {"engines/remote.py", "catalog/wire.py"}
@@ -215,9 +250,10 @@ def test_the_pure_floors_load_nothing_heavy():
     """Importing all of the auction loads no llama.cpp, database or HTTP client, not even through others."""
     pure = [path for path in modules() if FLOORS.get(top(path)) in PURE and not path.endswith("__main__.py")]
     names = [
-        f"edge_sale.{path.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}" for path in pure
+        f"edge_sale.{path.removesuffix('.py').removesuffix('/__init__').replace('/', '.')}"
+        for path in pure
         if path != "__init__.py"
-    ]  # fmt: skip
+    ]
     heavy = sorted(WEIGHTS | DATABASE | {"huggingface_hub", "requests", "httpx", "openai"})
     code = (
         f"import importlib, json, sys\nfor name in {names!r}: importlib.import_module(name)\n"

@@ -127,9 +127,10 @@ def test_nobody_does_what_is_below_the_floor() -> None:
     says = "no bid reaches the floor: only comes nearest with 0.27 of 0.50; for the rest: edge-sale pull x"
     assert str(raised.value) == says == heard.of(Refused)[0].reason
     assert raised.value.details["refused"] == {
-        "reached": heard.of(Refused)[0].reached, "floor": 0.5,
+        "reached": heard.of(Refused)[0].reached,
+        "floor": 0.5,
         "sat_out": {"only": "not its trade: reaches 0.27, the floor is 0.50"},
-    }  # fmt: skip
+    }
     assert [name for name, _ in agent.heard] == ["bid"] and memory.recorded == []
 
 
@@ -148,8 +149,11 @@ def test_the_rest_of_the_market_does_it() -> None:
 def test_a_refined_plan_is_held_to_the_floor_too() -> None:
     """A pupil whose refined plan falls below it does not win by it."""
     pupil = Scripted(
-        "only", 0.1, [Strategy("a", 10, 0.0), Strategy("b", 1, 9.0)], [{"a": 0, "c": 5}],
-    )  # fmt: skip
+        "only",
+        0.1,
+        [Strategy("a", 10, 0.0), Strategy("b", 1, 9.0)],
+        [{"a": 0, "c": 5}],
+    )
     other = Scripted("other", 0.3, [Strategy("c", 10, 0.0)], [{"a": 0, "c": 5}], Outcome("other", "done", "yes"))
     lesson = Lesson("a1", "Say no.", "1. Say it.", "1. Guess.", "other", "only", 0.9)
     desk = Desk({}, agents={"only": pupil, "other": other})

@@ -23,8 +23,10 @@ def wheel(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     done = subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     [file] = folder.glob("*.whl")
     return file
@@ -39,9 +41,11 @@ def installed(wheel, tmp_path_factory) -> Path:
     site = Path(
         subprocess.run(
             [python, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
-    )  # fmt: skip
+    )
     if find_spec("pip"):
         client = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-index"]
     else:  # an environment that uv made
@@ -58,9 +62,10 @@ def run(installed: Path, *args: str) -> str:
     """Output of a program of the new environment, started far from the checkout in a home of its own."""
     elsewhere = installed.parent
     environment = {
-        name: value for name, value in os.environ.items()
+        name: value
+        for name, value in os.environ.items()
         if name not in ("PYTHONPATH", "VIRTUAL_ENV") and not name.startswith("EDGE_SALE_")
-    } | {"HOME": str(elsewhere), "EDGE_SALE_HOME": str(elsewhere / "data")}  # fmt: skip
+    } | {"HOME": str(elsewhere), "EDGE_SALE_HOME": str(elsewhere / "data")}
     done = subprocess.run(
         [installed / "bin" / args[0], *args[1:]], cwd=elsewhere, env=environment, capture_output=True, text=True
     )
@@ -72,9 +77,10 @@ def test_the_wheel_holds_all_that_a_run_needs(wheel):
     """Every prompt, card, pool and weights file, the example config and the typing mark are in the wheel."""
     names = set(zipfile.ZipFile(wheel).namelist())
     package = {
-        path.relative_to(ROOT).as_posix() for path in (ROOT / "edge_sale").rglob("*")
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "edge_sale").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
-    }  # fmt: skip
+    }
     data = {f"edge_sale/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "models").rglob("*.toml")}
     assert {"edge_sale/models/pools/starter.toml", "edge_sale/models/smollm2-135m.toml"} <= data
     assert any(name.startswith("edge_sale/prompts/") for name in package)

@@ -19,9 +19,13 @@ BASH = [path for path in SCRIPTS if "bash" in path.read_text(encoding="utf-8").s
 def run(*command: object, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("CMAKE_ARGS", "PYTHON")}
     return subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=kept | environment, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True,
-    )  # fmt: skip
+        [str(part) for part in command],
+        cwd=cwd,
+        env=kept | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.fixture
@@ -104,9 +108,7 @@ def test_setup_names_only_what_is_missing(bare):
 
 def test_a_prebuilt_wheel_needs_no_compiler(bare):
     """With EDGE_SALE_LLAMA_WHEEL the compilers are not asked for."""
-    done = run(
-        bare / "scripts/setup", cwd=bare, PATH=str(bare / "bin"), EDGE_SALE_LLAMA_WHEEL=str(bare / "x.whl")
-    )
+    done = run(bare / "scripts/setup", cwd=bare, PATH=str(bare / "bin"), EDGE_SALE_LLAMA_WHEEL=str(bare / "x.whl"))
     assert done.stderr.startswith("setup: missing: Python >= 3.11\n")
 
 

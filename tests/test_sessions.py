@@ -12,8 +12,9 @@ def test_a_turn_with_any_signs_is_read_as_it_was_written(tmp_path: Path) -> None
     begun.add("three", "four")
     again = sessions.last(tmp_path, "here")
     assert [(turn["said"], turn["answer"]) for turn in again.turns] == [
-        ("one\u2028two", "a\x85b\x0cc\u2029"), ("three", "four"),
-    ]  # fmt: skip
+        ("one\u2028two", "a\x85b\x0cc\u2029"),
+        ("three", "four"),
+    ]
 
 
 def test_a_turn_behind_a_torn_line_is_read_again_and_again(tmp_path: Path) -> None:

@@ -36,8 +36,12 @@ def test_sections_reach_their_fields(tmp_path: Path) -> None:
     text = "[work]\nmax_tokens = 7\nseconds = 8\n[memory]\nenabled = false\ndurable = true\n[auction]\nlessons = 3\n"
     settings = load(config(tmp_path, text))
     assert (settings.max_tokens, settings.work_seconds, settings.remember, settings.durable, settings.lessons) == (
-        7, 8, False, True, 3,
-    )  # fmt: skip
+        7,
+        8,
+        False,
+        True,
+        3,
+    )
 
 
 def test_environment_beats_file(tmp_path: Path) -> None:

@@ -46,8 +46,11 @@ def likert(agent: Worker, task: Task, plan: str) -> Job[dict[str, float]]:
 
 
 CARRIERS: dict[str, Carrier] = {
-    "draft": draft, "familiarity": familiarity, "recoverability": recoverability, "likert": likert,
-}  # fmt: skip
+    "draft": draft,
+    "familiarity": familiarity,
+    "recoverability": recoverability,
+    "likert": likert,
+}
 
 
 def load(agent: Worker, task: Task, plan: str, wanted: Collection[str]) -> Job[dict[str, float]]:

@@ -163,9 +163,12 @@ def expectations(check: str) -> Iterator[tuple[str, str, str]]:
         if not isinstance(node, ast.Assert):
             before.append(ast.unparse(node))
         if (
-            isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and len(node.test.ops) == 1
-            and isinstance(node.test.ops[0], ast.Eq) and isinstance(node.test.left, ast.Call)
-        ):  # fmt: skip
+            isinstance(node, ast.Assert)
+            and isinstance(node.test, ast.Compare)
+            and len(node.test.ops) == 1
+            and isinstance(node.test.ops[0], ast.Eq)
+            and isinstance(node.test.left, ast.Call)
+        ):
             try:
                 yield "\n".join(before), ast.unparse(node.test.left), repr(ast.literal_eval(node.test.comparators[0]))
             except (ValueError, TypeError, SyntaxError):

@@ -178,9 +178,15 @@ def ask(task: Task, target: Target, site: Site, failure: str) -> Prompt:
     """The prompt for the unit written whole."""
     named = f"the function {target.unit.name}" if target.unit.name else "the file"
     prompt = render(
-        "fix", path=target.path, language=_language(target.path), code=target.code.rstrip(), task=task.text,
-        unit=named, guide=site.guide[:600], failure=failure,
-    )  # fmt: skip
+        "fix",
+        path=target.path,
+        language=_language(target.path),
+        code=target.code.rstrip(),
+        task=task.text,
+        unit=named,
+        guide=site.guide[:600],
+        failure=failure,
+    )
     return replace(prompt, prefill=prompt.prefill + "\n")
 
 
@@ -264,6 +270,9 @@ def _in_trace(name: str, unit: Unit, said: str) -> bool:
 
 def _is_test(name: str) -> bool:
     path = PurePosixPath(name)
-    return path.stem.startswith("test_") or path.stem.endswith("_test") or any(
-        part in ("tests", "test") for part in path.parts[:-1]
-    ) or path.name in ("conftest.py", "setup.py")
+    return (
+        path.stem.startswith("test_")
+        or path.stem.endswith("_test")
+        or any(part in ("tests", "test") for part in path.parts[:-1])
+        or path.name in ("conftest.py", "setup.py")
+    )

@@ -85,8 +85,13 @@ class Reader:
         text = _with_sources(cited)
         show(text)
         return Outcome(
-            self.name, "done", text, notes=(*notes, *cited.notes), steps=2, citations=cited.citations,
-        )  # fmt: skip
+            self.name,
+            "done",
+            text,
+            notes=(*notes, *cited.notes),
+            steps=2,
+            citations=cited.citations,
+        )
 
     def _draw(self, task: Task, plan: str, passages: Sequence[Passage]) -> Job[list[Generation]]:
         prompt = self._prompt(task, plan, passages)

@@ -84,9 +84,7 @@ def work(agent: Worker, task: Task, plan: str, show: Show, site: Site, strict: b
         at.copy.close()
 
 
-def ended(
-    agent: Worker, site: Site, at: Workspace, status: str, passed: bool | None, why: str, steps: int
-) -> Outcome:
+def ended(agent: Worker, site: Site, at: Workspace, status: str, passed: bool | None, why: str, steps: int) -> Outcome:
     """The outcome of work in a folder: its answer is the patch."""
     changes = site.changes[agent.name] = at.copy.changes()
     if status == "done" and not changes:
@@ -178,9 +176,16 @@ def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step]
         for place, step in enumerate(steps)
     ]
     prompt = render(
-        "act", tools=described(list(TOOLS.values())), task=task.text, plan=plan, files=task.files, steps=shown,
-        guide=site.guide, check=site.check or "", earlier=task.earlier,
-    )  # fmt: skip
+        "act",
+        tools=described(list(TOOLS.values())),
+        task=task.text,
+        plan=plan,
+        files=task.files,
+        steps=shown,
+        guide=site.guide,
+        check=site.check or "",
+        earlier=task.earlier,
+    )
     return replace(prompt, fixed=1)  # the tools are the same for every task
 
 

@@ -66,8 +66,12 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     for step in steps:
         prompt = render(
             prompt_in(agent.prompts, "step"),
-            domain=task.domain, task=task.text, plan=plan, notes="\n".join(notes), step=step,
-        )  # fmt: skip
+            domain=task.domain,
+            task=task.text,
+            plan=plan,
+            notes="\n".join(notes),
+            step=step,
+        )
         sampling = Sampling(STEP_TOKENS, agent.temperature, seed=agent.seed_for("step"), stop=("\n", "```"))
         replies: list[list[Generation]] = yield [Generate(prompt, sampling)]
         notes.append(" ".join(replies[0][0].text.split()))
@@ -181,9 +185,8 @@ def _repairs(
 def choose(answers: Sequence[str], logprobs: Sequence[float], domain: str) -> int:
     """The place of the answer most agreed on among those that parse; of equals the likeliest."""
     sound = [
-        i for i, text in enumerate(answers)
-        if text.strip() and (domain != "python" or syntax_fault(text) is None)
-    ] or list(range(len(answers)))  # fmt: skip
+        i for i, text in enumerate(answers) if text.strip() and (domain != "python" or syntax_fault(text) is None)
+    ] or list(range(len(answers)))
     agreed = votes([answers[i] for i in sound], domain)
     return max(zip(agreed, (logprobs[i] for i in sound), sound, strict=True))[2]
 

@@ -13,10 +13,18 @@ from edge_sale.errors import EdgeSaleError, UnknownName
 
 # name -> module of edge_sale.bench with a function `measure(data, runs, tell) -> figures`
 BENCHES = {
-    "bundled": "family.measure", "docs": "work_docs", "engine": "engine", "first": "first", "home": "home",
-    "memory": "recall", "models": "models", "refinement": "refinement", "reserve": "reserve", "table": "scale",
+    "bundled": "family.measure",
+    "docs": "work_docs",
+    "engine": "engine",
+    "first": "first",
+    "home": "home",
+    "memory": "recall",
+    "models": "models",
+    "refinement": "refinement",
+    "reserve": "reserve",
+    "table": "scale",
     "work": "work",
-}  # fmt: skip
+}
 
 Measure = Callable[..., Iterable[Figure]]
 

@@ -167,37 +167,75 @@ def _auction(name: str, seal: Callable[[View], Seal], about: str = "", **more: A
 BASELINES = (
     Contender("random", "a uniform draw", at_random),
     Contender("cheapest", "the least price", cheapest),
-    Contender("k-NN", "k-NN router of RouterBench (arXiv 2403.12031)", nearest,
-              departs="neighbours weigh by cosine squared and are shrunk to the agent's mean"),
-    Contender("WTP", "RouterBench's willingness to pay (arXiv 2403.12031)", wtp, DIALS,
-              departs="quality and cost by the same k-NN"),
-    Contender("CARROT", "arXiv 2502.03261", carrot, DIALS,
-              departs="quality and cost by ridge regression on MiniLM vectors instead of RoBERTa"),
-    Contender("TO-Router", "TensorOpera Router (arXiv 2408.12320)", to_router,
-              departs="the k-NN variant, hard labels of the cheapest right agent"),
-    Contender("FrugalGPT", "arXiv 2305.05176", frugal, DIALS[:100],
-              departs="scorer: logistic regression on experience and length of the opening, not DistilBERT on "
-                      "the answer; chain: the three best by accuracy, one threshold"),
-    Contender("RouteLLM", "SW ranking (arXiv 2406.18665)", routellm, DIALS[:100],
-              departs="battles are recorded outcomes, not Arena votes; weights 10^similarity, MiniLM vectors"),
+    Contender(
+        "k-NN",
+        "k-NN router of RouterBench (arXiv 2403.12031)",
+        nearest,
+        departs="neighbours weigh by cosine squared and are shrunk to the agent's mean",
+    ),
+    Contender(
+        "WTP",
+        "RouterBench's willingness to pay (arXiv 2403.12031)",
+        wtp,
+        DIALS,
+        departs="quality and cost by the same k-NN",
+    ),
+    Contender(
+        "CARROT",
+        "arXiv 2502.03261",
+        carrot,
+        DIALS,
+        departs="quality and cost by ridge regression on MiniLM vectors instead of RoBERTa",
+    ),
+    Contender(
+        "TO-Router",
+        "TensorOpera Router (arXiv 2408.12320)",
+        to_router,
+        departs="the k-NN variant, hard labels of the cheapest right agent",
+    ),
+    Contender(
+        "FrugalGPT",
+        "arXiv 2305.05176",
+        frugal,
+        DIALS[:100],
+        departs="scorer: logistic regression on experience and length of the opening, not DistilBERT on "
+        "the answer; chain: the three best by accuracy, one threshold",
+    ),
+    Contender(
+        "RouteLLM",
+        "SW ranking (arXiv 2406.18665)",
+        routellm,
+        DIALS[:100],
+        departs="battles are recorded outcomes, not Arena votes; weights 10^similarity, MiniLM vectors",
+    ),
     Contender("WTP, same budget", "as WTP", wtp, DIALS, budget=True),
     Contender("CARROT, same budget", "as CARROT", carrot, DIALS, budget=True),
     Contender("FrugalGPT, same budget", "as FrugalGPT", frugal, DIALS[:100], budget=True),
     Contender("RouteLLM, same budget", "as RouteLLM", routellm, DIALS[:100], budget=True),
     Contender("oracle", "the cheapest right agent", oracle),
-)  # fmt: skip
+)
 
 RESERVE: dict[str, Any] = {"dials": DIALS, "budget": True}
 CHECKED: dict[str, Any] = {**RESERVE, "verified": True}
 SALE = "SALE with verified escalation"
 SALES = (
-    _auction("SALE as published", replay.published, "entropy only where the records hold it; no refinement",
-             live=True, group="sale"),
-    _auction("SALE without memory", partial(replay.fitted, without=("topic", "wording")),
-             "value: a chance fitted from outcomes", **RESERVE, group="sale"),
+    _auction(
+        "SALE as published",
+        replay.published,
+        "entropy only where the records hold it; no refinement",
+        live=True,
+        group="sale",
+    ),
+    _auction(
+        "SALE without memory",
+        partial(replay.fitted, without=("topic", "wording")),
+        "value: a chance fitted from outcomes",
+        **RESERVE,
+        group="sale",
+    ),
     _auction("SALE", replay.fitted, "memory is experience: plans on record cannot be refined", **RESERVE, group="sale"),
     _auction(SALE, replay.fitted, "where the environment checks work, local agents try first", **CHECKED, group="sale"),
-)  # fmt: skip
+)
 
 ABLATIONS = (
     _auction("published, without price", partial(replay.published, without="price"), live=True, group="ablation"),
@@ -212,7 +250,7 @@ ABLATIONS = (
         for what in replay.SIGNALS
     ),
     _auction("verified, without price", replay.fitted, verified=True, group="ablation"),
-)  # fmt: skip
+)
 
 
 def contenders(view: View) -> list[Contender]:

@@ -66,9 +66,13 @@ def score(view: View, tries: Sequence[Tries]) -> tuple[float, float, float]:
 
 
 def _sold(
-    train: View, test: View, contender: Contender, order: int, budget: float,
+    train: View,
+    test: View,
+    contender: Contender,
+    order: int,
+    budget: float,
     curves: list[list[tuple[float, float, float]]],
-) -> Iterator[dict[str, Any]]:  # fmt: skip
+) -> Iterator[dict[str, Any]]:
     learned = contender.learn(train, order)
     dial = dial_for(train, learned(train, True), contender, budget)
     bids = learned(test, False)
@@ -121,12 +125,16 @@ def _bid(view: View, place: int, scored: Scored) -> dict[str, Any]:
     bid = scored.bid
     trial = view.of.trial(view.of.items[place], bid.agent)
     return {
-        "agent": bid.agent, "price": bid.price, "tokens": bid.strategy.tokens, "cost": round(scored.cost, 5),
-        "value": round(scored.value, 5), "right": trial.success,
+        "agent": bid.agent,
+        "price": bid.price,
+        "tokens": bid.strategy.tokens,
+        "cost": round(scored.cost, 5),
+        "value": round(scored.value, 5),
+        "right": trial.success,
         "signals": {name: round(x, 4) for name, x in bid.strategy.signals.items()},
         # nobody has seen a reserve's plan, so there is no score of it
         "scores": {name: round(float(x), 3) for name, x in bid.scores.items()} if bid.strategy.text else {},
-    }  # fmt: skip
+    }
 
 
 def _overhead(view: View, place: int, contender: Contender) -> list[float]:

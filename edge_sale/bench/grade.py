@@ -148,6 +148,11 @@ def _value(text: str) -> Any:
 
 
 GRADERS: dict[str, Callable[[str, Any, str], tuple[bool, float]]] = {
-    "tests": tests, "exact": exact, "contains": contains, "number": number,
-    "letter": letter, "yes_no": yes_no, "literal": literal,
-}  # fmt: skip
+    "tests": tests,
+    "exact": exact,
+    "contains": contains,
+    "number": number,
+    "letter": letter,
+    "yes_no": yes_no,
+    "literal": literal,
+}

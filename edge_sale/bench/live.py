@@ -80,9 +80,17 @@ class Book:
 
 
 def run(
-    name: str, data: Path, out: Path, settings: Settings, *, agents: Sequence[str] = (), orders: int = 5,
-    limit: int | None = None, visible: bool = False, told: Told,
-) -> int:  # fmt: skip
+    name: str,
+    data: Path,
+    out: Path,
+    settings: Settings,
+    *,
+    agents: Sequence[str] = (),
+    orders: int = 5,
+    limit: int | None = None,
+    visible: bool = False,
+    told: Told,
+) -> int:
     """Measures the settings' pool on the set and writes `out`; how many runs were made now. Raises EdgeSaleError."""
     questions = sets.load(name, data, visible=visible)[:limit]
     questions = prove(questions, out.with_name(f"{out.stem}.cache"), settings.sandbox, told)
@@ -91,16 +99,27 @@ def run(
         assemble.market(parts)  # says how to pull what is missing
     prices = {agent.name: agent.price for agent in parts.pool.agents}
     about = {
-        "kind": "set", "set": name, "pool": parts.pool.name, "prices": prices, "tasks": len(questions),
-        "questions": key(*(q.item.task.id + q.item.task.text for q in questions)), "visible": visible,
-        "seed": settings.seed, "prompts": fingerprint(), "orders": orders, "learned": "live runs",
+        "kind": "set",
+        "set": name,
+        "pool": parts.pool.name,
+        "prices": prices,
+        "tasks": len(questions),
+        "questions": key(*(q.item.task.id + q.item.task.text for q in questions)),
+        "visible": visible,
+        "seed": settings.seed,
+        "prompts": fingerprint(),
+        "orders": orders,
+        "learned": "live runs",
         "models": {card.name: assemble.identity(card, settings) for card in parts.chat},
-        "weights": f"{parts.weights.name} v{parts.weights.version}", "edge_sale": __version__,
-    }  # fmt: skip
+        "weights": f"{parts.weights.name} v{parts.weights.version}",
+        "edge_sale": __version__,
+    }
     book = Book(out)
-    book.begin(about, [_about(agent, "alone", "one agent does everything") for agent in prices] + [
-        _about(SALE, "sale", "live auctions; the auction memory grows from nothing in each order")
-    ])  # fmt: skip
+    book.begin(
+        about,
+        [_about(agent, "alone", "one agent does everything") for agent in prices]
+        + [_about(SALE, "sale", "live auctions; the auction memory grows from nothing in each order")],
+    )
     before, jobs = len(book.done), len(questions) * (len(prices) + orders)
     market = assemble.market(parts)
 
@@ -182,10 +201,20 @@ def alone(question: Question, market: Market, agents: Sequence[Agent], sandbox: 
         right, score = _graded(question, outcome, sandbox)
         work = total(entries)
         trial = Trial(
-            task.id, agent.name, right, work.tokens_in, work.tokens_out, bid.strategy.text, bid.strategy.tokens,
-            bid.strategy.entropy, outcome.answer[:KEPT], work.seconds, bid.scores,
-            (cost.tokens, cost.dollars, cost.seconds), bid.strategy.signals,
-        )  # fmt: skip
+            task.id,
+            agent.name,
+            right,
+            work.tokens_in,
+            work.tokens_out,
+            bid.strategy.text,
+            bid.strategy.tokens,
+            bid.strategy.entropy,
+            outcome.answer[:KEPT],
+            work.seconds,
+            bid.scores,
+            (cost.tokens, cost.dollars, cost.seconds),
+            bid.strategy.signals,
+        )
         found.append(rundata.to_line(question.item, trial))
         found.append(_sold(question, agent.name, 0, [agent.name], right, work, Sum(), score=score))
     return found
@@ -230,27 +259,49 @@ def _graded(question: Question, outcome: Outcome, sandbox: str) -> tuple[bool, f
 
 
 def _sold(
-    question: Question, contender: str, order: int, tried: list[str], right: bool, work: Sum, auction: Sum,
-    *, score: float = 0.0, note: str = "",
-) -> dict[str, Any]:  # fmt: skip
+    question: Question,
+    contender: str,
+    order: int,
+    tried: list[str],
+    right: bool,
+    work: Sum,
+    auction: Sum,
+    *,
+    score: float = 0.0,
+    note: str = "",
+) -> dict[str, Any]:
     line = {
-        "kind": "sold", "contender": contender, "order": order, "task": question.item.task.id,
-        "bin": question.item.bin, "tried": tried, "success": right, "score": round(score, 4),
-        "tokens": work.tokens, "dollars": work.dollars, "seconds": round(work.seconds, 4),
-        "auction": [auction.tokens, auction.dollars, round(auction.seconds, 4)], "bids": [],
-    }  # fmt: skip
+        "kind": "sold",
+        "contender": contender,
+        "order": order,
+        "task": question.item.task.id,
+        "bin": question.item.bin,
+        "tried": tried,
+        "success": right,
+        "score": round(score, 4),
+        "tokens": work.tokens,
+        "dollars": work.dollars,
+        "seconds": round(work.seconds, 4),
+        "auction": [auction.tokens, auction.dollars, round(auction.seconds, 4)],
+        "bids": [],
+    }
     return {**line, "note": note} if note else line
 
 
 def _bid(scored: Scored) -> dict[str, Any]:
     bid = scored.bid
     return {
-        "agent": bid.agent, "phase": bid.phase, "price": bid.price, "tokens": bid.strategy.tokens,
-        "cost": round(scored.cost, 5), "value": round(scored.value, 5), "right": None,
+        "agent": bid.agent,
+        "phase": bid.phase,
+        "price": bid.price,
+        "tokens": bid.strategy.tokens,
+        "cost": round(scored.cost, 5),
+        "value": round(scored.value, 5),
+        "right": None,
         "signals": {"entropy": round(bid.strategy.entropy, 4), **bid.strategy.signals},
         "plan": bid.strategy.text[:KEPT],
         "scores": {name: round(x, 3) for name, x in bid.scores.items()},
-    }  # fmt: skip
+    }
 
 
 def _about(name: str, group: str, source: str) -> dict[str, Any]:

@@ -18,18 +18,28 @@ from edge_sale.types import Task
 
 DOLLARS_PER_BILLION = 0.01125  # the paper's prices: Qwen3 8B $0.09, 14B $0.16, 32B $0.36 per million tokens
 BILLIONS = {
-    "Mistral-7B-Instruct-v0.2": 7.2, "Meta-Llama-3-8B-Instruct": 8.0, "CodeQwen1.5-7B-Chat": 7.3,
-    "openchat-3.5-1210": 7.2, "CodeActAgent-Mistral-7b-v0.1": 7.2, "Mixtral-8x7B-Instruct-v0.1": 46.7,
-    "deepseek-coder-33b-instruct": 33.3, "Qwen1.5-72B-Chat": 72.3, "Meta-Llama-3-70B-Instruct": 70.6,
-}  # fmt: skip
+    "Mistral-7B-Instruct-v0.2": 7.2,
+    "Meta-Llama-3-8B-Instruct": 8.0,
+    "CodeQwen1.5-7B-Chat": 7.3,
+    "openchat-3.5-1210": 7.2,
+    "CodeActAgent-Mistral-7b-v0.1": 7.2,
+    "Mixtral-8x7B-Instruct-v0.1": 46.7,
+    "deepseek-coder-33b-instruct": 33.3,
+    "Qwen1.5-72B-Chat": 72.3,
+    "Meta-Llama-3-70B-Instruct": 70.6,
+}
 # published prices of their time at nine tokens read for one written: $30/60, $1.50/2, $8/24 per million
 PUBLISHED = {"gpt-4-0613": 33.0, "gpt-3.5-turbo-0613": 1.55, "claude-2": 9.6}
 PRICES = {**{name: round(b * DOLLARS_PER_BILLION, 4) for name, b in BILLIONS.items()}, **PUBLISHED}
 
 POOL = (
-    "Mistral-7B-Instruct-v0.2", "Meta-Llama-3-8B-Instruct", "CodeQwen1.5-7B-Chat", "openchat-3.5-1210",
-    "CodeActAgent-Mistral-7b-v0.1", "gpt-4-0613",
-)  # fmt: skip
+    "Mistral-7B-Instruct-v0.2",
+    "Meta-Llama-3-8B-Instruct",
+    "CodeQwen1.5-7B-Chat",
+    "openchat-3.5-1210",
+    "CodeActAgent-Mistral-7b-v0.1",
+    "gpt-4-0613",
+)
 CHECKED = ("code_generation", "decision_making")
 TOKEN = 4.0  # characters a token, for plans: the runs count their whole turns only
 

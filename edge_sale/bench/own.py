@@ -45,8 +45,10 @@ def shadows(auctions: Sequence[Auction], weights: Sequence[Weights]) -> list[Sha
 
 def variants(weights: Weights) -> list[Weights]:
     """The weights as they are, and with the cost side made lighter or heavier."""
-    changed = [replace(weights, name=f"{weights.name}, cost × {factor:g}", signals=_dearer(weights, factor))
-               for factor in THRIFT]  # fmt: skip
+    changed = [
+        replace(weights, name=f"{weights.name}, cost × {factor:g}", signals=_dearer(weights, factor))
+        for factor in THRIFT
+    ]
     return [weights, *changed]
 
 

@@ -50,8 +50,11 @@ class Kept:
             told.agent.append(told.who.index(bid["agent"]))
             told.value.append(bid["value"])
             told.right.append({None: -1, False: 0, True: 1}[bid.get("right")])
-            read = {"price": bid["price"], **bid.get("signals", {}),
-                    **{f"score by {juror}": score for juror, score in bid.get("scores", {}).items()}}  # fmt: skip
+            read = {
+                "price": bid["price"],
+                **bid.get("signals", {}),
+                **{f"score by {juror}": score for juror, score in bid.get("scores", {}).items()},
+            }
             if bid["tokens"]:  # a reserve has no plan
                 read["plan length"] = bid["tokens"]
             for name, x in read.items():
@@ -82,14 +85,19 @@ def document(runs: Runs, rows: Sequence[Row], kept: Kept) -> dict[str, Any]:
     head, body = printed.cells(rows)
     plain = printed.document(runs, rows)
     return {
-        "about": plain["about"], "largest": runs.largest, "head": head, "body": body,
-        "rows": plain["rows"], "notes": printed.notes(runs, rows), "shapley": plain["shapley"],
+        "about": plain["about"],
+        "largest": runs.largest,
+        "head": head,
+        "body": body,
+        "rows": plain["rows"],
+        "notes": printed.notes(runs, rows),
+        "shapley": plain["shapley"],
         "curves": {name: np.mean(drawn, axis=0).round(6).tolist() for name, drawn in runs.curves.items()},
         "time": {name: _over_time(runs, name) for name in kept.of},
         "calibration": {name: _calibration(told) for name, told in kept.of.items() if "chance" in told.signals},
         "signals": {name: _signals(told) for name, told in kept.of.items()},
         "auctions": {n: told.auctions for n, told in kept.of.items() if _group(runs, n) != "ablation"},
-    }  # fmt: skip
+    }
 
 
 def _group(runs: Runs, name: str) -> str:

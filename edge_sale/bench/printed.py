@@ -9,8 +9,24 @@ from typing import Any
 
 from edge_sale.bench.table import Row, Runs, escalations, pool_value
 
-HEAD = ("contender", "pass@1 %", "95 %", "± orders", "largest %", "$/Mt", "$/1k tasks", "auction tok. %",
-        "APGR", "CPT50", "CPT80", "AIQ", "CostSave %", "PerfGain %", "Gap@O", "arena")  # fmt: skip
+HEAD = (
+    "contender",
+    "pass@1 %",
+    "95 %",
+    "± orders",
+    "largest %",
+    "$/Mt",
+    "$/1k tasks",
+    "auction tok. %",
+    "APGR",
+    "CPT50",
+    "CPT80",
+    "AIQ",
+    "CostSave %",
+    "PerfGain %",
+    "Gap@O",
+    "arena",
+)
 PARTS = (range(8), (0, *range(8, 16)))  # columns of the two tables that a terminal has room for
 
 
@@ -93,12 +109,23 @@ def plain(value: Any) -> Any:
 
 def _cells(row: Row) -> list[str]:
     return [
-        row.name, f"{100 * row.passed:.1f}", f"{100 * row.low:.1f}–{100 * row.high:.1f}", f"{100 * row.spread:.1f}",
-        f"{100 * row.share:.1f}", _number(row.per_million, "{:.2f}"), _number(1000 * row.per_task, "{:.2f}"),
-        f"{100 * row.overhead:.1f}", _number(row.apgr, "{:.2f}"), _number(row.cpt50, "{:.2f}"),
-        _number(row.cpt80, "{:.2f}"), _number(row.aiq, "{:.3f}"), _number(100 * row.cost_save, "{:.0f}"),
-        _number(100 * row.perf_gain, "{:.1f}"), _number(100 * row.gap, "{:.1f}"), _number(row.arena, "{:.3f}"),
-    ]  # fmt: skip
+        row.name,
+        f"{100 * row.passed:.1f}",
+        f"{100 * row.low:.1f}–{100 * row.high:.1f}",
+        f"{100 * row.spread:.1f}",
+        f"{100 * row.share:.1f}",
+        _number(row.per_million, "{:.2f}"),
+        _number(1000 * row.per_task, "{:.2f}"),
+        f"{100 * row.overhead:.1f}",
+        _number(row.apgr, "{:.2f}"),
+        _number(row.cpt50, "{:.2f}"),
+        _number(row.cpt80, "{:.2f}"),
+        _number(row.aiq, "{:.3f}"),
+        _number(100 * row.cost_save, "{:.0f}"),
+        _number(100 * row.perf_gain, "{:.1f}"),
+        _number(100 * row.gap, "{:.1f}"),
+        _number(row.arena, "{:.3f}"),
+    ]
 
 
 def _number(value: float, form: str) -> str:

@@ -35,8 +35,14 @@ from edge_sale.memory.transactions import writing
 from edge_sale.settings import load
 from edge_sale.types import Award, Bid, Embedder, Scored, Strategy, Task
 
-SETS = {"mbpp": "mbpp_sanitized", "gsm8k": "gsm8k", "popqa": "popqa_1k", "strategyqa": "strategyqa",
-        "cruxeval": "cruxeval", "javascript": "javascript_questions"}  # fmt: skip
+SETS = {
+    "mbpp": "mbpp_sanitized",
+    "gsm8k": "gsm8k",
+    "popqa": "popqa_1k",
+    "strategyqa": "strategyqa",
+    "cruxeval": "cruxeval",
+    "javascript": "javascript_questions",
+}
 OF_EACH = 400
 SIZES = {100_000: 10.0, 1_000_000: 50.0}  # tasks -> ms that the slowest of twenty recalls may take
 K = 8
@@ -64,9 +70,15 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterat
 
 
 def _at(
-    size: int, goal: float, base: Vectors, embedder: Embedder, folder: Path, faiss: Any, hnswlib: Any,
+    size: int,
+    goal: float,
+    base: Vectors,
+    embedder: Embedder,
+    folder: Path,
+    faiss: Any,
+    hnswlib: Any,
     tell: Callable[[str], None],
-) -> Iterator[Figure]:  # fmt: skip
+) -> Iterator[Figure]:
     draw = np.random.default_rng(size)
     tell(f"{size:,} tasks: making them")
     stored, queries = noisy(base, size, draw), noisy(base, QUERIES, draw)

@@ -29,7 +29,6 @@ PARTS = 3  # stretches of an order that are told apart
 POOL = "bundled"
 
 
-
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterator[Figure]:
     """`data` is the folder that keeps what is done; `runs` is the number of orders."""
     settings = replace(load(), pool=POOL, seed=0)

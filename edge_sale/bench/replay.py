@@ -87,9 +87,10 @@ def award(view: View, sealed: Sealed, place: int, dial: float) -> Award:
         signals = {**trial.signals, **chance}
         kept_back = sealed.reserve and a == view.largest
         plans.append(
-            Strategy("", 0, 0.0, signals) if kept_back
+            Strategy("", 0, 0.0, signals)
+            if kept_back
             else Strategy(trial.plan, trial.plan_tokens, trial.entropy or 0.0, signals)
-        )  # fmt: skip
+        )
         bid = Bid(name, view.of.prices[name], plans[-1])
         stands.append(kept_back or not (weights.floor and weights.floor.refuses(bid)))
     stands = stands if any(stands) else [True] * len(stands)
@@ -190,7 +191,6 @@ def fitted(train: View, without: Sequence[str] = ()) -> Seal:
         chances[:, view.largest] = last.of(reserve)
         top = float(view.prices.max())
         cost = np.broadcast_to(view.prices / top, chances.shape)
-
 
         def weights(dial: float) -> Weights:
             return Weights("fitted", 1, "", {"price": dial / top, "chance": 1.0}, 0.0)

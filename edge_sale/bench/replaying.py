@@ -28,9 +28,19 @@ READERS: dict[str, Callable[[Path, Sequence[str]], Recording]] = {
 
 
 def write(
-    kind: str, data: Path, test: Path | None, out: Path, *, agents: Sequence[str], orders: int, budget: float,
-    method: str, cache: Path, settings: Settings, told: Told,
-) -> int:  # fmt: skip
+    kind: str,
+    data: Path,
+    test: Path | None,
+    out: Path,
+    *,
+    agents: Sequence[str],
+    orders: int,
+    budget: float,
+    method: str,
+    cache: Path,
+    settings: Settings,
+    told: Told,
+) -> int:
     """Replays every contender and writes its runs to `out`; how many lines. Raises EdgeSaleError."""
     train_on = READERS[kind](data, agents)
     test_on = READERS[kind](test, agents) if test else None
@@ -43,12 +53,19 @@ def write(
     view = _view(test_on, parts, method, cache, told) if test_on else train
     here = contenders(view)
     about = {
-        "kind": "set", "set": train_on.name, "prices": dict(train_on.prices), "tasks": len(view.of.items),
+        "kind": "set",
+        "set": train_on.name,
+        "prices": dict(train_on.prices),
+        "tasks": len(view.of.items),
         "learned": f"learned on {len(train.of.items)} other tasks" if test else "five-fold cross-validation",
-        "budget": budget, "orders": orders, "jury": sorted(view.scores), "prompts": fingerprint(),
+        "budget": budget,
+        "orders": orders,
+        "jury": sorted(view.scores),
+        "prompts": fingerprint(),
         "models": {card.name: assemble.identity(card, settings) for card in parts.chat} if method else {},
-        "edge_sale": __version__, "checked": int(view.checked.sum()),
-    }  # fmt: skip
+        "edge_sale": __version__,
+        "checked": int(view.checked.sum()),
+    }
     count = 0
     beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
@@ -102,6 +119,9 @@ def _view(of: Recording, parts: assemble.Plan, method: str, cache: Path, told: T
 
 def _about(contender: Contender) -> dict[str, Any]:
     return {
-        "kind": "contender", "name": contender.name, "group": contender.group, "source": contender.source,
+        "kind": "contender",
+        "name": contender.name,
+        "group": contender.group,
+        "source": contender.source,
         "departs": contender.departs,
-    }  # fmt: skip
+    }

@@ -63,8 +63,11 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Sequen
     tell(f"{len(recording.items)} tasks, {len(recording.agents)} agents; embedding them")
     likeness = similarities([item.task.text for item in recording.items])
     helds = [hold_out(recording, likeness, seed) for seed in range(runs)]
-    figures = [Figure(f"{what}: {name}", 100 * value, "%") for what, values in yardsticks(recording).items()
-               for name, value in values.items()]  # fmt: skip
+    figures = [
+        Figure(f"{what}: {name}", 100 * value, "%")
+        for what, values in yardsticks(recording).items()
+        for name, value in values.items()
+    ]
     for checks in (False, True):
         for thrift in THRIFTS:
             points = [curve_point(recording, held, thrift, checks=checks) for held in helds]
@@ -107,13 +110,14 @@ def yardsticks(recording: Recording) -> dict[str, dict[str, float]]:
     return {
         "always remote": {"pass@1": share(away), "sent to the remote": 1.0},
         f"never remote, best local ({best})": {
-            "pass@1": share(lambda item: recording.trial(item, best).success), "sent to the remote": 0.0,
+            "pass@1": share(lambda item: recording.trial(item, best).success),
+            "sent to the remote": 0.0,
         },
         "oracle": {
             "pass@1": share(lambda item: some(item) or away(item)),
             "sent to the remote": share(lambda item: away(item) and not some(item)),
         },
-    }  # fmt: skip
+    }
 
 
 def hold_out(recording: Recording, likeness: np.ndarray, seed: int) -> list[Held]:
@@ -141,9 +145,7 @@ def hold_out(recording: Recording, likeness: np.ndarray, seed: int) -> list[Held
 
 def known(recording: Recording, near: Sequence[int], likeness: np.ndarray, agent: str) -> list[Past]:
     """An agent's successes (score 1) and failures (0) on the tasks `near` by."""
-    return [
-        Past(float(likeness[j]), score=float(recording.trial(recording.items[j], agent).success)) for j in near
-    ]
+    return [Past(float(likeness[j]), score=float(recording.trial(recording.items[j], agent).success)) for j in near]
 
 
 def success(recording: Recording, indices: Sequence[int], agent: str) -> float:

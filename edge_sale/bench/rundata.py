@@ -40,20 +40,30 @@ def read(file: Path, agents: Sequence[str] = ()) -> Recording:
 def to_line(item: Item, trial: Trial) -> dict[str, Any]:
     """A trial as a line of a runs file."""
     return {
-        "kind": "trial", "task": trial.task, "agent": trial.agent, "text": item.task.text,
-        "domain": item.task.domain, "bin": item.bin, "checked": item.checked, "success": trial.success,
-        "tokens_in": trial.tokens_in, "tokens_out": trial.tokens_out, "seconds": trial.seconds,
-        "plan": trial.plan, "plan_tokens": trial.plan_tokens, "entropy": trial.entropy,
-        "scores": dict(trial.scores), "judged": list(trial.judged), "answer": trial.opening,
+        "kind": "trial",
+        "task": trial.task,
+        "agent": trial.agent,
+        "text": item.task.text,
+        "domain": item.task.domain,
+        "bin": item.bin,
+        "checked": item.checked,
+        "success": trial.success,
+        "tokens_in": trial.tokens_in,
+        "tokens_out": trial.tokens_out,
+        "seconds": trial.seconds,
+        "plan": trial.plan,
+        "plan_tokens": trial.plan_tokens,
+        "entropy": trial.entropy,
+        "scores": dict(trial.scores),
+        "judged": list(trial.judged),
+        "answer": trial.opening,
         "signals": dict(trial.signals),
-    }  # fmt: skip
+    }
 
 
 def from_line(where: str, value: Mapping[str, Any]) -> tuple[Item, Trial]:
     """The task and the trial of such a line. Raises BadRecord."""
-    task = Task(
-        take(where, value, "task", str), take(where, value, "text", str), take(where, value, "domain", str)
-    )
+    task = Task(take(where, value, "task", str), take(where, value, "text", str), take(where, value, "domain", str))
     entropy, seconds = value.get("entropy"), value.get("seconds")
     trial = Trial(
         task=task.id,

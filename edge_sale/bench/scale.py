@@ -39,11 +39,18 @@ def make(file: Path, bids: int) -> int:
     shapes = []
     for _ in range(200):
         offers = [
-            {"agent": a, "price": p, "tokens": draw.randrange(9, 99), "cost": round(draw.random(), 5),
-             "value": round(draw.random(), 5), "right": draw.random() < 0.5, "signals": {"chance": 0.5},
-             "scores": {"juror": round(5 * draw.random(), 3)}}
+            {
+                "agent": a,
+                "price": p,
+                "tokens": draw.randrange(9, 99),
+                "cost": round(draw.random(), 5),
+                "value": round(draw.random(), 5),
+                "right": draw.random() < 0.5,
+                "signals": {"chance": 0.5},
+                "scores": {"juror": round(5 * draw.random(), 3)},
+            }
             for a, p in AGENTS.items()
-        ]  # fmt: skip
+        ]
         shapes.append(json.dumps(offers))
     tasks = -(-bids // (len(AGENTS) * len(CONTENDERS) * ORDERS))
     with file.open("w", encoding="utf-8") as out:
@@ -52,10 +59,18 @@ def make(file: Path, bids: int) -> int:
             for order in range(ORDERS):
                 for task in range(tasks):
                     head = {
-                        "kind": "sold", "contender": name, "order": order, "task": f"task/{task}",
-                        "bin": f"bin {task % 8}", "tried": ["a", "remote"] if task % 3 else ["b"],
-                        "success": draw.random() < 0.7, "tokens": 6000, "dollars": 0.05, "seconds": None,
-                        "auction": [900, 1e-5, 0.0], "dial": 0.1,
-                    }  # fmt: skip
+                        "kind": "sold",
+                        "contender": name,
+                        "order": order,
+                        "task": f"task/{task}",
+                        "bin": f"bin {task % 8}",
+                        "tried": ["a", "remote"] if task % 3 else ["b"],
+                        "success": draw.random() < 0.7,
+                        "tokens": 6000,
+                        "dollars": 0.05,
+                        "seconds": None,
+                        "auction": [900, 1e-5, 0.0],
+                        "dial": 0.1,
+                    }
                     out.write(f'{json.dumps(head)[:-1]}, "bids": {shapes[task % 200]}}}\n')
     return tasks * len(CONTENDERS) * ORDERS * len(AGENTS)

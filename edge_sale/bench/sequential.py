@@ -102,10 +102,17 @@ class SequentialEngine:
         """One call of `create_completion`: text, tokens in it, and "stop" or "length". On the worker only."""
         grammar = LlamaGrammar.from_string(sampling.grammar, verbose=False) if sampling.grammar else None
         out: Any = self.llama.create_completion(
-            list(tokens), max_tokens=sampling.max_tokens, temperature=sampling.temperature, top_k=sampling.top_k,
-            top_p=sampling.top_p, min_p=sampling.min_p, repeat_penalty=sampling.repeat_penalty, seed=seed,
-            stop=list(sampling.stop), grammar=grammar,
-        )  # fmt: skip
+            list(tokens),
+            max_tokens=sampling.max_tokens,
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            min_p=sampling.min_p,
+            repeat_penalty=sampling.repeat_penalty,
+            seed=seed,
+            stop=list(sampling.stop),
+            grammar=grammar,
+        )
         choice = out["choices"][0]
         return choice["text"], out["usage"]["completion_tokens"], choice["finish_reason"]
 
@@ -113,10 +120,17 @@ class SequentialEngine:
 
     def _load(self, kind: type[Any], context: int, **values: Any) -> Any:
         return kind(
-            str(self._file), n_ctx=context, n_threads=self._threads, n_threads_batch=self._threads,
+            str(self._file),
+            n_ctx=context,
+            n_threads=self._threads,
+            n_threads_batch=self._threads,
             flash_attn=True,  # as llama.cpp chooses on its own, and as our engine has it
-            n_batch=self._batch, n_ubatch=self._batch, n_gpu_layers=-1, verbose=False, **values,
-        )  # fmt: skip
+            n_batch=self._batch,
+            n_ubatch=self._batch,
+            n_gpu_layers=-1,
+            verbose=False,
+            **values,
+        )
 
     def _each(self, asks: Sequence[A], answer: Callable[[A], Out]) -> list[Out | Exception]:
         """The asks' replies in turn; a failed ask is its exception."""

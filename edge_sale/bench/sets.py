@@ -263,7 +263,16 @@ def _held_to(where: str, v: Mapping[str, Any]) -> tuple[str, Any, str]:
 
 
 SETS: dict[str, Callable[[Path], Iterator[Question]]] = {
-    "mbpp": mbpp, "humaneval": humaneval, "exercism": exercism, "quixbugs": quixbugs, "cruxeval": cruxeval,
-    "javascript": javascript, "gsm8k": gsm8k, "hotpotqa": hotpotqa, "nq_open": nq_open, "popqa": popqa,
-    "strategyqa": strategyqa, "own": own,
-}  # fmt: skip
+    "mbpp": mbpp,
+    "humaneval": humaneval,
+    "exercism": exercism,
+    "quixbugs": quixbugs,
+    "cruxeval": cruxeval,
+    "javascript": javascript,
+    "gsm8k": gsm8k,
+    "hotpotqa": hotpotqa,
+    "nq_open": nq_open,
+    "popqa": popqa,
+    "strategyqa": strategyqa,
+    "own": own,
+}

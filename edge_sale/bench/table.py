@@ -234,14 +234,18 @@ def _row(runs: Runs, name: str, of: Numbers, singles: Mapping[str, Numbers], ide
     for place in np.unique(of["bin"]):
         here = of["bin"] == place
         by_bin[bins[place]] = (
-            float(of["success"][here].mean()), float(of["largest"][here].mean()), len(np.unique(of["task"][here])),
+            float(of["success"][here].mean()),
+            float(of["largest"][here].mean()),
+            len(np.unique(of["task"][here])),
             float(paid[here].mean()),
-        )  # fmt: skip
+        )
     return Row(
         name=name,
         group=str(runs.contenders.get(name, {}).get("group", "")),
         tasks=len(each),
-        passed=passed, low=low, high=high,
+        passed=passed,
+        low=low,
+        high=high,
         spread=float(np.std(orders)),
         share=float(of["largest"].mean()),
         per_million=metrics.per_million(dollars, tokens + extra),
@@ -253,7 +257,7 @@ def _row(runs: Runs, name: str, of: Numbers, singles: Mapping[str, Numbers], ide
         gap=float(ideal["success"].mean() - passed) if ideal is not None else np.nan,
         arena=metrics.arena(passed, float(dollars / len(of["task"]))),
         **_curve_figures(runs, name, singles, (of["largest"].mean(), dollars / len(of["task"]), passed)),
-    )  # fmt: skip
+    )
 
 
 def _curve_figures(

@@ -77,9 +77,7 @@ class View:
         if not self.opinions:
             return {}
         heard = [self.opinions[item.task.id].scores for item in self.of.items]
-        return {
-            juror: np.array([[one[juror][agent] for agent in self.agents] for one in heard]) for juror in heard[0]
-        }
+        return {juror: np.array([[one[juror][agent] for agent in self.agents] for one in heard]) for juror in heard[0]}
 
     @cached_property
     def wording(self) -> Floats:

@@ -59,8 +59,10 @@ def measure(
     """All figures of documents; `limit` questions of each set are asked. `runs` and `out` are not used: recall
     is exact, latency is over many questions, and all of it is measured anew in minutes."""
     if data is None:
-        raise EdgeSaleError("this bench needs questions: ./scripts/bench docs --data FOLDER, of nq_open_oracle and "
-                            "hotpotqa_distractor_100")  # fmt: skip
+        raise EdgeSaleError(
+            "this bench needs questions: ./scripts/bench docs --data FOLDER, of nq_open_oracle and "
+            "hotpotqa_distractor_100"
+        )
     passages, questions = corpus(data)
     if limit is not None:
         questions = [q for kind in ANSWERED for q in [q for q in questions if q.kind == kind][:limit]]

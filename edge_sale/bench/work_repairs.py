@@ -47,8 +47,14 @@ def measure(bench: Bench) -> Iterator[Figure]:
 def _repair(bench: Bench, name: str) -> dict[str, Any]:
     agent, root = bench.drafter(), repository(bench.data / "quixbugs", name, bench.scratch)
     bench.move(root, CHECK)
-    task = Task(name, f"The function {name} in {name}.py has a bug on one line. Fix it.", "repo", (f"{name}.py",),
-                CHECK, repo=True)  # fmt: skip
+    task = Task(
+        name,
+        f"The function {name} in {name}.py has a bug on one line. Fix it.",
+        "repo",
+        (f"{name}.py",),
+        CHECK,
+        repo=True,
+    )
     began = time.monotonic()
     plan = "1. Find the line that is wrong.\n2. Write it anew."
     outcome = bench.work(agent, agent.execute(task, plan, lambda text: None))

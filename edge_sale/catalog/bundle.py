@@ -38,8 +38,10 @@ def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -
     manifest = store.read_manifest(card, models_dir)
     assert manifest is not None
     if manifest.original:
-        raise PullFailed(f"{card.name} was optimised for this machine; to export what was pulled, first: "
-                         f"edge-sale models optimise {card.name} --undo")  # fmt: skip
+        raise PullFailed(
+            f"{card.name} was optimised for this machine; to export what was pulled, first: "
+            f"edge-sale models optimise {card.name} --undo"
+        )
     if target.is_dir():
         target = target / f"{card.name}.edge-sale.tar"
     if not target.parent.is_dir():
@@ -121,9 +123,7 @@ def _card(text: bytes, folder: Path, catalogue: Catalogue, said: Manifest) -> Mo
     return known
 
 
-def _install(
-    card: ModelCard, said: Manifest, made: Path, models_dir: Path, cards_dir: Path, new: bool
-) -> Path:
+def _install(card: ModelCard, said: Manifest, made: Path, models_dir: Path, cards_dir: Path, new: bool) -> Path:
     folder = models_dir / card.name
     name = card.gguf or f"{card.name}.gguf"
     folder.mkdir(parents=True, exist_ok=True)
@@ -135,8 +135,10 @@ def _install(
         name = str(target)
     elif not card.files:
         if target not in {source.path for source in card.sources if source.kind == "path"}:
-            raise ConfigError(f"a card {card.name} of a file of your own is here; remove it first, or keep it: "
-                              f"edge-sale models rm {card.name} --card")  # fmt: skip
+            raise ConfigError(
+                f"a card {card.name} of a file of your own is here; remove it first, or keep it: "
+                f"edge-sale models rm {card.name} --card"
+            )
         name = str(target)
     elif new:
         cards_dir.mkdir(parents=True, exist_ok=True)

@@ -210,37 +210,68 @@ def shipped_dir() -> Path:
 
 # table -> key -> (type, is it required)
 MODEL: dict[str, tuple[Any, bool]] = {
-    "name": (str, True), "title": (str, True), "role": (str, True), "licence": (str, True),
-    "parameters": (int, True), "context": (int, True), "architecture": (str, True),
-    "price": (strict.NUMBER, True), "files": (list, False), "sources": (list, True),
-    "make": (dict, False), "chat": (dict, False), "kind": (str, False),
-}  # fmt: skip
+    "name": (str, True),
+    "title": (str, True),
+    "role": (str, True),
+    "licence": (str, True),
+    "parameters": (int, True),
+    "context": (int, True),
+    "architecture": (str, True),
+    "price": (strict.NUMBER, True),
+    "files": (list, False),
+    "sources": (list, True),
+    "make": (dict, False),
+    "chat": (dict, False),
+    "kind": (str, False),
+}
 FILE = {"name": (str, True), "bytes": (int, True), "sha256": (str, False)}
 SOURCES: dict[str, dict[str, tuple[Any, bool]]] = {
     "hub": {"kind": (str, True), "repo": (str, True), "revision": (str, True), "folder": (str, False)},
-    "wheel": {"kind": (str, True), "package": (str, True), "version": (str, True), "folder": (str, True),
-              "bytes": (int, True)},
+    "wheel": {
+        "kind": (str, True),
+        "package": (str, True),
+        "version": (str, True),
+        "folder": (str, True),
+        "bytes": (int, True),
+    },
     "path": {"kind": (str, True), "path": (str, True)},
     "shipped": {"kind": (str, True), "folder": (str, True)},
-}  # fmt: skip
+}
 MAKES: dict[str, dict[str, tuple[Any, bool]]] = {
     "requantize": {"with": (str, True), "file": (str, True), "to": (str, True)},
     "bert": {"with": (str, True), "file": (str, True), "heads": (int, True)},
 }
 CHAT: dict[str, tuple[Any, bool]] = {
-    "syntax": (str, False), "tools": (str, False), "thinking": (bool, False), "switch": (str, False),
-    "stop": (list, False), "note": (str, False),
-}  # fmt: skip
+    "syntax": (str, False),
+    "tools": (str, False),
+    "thinking": (bool, False),
+    "switch": (str, False),
+    "stop": (list, False),
+    "note": (str, False),
+}
 POOL: dict[str, tuple[Any, bool]] = {
-    "name": (str, True), "title": (str, True), "embedder": (str, True), "weights": (str, True),
-    "agents": (list, False), "join": (list, False), "trade": (str, False),
-}  # fmt: skip
+    "name": (str, True),
+    "title": (str, True),
+    "embedder": (str, True),
+    "weights": (str, True),
+    "agents": (list, False),
+    "join": (list, False),
+    "trade": (str, False),
+}
 AGENT: dict[str, tuple[Any, bool]] = {
-    "name": (str, True), "model": (str, True), "work": (str, True), "price": (strict.NUMBER, True),
-    "jury": (str, False), "samples": (int, False), "temperature": (strict.NUMBER, False),
-    "max_tokens": (int, False), "plan_tokens": (int, False), "plan_temperature": (strict.NUMBER, False),
-    "prompts": (str, False), "about": (str, False),
-}  # fmt: skip
+    "name": (str, True),
+    "model": (str, True),
+    "work": (str, True),
+    "price": (strict.NUMBER, True),
+    "jury": (str, False),
+    "samples": (int, False),
+    "temperature": (strict.NUMBER, False),
+    "max_tokens": (int, False),
+    "plan_tokens": (int, False),
+    "plan_temperature": (strict.NUMBER, False),
+    "prompts": (str, False),
+    "about": (str, False),
+}
 
 
 def read_model(file: Path) -> ModelCard:
@@ -279,7 +310,7 @@ def read_pool(file: Path) -> PoolCard:
     agents = tuple(_agent(row, file) for row in data.get("agents", []))
     join = strict.strings(data.get("join", []), file, "join")
     if bool(agents) == bool(join):
-        raise ConfigError(f"{file}: agents is empty; give at least one [[agents]], or join = [\"POOL\", …]")
+        raise ConfigError(f'{file}: agents is empty; give at least one [[agents]], or join = ["POOL", …]')
     if len({agent.name for agent in agents}) < len(agents):
         raise ConfigError(f"{file}: two [[agents]] have the same name")
     return PoolCard(**{**data, "agents": agents, "join": join})
@@ -350,6 +381,8 @@ def check_agent(agent: AgentCard, where: str) -> AgentCard:
     if agent.samples < 1:
         raise ConfigError(f"{where}: samples should be at least 1, is {agent.samples}")
     return dataclasses.replace(
-        agent, price=float(agent.price), temperature=float(agent.temperature),
+        agent,
+        price=float(agent.price),
+        temperature=float(agent.temperature),
         plan_temperature=float(agent.plan_temperature),
-    )  # fmt: skip
+    )

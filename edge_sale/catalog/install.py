@@ -63,9 +63,7 @@ def install(
     return target
 
 
-def use_in_place(
-    card: ModelCard, file: Path, models_dir: Path, progress: make.Progress = make.quiet
-) -> Path:
+def use_in_place(card: ModelCard, file: Path, models_dir: Path, progress: make.Progress = make.quiet) -> Path:
     """A GGUF of the user's or of another program's where it is, pinned by its sha256 from now on.
 
     Raises BadModelFile where it is not what the card says.

@@ -104,8 +104,9 @@ def bert(card: ModelCard, folder: Path, target: Path, progress: Progress) -> dic
     import numpy as np
 
     assert card.make is not None
-    weights = {to: array for name, array in _safetensors(card, folder / "model.safetensors").items()
-               if (to := bert_name(name))}  # fmt: skip
+    weights = {
+        to: array for name, array in _safetensors(card, folder / "model.safetensors").items() if (to := bert_name(name))
+    }
     tokens = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
     vocabulary, width = weights["token_embd.weight"].shape
     if len(tokens) != vocabulary:

@@ -76,8 +76,9 @@ def optimise(
     manifest = store.read_manifest(card, models_dir)
     assert manifest is not None
     if manifest.original:
-        raise PullFailed(f"{card.name} is optimised already; back to what was pulled: "
-                         f"edge-sale models optimise {card.name} --undo")  # fmt: skip
+        raise PullFailed(
+            f"{card.name} is optimised already; back to what was pulled: edge-sale models optimise {card.name} --undo"
+        )
     scratch = models_dir / ".incoming" / f"{card.name}.optimising"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -151,15 +152,19 @@ def speed_up(before: Measured, after: Measured) -> float:
 def better(before: Measured, after: Measured) -> bool:
     """Faster by FASTER at least, with neither half slower, and perplexity within WORSE."""
     halves = min(after.prompt / before.prompt, after.draw / before.draw)
-    return (
-        speed_up(before, after) >= FASTER and halves >= 0.95 and after.perplexity <= WORSE * before.perplexity
-    )
+    return speed_up(before, after) >= FASTER and halves >= 0.95 and after.perplexity <= WORSE * before.perplexity
 
 
 def _use(
-    card: ModelCard, models_dir: Path, chosen: Path, manifest: Manifest, tools: dict[str, str], before: Measured,
-    after: Measured, progress: make.Progress,
-) -> None:  # fmt: skip
+    card: ModelCard,
+    models_dir: Path,
+    chosen: Path,
+    manifest: Manifest,
+    tools: dict[str, str],
+    before: Measured,
+    after: Measured,
+    progress: make.Progress,
+) -> None:
     size = chosen.stat().st_size
     digest = store.sha256_of(chosen, lambda done: progress("verifying", done, size))
     probe.loadable(chosen, digest, models_dir)
@@ -169,12 +174,30 @@ def _use(
     with chosen.open("rb+") as file:
         os.fsync(file.fileno())
     chosen.replace(target)
-    numbers = {"prompt_before": before.prompt, "prompt": after.prompt, "draw_before": before.draw,
-               "draw": after.draw, "perplexity_before": before.perplexity, "perplexity": after.perplexity}  # fmt: skip
+    numbers = {
+        "prompt_before": before.prompt,
+        "prompt": after.prompt,
+        "draw_before": before.draw,
+        "draw": after.draw,
+        "perplexity_before": before.perplexity,
+        "perplexity": after.perplexity,
+    }
     original: dict[str, Any] = dataclasses.asdict(manifest)
-    store.write_manifest(card, models_dir, Manifest(
-        target.name, size, digest, manifest.made_from, tools, manifest.date, store.stamp_of(target), original, numbers,
-    ))  # fmt: skip
+    store.write_manifest(
+        card,
+        models_dir,
+        Manifest(
+            target.name,
+            size,
+            digest,
+            manifest.made_from,
+            tools,
+            manifest.date,
+            store.stamp_of(target),
+            original,
+            numbers,
+        ),
+    )
 
 
 def _optimised(card: ModelCard, models_dir: Path) -> Manifest:

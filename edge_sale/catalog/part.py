@@ -74,8 +74,7 @@ class Part:
         sha256 = sha256 if SHA256.fullmatch(sha256) else ""  # small files have another kind of tag
         if sha256 and self.spec.sha256 and sha256 != self.spec.sha256:
             raise NotTheFile(
-                f"the hub holds another {self.spec.name} now (sha256 {sha256[:12]}…, "
-                f"wanted {self.spec.sha256[:12]}…)"
+                f"the hub holds another {self.spec.name} now (sha256 {sha256[:12]}…, wanted {self.spec.sha256[:12]}…)"
             )
         if (size := vouched.get("x-linked-size", "")).isdigit() and int(size) != self.spec.bytes:
             raise NotTheFile(f"{self.spec.name} there has {size} bytes, the card says {self.spec.bytes}")

@@ -78,9 +78,14 @@ def run(
     limit = seconds or START + file.stat().st_size / PACE
     command = [*_wrap(), *program, str(file.resolve()), *arguments]
     child = subprocess.Popen(  # our own program; the file's name is one argument
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        env=bare_environment(), text=True, errors="replace",
-    )  # fmt: skip
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=bare_environment(),
+        text=True,
+        errors="replace",
+    )
     try:
         out, _ = child.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
@@ -117,8 +122,23 @@ def _wrap() -> list[str]:
 
     if not level().startswith("bubblewrap"):
         return []
-    return ["bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--unshare-all", "--die-with-parent",
-            "--new-session", "--cap-drop", "ALL", "--chdir", "/"]  # fmt: skip
+    return [
+        "bwrap",
+        "--ro-bind",
+        "/",
+        "/",
+        "--dev",
+        "/dev",
+        "--proc",
+        "/proc",
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--chdir",
+        "/",
+    ]
 
 
 def library() -> str:

@@ -100,8 +100,10 @@ def pull(
             return _from_any(this, keep)
     except OSError as error:
         where = error.filename or models_dir
-        raise PullFailed(f"{card.name}: {where}: {error.strerror or error}; models are kept in {models_dir}, "
-                         "which models_dir in config.toml or EDGE_SALE_MODELS moves") from error  # fmt: skip
+        raise PullFailed(
+            f"{card.name}: {where}: {error.strerror or error}; models are kept in {models_dir}, "
+            "which models_dir in config.toml or EDGE_SALE_MODELS moves"
+        ) from error
 
 
 def _there(this: _Pull) -> Path | None:
@@ -227,8 +229,9 @@ def _continue(this: _Pull, url: str, part: Part) -> str:
             raise OutOfReach(f"{spec.name} there has {at + int(length)} bytes, the card says {spec.bytes}")
         part.hear(response.headers, vouched)
         if not part.wanted.sha256:
-            raise OutOfReach(f"neither the card nor the hub says the sha256 of {spec.name}; "
-                              "add it to a card of your own")  # fmt: skip
+            raise OutOfReach(
+                f"neither the card nor the hub says the sha256 of {spec.name}; add it to a card of your own"
+            )
         with part.path.open("ab" if at else "wb", buffering=0) as file:  # a kill loses none of it
             told = 0
             for chunk in wire.body(response, this.wire.patience):

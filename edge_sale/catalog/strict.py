@@ -13,8 +13,14 @@ from edge_sale.errors import ConfigError
 Schema = Mapping[str, tuple[Any, bool]]  # key -> (type, is it required)
 
 NUMBER = (int, float)
-SAID = {str: "a string", int: "a whole number", NUMBER: "a number", bool: "true or false",
-        list: "a list", dict: "a table"}  # fmt: skip
+SAID = {
+    str: "a string",
+    int: "a whole number",
+    NUMBER: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 # what ends up in a path, a URL or a program's arguments has to be plain
 PLAIN = {

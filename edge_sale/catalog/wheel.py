@@ -20,13 +20,37 @@ class BadWheel(Exception):
 
 def client_command(requirement: str, target: Path) -> list[str]:
     """The command of the package client at hand that brings the wheel: this Python's pip, uv, or a pip."""
-    pip = ["download", "--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--no-cache-dir",
-           "--no-deps", "--only-binary", ":all:", "-d", str(target), requirement]  # fmt: skip
+    pip = [
+        "download",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+        "--no-cache-dir",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "-d",
+        str(target),
+        requirement,
+    ]
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-P", "-m", "pip", *pip]
     if uv := shutil.which("uv"):
-        return [uv, "pip", "install", "--python", sys.executable, "--no-deps", "--no-cache", "--only-binary",
-                ":all:", "--target", str(target), requirement]  # fmt: skip
+        return [
+            uv,
+            "pip",
+            "install",
+            "--python",
+            sys.executable,
+            "--no-deps",
+            "--no-cache",
+            "--only-binary",
+            ":all:",
+            "--target",
+            str(target),
+            requirement,
+        ]
     if found := shutil.which("pip3") or shutil.which("pip"):
         return [found, *pip]
     raise BadWheel("there is neither pip nor uv to get it with")

@@ -184,9 +184,7 @@ def http_errors() -> tuple[Any, ...]:
 # --- a package client --------------------------------------------------------
 
 
-def run_client(
-    wire: Wire, command: list[str], requirement: str, scratch: Path, on_size: Callable[[int], None]
-) -> None:
+def run_client(wire: Wire, command: list[str], requirement: str, scratch: Path, on_size: Callable[[int], None]) -> None:
     """Runs the ordinary package client in `scratch`; `on_size` hears what lies there, and may raise.
 
     Raises OutOfReach with what the client said. Its requests are its own: the log has one line for all.

@@ -62,9 +62,12 @@ def as_toml(card: ModelCard) -> str:
     for spec in card.files:
         lines += ["", "[[files]]", *_rows(dataclasses.asdict(spec))]
     for source in card.sources:
-        wanted = {"hub": ("kind", "repo", "revision", "folder"), "path": ("kind", "path"),
-                  "wheel": ("kind", "package", "version", "folder", "bytes"),
-                  "shipped": ("kind", "folder")}[source.kind]  # fmt: skip
+        wanted = {
+            "hub": ("kind", "repo", "revision", "folder"),
+            "path": ("kind", "path"),
+            "wheel": ("kind", "package", "version", "folder", "bytes"),
+            "shipped": ("kind", "folder"),
+        }[source.kind]
         lines += ["", "[[sources]]", *_rows({key: getattr(source, key) for key in wanted})]
     if card.make:
         made = dataclasses.asdict(card.make)

@@ -37,13 +37,28 @@ def bench() -> None:
 @click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent; repeatable.")
 @click.option("-p", "--pool", metavar="NAME", help="The pool to measure; else the configured one, or the starter.")
 @click.option("-n", "--limit", type=click.IntRange(1), metavar="N", help="Only the first N tasks.")
-@click.option("--orders", type=click.IntRange(0, 100), default=5, show_default=True,
-              help="Task orders, each with a memory of its own.")
+@click.option(
+    "--orders",
+    type=click.IntRange(0, 100),
+    default=5,
+    show_default=True,
+    help="Task orders, each with a memory of its own.",
+)
 @click.option("--visible-check", is_flag=True, help="Show agents the first test, as a check to work against.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same draws.")
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where answers are tested.")
-def run(name: str, data: Path, out: Path, agents: tuple[str, ...], pool: str | None, limit: int | None, orders: int,
-        visible_check: bool, seed: int, sandbox: str | None) -> None:  # fmt: skip
+def run(
+    name: str,
+    data: Path,
+    out: Path,
+    agents: tuple[str, ...],
+    pool: str | None,
+    limit: int | None,
+    orders: int,
+    visible_check: bool,
+    seed: int,
+    sandbox: str | None,
+) -> None:
     """Run the pool on a task set, a line a run.
 
     SET is mbpp, humaneval, exercism, quixbugs, cruxeval, javascript, gsm8k, hotpotqa,
@@ -79,14 +94,34 @@ def run(name: str, data: Path, out: Path, agents: tuple[str, ...], pool: str | N
 @click.option("--out", type=FILE, required=True, help="Write the runs here, for: edge-sale bench table.")
 @click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent; repeatable.")
 @click.option("--orders", type=click.IntRange(1, 100), default=5, show_default=True, help="Task orders.")
-@click.option("--budget", type=click.FloatRange(0, 1), default=0.48, show_default=True,
-              help="Largest agent's share that a dial may plan for.")
-@click.option("--jury", type=click.Choice(["recoverability", "likert", "none"]), default="recoverability",
-              show_default=True, help="How this pool's models score plans.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(0, 1),
+    default=0.48,
+    show_default=True,
+    help="Largest agent's share that a dial may plan for.",
+)
+@click.option(
+    "--jury",
+    type=click.Choice(["recoverability", "likert", "none"]),
+    default="recoverability",
+    show_default=True,
+    help="How this pool's models score plans.",
+)
 @click.option("--cache", type=FOLDER, help="Keep vectors and scores here; default: beside OUT.")
 @click.option("-p", "--pool", metavar="NAME", help="Whose models judge; else the configured, or the starter.")
-def replay(kind: str, data: Path, test_data: Path | None, out: Path, agents: tuple[str, ...], orders: int,
-           budget: float, jury: str, cache: Path | None, pool: str | None) -> None:  # fmt: skip
+def replay(
+    kind: str,
+    data: Path,
+    test_data: Path | None,
+    out: Path,
+    agents: tuple[str, ...],
+    orders: int,
+    budget: float,
+    jury: str,
+    cache: Path | None,
+    pool: str | None,
+) -> None:
     """Hold auctions over recorded outcomes.
 
     SET is mint (recorded agent traces), routellm (its MMLU and GSM8K outcome files) or
@@ -107,15 +142,29 @@ def replay(kind: str, data: Path, test_data: Path | None, out: Path, agents: tup
     folder = cache or out.with_name(out.stem + ".cache")
     with bar() as told:
         count = replaying.write(
-            kind, data, test_data, out, agents=agents, orders=orders, budget=budget,
-            method="" if jury == "none" else jury, cache=folder, settings=settings, told=told,
-        )  # fmt: skip
+            kind,
+            data,
+            test_data,
+            out,
+            agents=agents,
+            orders=orders,
+            budget=budget,
+            method="" if jury == "none" else jury,
+            cache=folder,
+            settings=settings,
+            told=told,
+        )
     click.echo(f"{out}: {count} lines; next: edge-sale bench table {out}", err=True)
 
 
 @bench.command()
-@click.option("--out", type=FILE, default=Path("bottle.jsonl"), show_default=True,
-              help="Write runs here; a run that broke off goes on.")
+@click.option(
+    "--out",
+    type=FILE,
+    default=Path("bottle.jsonl"),
+    show_default=True,
+    help="Write runs here; a run that broke off goes on.",
+)
 @click.option("-n", "--tasks", type=click.IntRange(16), default=800, show_default=True, help="Tasks that are sold.")
 @click.option("--train", type=click.IntRange(16), default=240, show_default=True, help="Tasks that teach the routers.")
 @click.option("--orders", type=click.IntRange(1, 100), default=5, show_default=True, help="Task orders.")
@@ -124,8 +173,17 @@ def replay(kind: str, data: Path, test_data: Path | None, out: Path, agents: tup
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where answers are tested.")
 @click.option("--html", type=FILE, help="Also write one self-contained page.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def bottle(out: Path, tasks: int, train: int, orders: int, seed: int, remote: bool | None, sandbox: str | None,
-           html: Path | None, as_json: bool) -> None:  # fmt: skip
+def bottle(
+    out: Path,
+    tasks: int,
+    train: int,
+    orders: int,
+    seed: int,
+    remote: bool | None,
+    sandbox: str | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
     """The paper's table in ten minutes, from nothing.
 
     The four models that come with edge-sale plan, judge and write Python for tasks of 1 to 8 steps
@@ -145,8 +203,10 @@ def bottle(out: Path, tasks: int, train: int, orders: int, seed: int, remote: bo
     settings = load()
     settings = replace(settings, sandbox=sandbox or settings.sandbox)
     if remote is None and (package := away.lacking()):
-        click.echo(f"the row with the senior behind a server is left out: it needs {package}; "
-                   "pip install 'edge-sale[bottle]'", err=True)  # fmt: skip
+        click.echo(
+            f"the row with the senior behind a server is left out: it needs {package}; pip install 'edge-sale[bottle]'",
+            err=True,
+        )
         remote = False
     began = time.monotonic()
     with bar() as told:
@@ -221,11 +281,19 @@ def own(names: tuple[str, ...], limit: int, as_json: bool) -> None:
     print_table(
         ["weights", "auctions", "other winner", "work $", "saved $", "expected passes", "gained", "of checked"],
         [
-            [one.weights, f"{one.auctions}", f"{one.changed}", f"{one.dollars:.6f}", f"{one.saved:+.6f}",
-             f"{one.passes:.1f}", f"{one.gained:+.1f}", f"{one.checked}"]
+            [
+                one.weights,
+                f"{one.auctions}",
+                f"{one.changed}",
+                f"{one.dollars:.6f}",
+                f"{one.saved:+.6f}",
+                f"{one.passes:.1f}",
+                f"{one.gained:+.1f}",
+                f"{one.checked}",
+            ]
             for one in found
         ],
-    )  # fmt: skip
+    )
 
 
 def _print(runs: Runs, rows: list[Row], bins: bool) -> None:
@@ -252,9 +320,14 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
 
     console = stderr_console()
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
-    ) as bars:  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bars:
         known: dict[str, Any] = {}
 
         def told(what: str, done: int, total: int) -> None:

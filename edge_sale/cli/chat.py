@@ -52,9 +52,18 @@ def chat(**options: Any) -> None:
 
 
 def _chat(
-    *, repo: Path | None, yes: bool, dry_run: bool, allow: tuple[str, ...], resume: bool, agents: tuple[str, ...],
-    check: str | None, as_json: bool, quiet: bool, **changes: Any,
-) -> None:  # fmt: skip
+    *,
+    repo: Path | None,
+    yes: bool,
+    dry_run: bool,
+    allow: tuple[str, ...],
+    resume: bool,
+    agents: tuple[str, ...],
+    check: str | None,
+    as_json: bool,
+    quiet: bool,
+    **changes: Any,
+) -> None:
     if as_json and quiet:
         raise click.UsageError("--json and --quiet exclude each other")
     refuse_without_repo(repo, yes=yes, dry_run=dry_run, allow=allow, check=check)
@@ -274,10 +283,20 @@ def _help(talk: Talk, rest: str) -> None:
 
 
 COMMANDS: dict[str, Callable[[Talk, str], None]] = {
-    "undo": _undo, "redo": _redo, "why": _why, "agents": _agents, "agent": _agent, "cost": _cost, "help": _help,
-}  # fmt: skip
+    "undo": _undo,
+    "redo": _redo,
+    "why": _why,
+    "agents": _agents,
+    "agent": _agent,
+    "cost": _cost,
+    "help": _help,
+}
 HELP = {
-    "undo": "take back the last change to files", "redo": "put it back", "why": "why the last winner won",
-    "agents": "who may bid", "agent [NAME]": "pin an agent, or invite all again", "cost": "what this session cost",
+    "undo": "take back the last change to files",
+    "redo": "put it back",
+    "why": "why the last winner won",
+    "agents": "who may bid",
+    "agent [NAME]": "pin an agent, or invite all again",
+    "cost": "what this session cost",
     "quit": "end; edge-sale chat -c goes on from here",
-}  # fmt: skip
+}

@@ -25,8 +25,9 @@ def asker(currency: str) -> Callable[[Letter], str]:
         click.echo(printable(payload(letter.body.decode("utf-8", "replace"))), err=True)
         click.echo(
             f"\n{letter.size} bytes with headers, {len(letter.body)} of them shown above; "
-            f"it may cost up to {letter.expected:.6f} {currency}.", err=True,
-        )  # fmt: skip
+            f"it may cost up to {letter.expected:.6f} {currency}.",
+            err=True,
+        )
         try:
             return "" if click.confirm("Send this?", default=False, err=True) else "you said no"
         except click.Abort as stop:  # as an Exception a client would take it for a broken connection

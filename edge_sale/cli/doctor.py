@@ -20,9 +20,15 @@ ROOM = 5 << 30  # bytes of disk for a pool of small models
 MEMORY = 1 << 30  # bytes that the starter pool needs, generously
 
 FAST = {  # flag of the CPU -> llama.cpp's name, for what makes small models fast
-    "avx2": "AVX2", "avx512f": "AVX512", "avx512_vnni": "AVX512_VNNI", "avx_vnni": "AVX_VNNI",
-    "amx_int8": "AMX_INT8", "asimddp": "DOTPROD", "i8mm": "MATMUL_INT8", "sve": "SVE",
-}  # fmt: skip
+    "avx2": "AVX2",
+    "avx512f": "AVX512",
+    "avx512_vnni": "AVX512_VNNI",
+    "avx_vnni": "AVX_VNNI",
+    "amx_int8": "AMX_INT8",
+    "asimddp": "DOTPROD",
+    "i8mm": "MATMUL_INT8",
+    "sve": "SVE",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +212,15 @@ def network(settings: Settings) -> list[Check]:
 
 
 LOOKS: list[Callable[[Settings], list[Check]]] = [
-    python, llama, memory, disk, sandbox, database, models, network,
-]  # fmt: skip
+    python,
+    llama,
+    memory,
+    disk,
+    sandbox,
+    database,
+    models,
+    network,
+]
 
 
 ABOUT = (sys.executable, "-P", "-m", "edge_sale.engines.about")

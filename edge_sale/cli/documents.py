@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 docs_option = click.option(
-    "--docs", type=click.Path(path_type=Path), metavar="DIR",
+    "--docs",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
     help="Answer from the documents in DIR, citing file and line; indexed first where they changed.",
-)  # fmt: skip
+)
 TOLD = 10  # files that could not be indexed, by name; of more the number
 
 
@@ -34,9 +36,17 @@ SETTINGS = ("pool", "seed", "no_memory", "no_refine", "full_auction", "escalate"
 
 
 def answer_from(
-    docs: Path, *, task: str | None, file: Path | None, agents: tuple[str, ...], as_json: bool, quiet: bool,
-    verbose: bool, trace: Path | None, **others: Any,
-) -> None:  # fmt: skip
+    docs: Path,
+    *,
+    task: str | None,
+    file: Path | None,
+    agents: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    trace: Path | None,
+    **others: Any,
+) -> None:
     """Brings the index up to date, holds the auction over the question, and has the winner answer it."""
     if as_json and quiet:
         raise click.UsageError("--json and --quiet exclude each other")

@@ -57,12 +57,19 @@ def egress(limit: int, id_: str | None, as_json: bool) -> None:
     print_table(
         ["when", "id", "host", "what", "bytes", "sha256 of the body", settings.currency, "reason"],
         [
-            [_when(line["time"]), str(line.get("id", "")), str(line["host"]), str(line["what"]),
-             "?" if line["bytes"] is None else str(line["bytes"]), str(line.get("sha256", ""))[:16], _cost(line),
-             str(line["reason"])]
+            [
+                _when(line["time"]),
+                str(line.get("id", "")),
+                str(line["host"]),
+                str(line["what"]),
+                "?" if line["bytes"] is None else str(line["bytes"]),
+                str(line.get("sha256", ""))[:16],
+                _cost(line),
+                str(line["reason"]),
+            ]
             for line in newest
         ],
-    )  # fmt: skip
+    )
 
 
 @click.command()
@@ -93,10 +100,12 @@ def costs(as_json: bool) -> None:
     against = reserve(settings)
     sums = compare(settings.memory_file, against)
     document: dict[str, Any] = {
-        "currency": settings.currency, "paid_to_remotes": paid,
+        "currency": settings.currency,
+        "paid_to_remotes": paid,
         "budget": {"task": settings.per_task, "day": settings.per_day, "month": settings.per_month},
-        **sums.to_json(), "against": against.name if against else None,
-    }  # fmt: skip
+        **sums.to_json(),
+        "against": against.name if against else None,
+    }
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return

@@ -34,8 +34,19 @@ if TYPE_CHECKING:
     help="Of pass@1, given up for what is cheaper.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same folds.")
-def fit(runs: Path | None, pool: str | None, jury: str | None, cache: Path | None, as_json: bool, apply_: bool,
-        list_: bool, rollback: int | None, seconds: float, slack: float, seed: int) -> None:  # fmt: skip
+def fit(
+    runs: Path | None,
+    pool: str | None,
+    jury: str | None,
+    cache: Path | None,
+    as_json: bool,
+    apply_: bool,
+    list_: bool,
+    rollback: int | None,
+    seconds: float,
+    slack: float,
+    seed: int,
+) -> None:
     """Fit the weights to recorded outcomes.
 
     Two ways, compared by cross-validation with the weights as shipped: the paper's min-max program, and the log
@@ -116,13 +127,19 @@ def _print(proposal: Proposal, base: str, kept: int | None, *, applied: bool) ->
     print_table(
         ["weights", "pass@1 %", "95 %", "against shipped", "95 %", "$/1k tasks", "regret %", "on record %"],
         [
-            [f"{row.name} ({base})" if row.name == "shipped" else row.name, f"{row.passed:.1%}"[:-1],
-             f"± {1.96 * row.error:.1%}"[:-1], f"{row.gain:+.1%}"[:-1], f"± {1.96 * row.gain_error:.1%}"[:-1],
-             f"{row.dollars * 1000:.4g}", "–" if math.isnan(row.regret) else f"{row.regret:.1%}"[:-1],
-             f"{row.known:.0%}"[:-1]]
+            [
+                f"{row.name} ({base})" if row.name == "shipped" else row.name,
+                f"{row.passed:.1%}"[:-1],
+                f"± {1.96 * row.error:.1%}"[:-1],
+                f"{row.gain:+.1%}"[:-1],
+                f"± {1.96 * row.gain_error:.1%}"[:-1],
+                f"{row.dollars * 1000:.4g}",
+                "–" if math.isnan(row.regret) else f"{row.regret:.1%}"[:-1],
+                f"{row.known:.0%}"[:-1],
+            ]
             for row in proposal.comparison.rows
         ],
-    )  # fmt: skip
+    )
     click.echo()
     for note in proposal.notes:
         click.echo(note)
@@ -140,10 +157,15 @@ def _document(proposal: Proposal, kept: int | None) -> dict[str, Any]:
     from edge_sale.scoring.weights import to_table
 
     return {
-        "data": proposal.data, "scores": proposal.scores, "proposed": proposal.method, "moved": proposal.moved,
-        "program": proposal.how, "notes": list(proposal.notes), "applied": kept,
+        "data": proposal.data,
+        "scores": proposal.scores,
+        "proposed": proposal.method,
+        "moved": proposal.moved,
+        "program": proposal.how,
+        "notes": list(proposal.notes),
+        "applied": kept,
         "weights": to_table(proposal.weights) if proposal.weights else None,
-    }  # fmt: skip
+    }
 
 
 def _list(settings: Settings, as_json: bool) -> None:
@@ -156,10 +178,17 @@ def _list(settings: Settings, as_json: bool) -> None:
     drifts = since(settings, now) if now else []
     if as_json:
         rows = [
-            {"number": v.number, "pool": v.pool, "method": v.method, "at": v.at, "data": dict(v.data),
-             "scores": v.scores, "in_force": now is not None and v.number == now.number}
+            {
+                "number": v.number,
+                "pool": v.pool,
+                "method": v.method,
+                "at": v.at,
+                "data": dict(v.data),
+                "scores": v.scores,
+                "in_force": now is not None and v.number == now.number,
+            }
             for v in every
-        ]  # fmt: skip
+        ]
         echo({"versions": rows, "drift": [asdict(d) | {"drifted": d.drifted} for d in drifts]})
         return
     if not every:
@@ -174,11 +203,19 @@ def _list(settings: Settings, as_json: bool) -> None:
     print_table(
         ["version", "pool", "by", "when", "tasks", "outcomes", "pass@1 (against shipped)", ""],
         [
-            [f"fit-{v.number}", v.pool, v.method, v.at[:16].replace("T", " "), f"{v.data['tasks']}",
-             f"{v.data['outcomes']}", scored(v), "in force" if now and v.number == now.number else ""]
+            [
+                f"fit-{v.number}",
+                v.pool,
+                v.method,
+                v.at[:16].replace("T", " "),
+                f"{v.data['tasks']}",
+                f"{v.data['outcomes']}",
+                scored(v),
+                "in force" if now and v.number == now.number else "",
+            ]
             for v in every
         ],
-    )  # fmt: skip
+    )
     for drift in drifts:
         mark = "drifted" if drift.drifted else "holds"
         click.echo(f"since then {drift.words}: {mark}")

@@ -40,11 +40,18 @@ def history(limit: int, as_json: bool) -> None:
     print_table(
         ["id", "when", "task", "winner", "status", "tokens", "seconds"],
         [
-            [row.id, f"{row.at:%Y-%m-%d %H:%M}", shortened(row.task, room), row.winner,
-             row.status or "bid only", f"{row.tokens}", f"{row.seconds:.1f}"]
+            [
+                row.id,
+                f"{row.at:%Y-%m-%d %H:%M}",
+                shortened(row.task, room),
+                row.winner,
+                row.status or "bid only",
+                f"{row.tokens}",
+                f"{row.seconds:.1f}",
+            ]
             for row in rows
         ],
-    )  # fmt: skip
+    )
 
 
 @click.command()

@@ -25,15 +25,27 @@ if TYPE_CHECKING:
 @click.option("--remove", type=click.Path(path_type=Path), metavar="DIR", help="Forget DIR; its files stay.")
 @click.option("--all", "everything", is_flag=True, help="Hidden files too, and those that git ignores.")
 @click.option("--secrets", is_flag=True, help="Also files that look as if they held keys or passwords.")
-@click.option("--max-mb", type=click.FloatRange(min=0, min_open=True), default=32.0, show_default=True, metavar="N",
-              help="Leave out larger files.")
+@click.option(
+    "--max-mb",
+    type=click.FloatRange(min=0, min_open=True),
+    default=32.0,
+    show_default=True,
+    metavar="N",
+    help="Leave out larger files.",
+)
 @offline_option
 @click.option("-v", "--verbose", is_flag=True, help="Every file that was left out, with the reason.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def index(
-    folder: Path | None, list_: bool, remove: Path | None, everything: bool, secrets: bool, max_mb: float,
-    verbose: bool, as_json: bool,
-) -> None:  # fmt: skip
+    folder: Path | None,
+    list_: bool,
+    remove: Path | None,
+    everything: bool,
+    secrets: bool,
+    max_mb: float,
+    verbose: bool,
+    as_json: bool,
+) -> None:
     """Index a folder of documents, to be asked with run --docs.
 
     Text, Markdown, HTML, PDF and source code are read. What has not changed is not read again, and a run
@@ -55,8 +67,15 @@ def index(
         _remove(settings, remove, as_json=as_json)
     else:
         assert folder is not None
-        _index(settings, folder, everything=everything, secrets=secrets, most=int(max_mb * 1e6), verbose=verbose,
-               as_json=as_json)  # fmt: skip
+        _index(
+            settings,
+            folder,
+            everything=everything,
+            secrets=secrets,
+            most=int(max_mb * 1e6),
+            verbose=verbose,
+            as_json=as_json,
+        )
 
 
 def _index(settings: Settings, folder: Path, *, verbose: bool, as_json: bool, **wanted: Any) -> None:
@@ -120,10 +139,20 @@ def _list(settings: Settings, *, as_json: bool) -> None:
 
         print_table(
             ["folder", "files", "passages", "MB", "when", ""],
-            [[row["folder"], row["files"], row["passages"], f"{row['bytes'] / 1e6:.1f}",
-              datetime.fromtimestamp(row["updated"]).strftime("%Y-%m-%d %H:%M") if row["updated"] else "not finished",
-              f"{row['waiting']} passages still to be embedded" if row["waiting"] else ""] for row in found],
-        )  # fmt: skip
+            [
+                [
+                    row["folder"],
+                    row["files"],
+                    row["passages"],
+                    f"{row['bytes'] / 1e6:.1f}",
+                    datetime.fromtimestamp(row["updated"]).strftime("%Y-%m-%d %H:%M")
+                    if row["updated"]
+                    else "not finished",
+                    f"{row['waiting']} passages still to be embedded" if row["waiting"] else "",
+                ]
+                for row in found
+            ],
+        )
 
 
 def _row(library: Library) -> dict[str, Any]:

@@ -146,9 +146,13 @@ class Live:
             self._spinner = Spinner("dots", plain(status))
             # what is printed meanwhile must not pass through the live display: stdout may be a pipe
             self._live = RichLive(
-                get_renderable=self._view, console=self._console, refresh_per_second=8, transient=True,
-                redirect_stdout=False, redirect_stderr=False,
-            )  # fmt: skip
+                get_renderable=self._view,
+                console=self._console,
+                refresh_per_second=8,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.start()
 
     def _say(self, text: str, style: str) -> None:

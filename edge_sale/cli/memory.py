@@ -87,11 +87,21 @@ def search(text: str, limit: int, exact: bool, as_json: bool) -> None:
     history = History.open(settings.memory_file)
     rows = [(similarity, history.get(id_)) for similarity, id_ in found]
     if as_json:
-        click.echo(json.dumps(
-            [{"id": a.id, "similarity": s, "task": a.award.task.text, "winner": a.award.winner.bid.agent,
-              "right": a.outcome.right if a.outcome else None} for s, a in rows],
-            indent=2,
-        ))  # fmt: skip
+        click.echo(
+            json.dumps(
+                [
+                    {
+                        "id": a.id,
+                        "similarity": s,
+                        "task": a.award.task.text,
+                        "winner": a.award.winner.bid.agent,
+                        "right": a.outcome.right if a.outcome else None,
+                    }
+                    for s, a in rows
+                ],
+                indent=2,
+            )
+        )
         return
     if not rows:
         click.echo("nothing found", err=True)
@@ -101,11 +111,17 @@ def search(text: str, limit: int, exact: bool, as_json: bool) -> None:
     print_table(
         ["cosine", "id", "when", "task", "winner", "right"],
         [
-            ["" if s is None else f"{s:.2f}", a.id, f"{a.at:%Y-%m-%d %H:%M}", shortened(a.award.task.text, 60),
-             a.award.winner.bid.agent, _yes(a.outcome.right if a.outcome else None)]
+            [
+                "" if s is None else f"{s:.2f}",
+                a.id,
+                f"{a.at:%Y-%m-%d %H:%M}",
+                shortened(a.award.task.text, 60),
+                a.award.winner.bid.agent,
+                _yes(a.outcome.right if a.outcome else None),
+            ]
             for s, a in rows
         ],
-    )  # fmt: skip
+    )
 
 
 @memory.command("show")
@@ -146,8 +162,16 @@ def forget(
     """
     from edge_sale.memory import erase
 
-    chosen = [name for name, given in (("AUCTION", auction), ("--text", text), ("--older-than", days),
-                                       ("--all", everything or None)) if given is not None]  # fmt: skip
+    chosen = [
+        name
+        for name, given in (
+            ("AUCTION", auction),
+            ("--text", text),
+            ("--older-than", days),
+            ("--all", everything or None),
+        )
+        if given is not None
+    ]
     if not chosen:
         raise click.UsageError("say what to forget: an auction's id, --text, --older-than or --all")
     if len(chosen) > 1 and ("AUCTION" in chosen or "--all" in chosen):

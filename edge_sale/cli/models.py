@@ -12,9 +12,13 @@ from edge_sale.settings import load, model_caches
 
 # name -> module of edge_sale.cli that holds the command as `name_`
 MORE = {
-    "add": "models_more", "rm": "models_more", "verify": "models_more", "export": "models_more",
-    "import": "models_more", "optimise": "models_optimise",
-}  # fmt: skip
+    "add": "models_more",
+    "rm": "models_more",
+    "verify": "models_more",
+    "export": "models_more",
+    "import": "models_more",
+    "optimise": "models_optimise",
+}
 
 
 class Models(click.Group):
@@ -171,12 +175,20 @@ def _list(as_json: bool, fits: bool) -> None:
     print_table(
         ["model", "what", "size", "pull", "context", "$/Mt", "licence", "sha256", "here"],
         [
-            [row["name"], row["title"], parameters(row["parameters"]), size(row["bytes"]) if row["bytes"] else "",
-             str(row["context"]), price_of(row["price"]), row["licence"], row["sha256"],
-             "yes" if row["pulled"] else f"edge-sale pull {row['name']}"]
+            [
+                row["name"],
+                row["title"],
+                parameters(row["parameters"]),
+                size(row["bytes"]) if row["bytes"] else "",
+                str(row["context"]),
+                price_of(row["price"]),
+                row["licence"],
+                row["sha256"],
+                "yes" if row["pulled"] else f"edge-sale pull {row['name']}",
+            ]
             for row in rows
         ],
-    )  # fmt: skip
+    )
 
 
 @click.command()
@@ -206,9 +218,16 @@ def pools(as_json: bool) -> None:
     print_table(
         ["pool", "agent", "model", "works by", "$/Mt", "judges by", "about"],
         [
-            [pool.name + (" *" if pool.name == current else ""), agent.name, agent.model, agent.work,
-             price_of(agent.price), agent.jury, agent.about]
+            [
+                pool.name + (" *" if pool.name == current else ""),
+                agent.name,
+                agent.model,
+                agent.work,
+                price_of(agent.price),
+                agent.jury,
+                agent.about,
+            ]
             for pool in found
             for agent in pool.agents
         ],
-    )  # fmt: skip
+    )

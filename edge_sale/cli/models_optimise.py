@@ -12,8 +12,13 @@ from edge_sale.settings import load
 
 @click.command("optimise")
 @click.argument("name")
-@click.option("--to", "types", multiple=True, type=click.Choice(["Q4_0", "Q5_0", "Q8_0"]),
-              help="Try this type; repeatable. Else Q4_0 and Q8_0.")
+@click.option(
+    "--to",
+    "types",
+    multiple=True,
+    type=click.Choice(["Q4_0", "Q5_0", "Q8_0"]),
+    help="Try this type; repeatable. Else Q4_0 and Q8_0.",
+)
 @click.option("--undo", is_flag=True, help="Go back to what was pulled.")
 @click.option("--drop-original", is_flag=True, help="Remove what was pulled, once it is optimised.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
@@ -59,7 +64,9 @@ def optimise_(name: str, types: tuple[str, ...], undo: bool, drop_original: bool
         tried = {to: asdict(found) for to, found in result.tried.items()}
         click.echo(json.dumps({"kept": result.kept, "before": asdict(result.before), "tried": tried}, indent=2))
     elif result.kept:
-        click.echo(f"{name}: {result.why(result.kept)}; in use now. The original stays; "
-                   f"--undo goes back to it, --drop-original removes it")  # fmt: skip
+        click.echo(
+            f"{name}: {result.why(result.kept)}; in use now. The original stays; "
+            f"--undo goes back to it, --drop-original removes it"
+        )
     else:
         click.echo(f"{name}: nothing better was found; it stays as it is")

@@ -46,7 +46,7 @@ def check_of(card: ModelCard, models_dir: Path) -> str:
 
 
 def parameters(count: int) -> str:
-    """"135M", "1.7B"; empty where nobody says."""
+    """ "135M", "1.7B"; empty where nobody says."""
     return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M" if count else ""
 
 
@@ -119,8 +119,10 @@ def print_fit(known: dict[str, Any]) -> None:
         click.echo(f"{'compute':<11} {size(known['compute'])}")
         click.echo(f"{'together':<11} {size(known['total'])}")
     else:
-        click.echo(f"{'weights':<11} {size(known['weights'])}; about {size(known['total'])} with its context "
-                   "(its header, once pulled, says it exactly)")  # fmt: skip
+        click.echo(
+            f"{'weights':<11} {size(known['weights'])}; about {size(known['total'])} with its context "
+            "(its header, once pulled, says it exactly)"
+        )
     click.echo(f"{'free':<11} {size(room['ram'])} of {size(room['total'])}: {room['limit']}")
     for gpu in room["gpus"]:
         click.echo(f"{'gpu':<11} {gpu['name']}: {size(gpu['free'])} of {size(gpu['total'])} free")

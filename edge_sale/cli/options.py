@@ -18,15 +18,15 @@ from edge_sale.settings import Settings, load, stay_offline
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-
 def _offline(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
     if wanted:
         stay_offline()
 
 
 # eager: closed before anything else is looked at, for this process and whatever it starts
-offline_option = click.option("--offline", is_flag=True, is_eager=True, expose_value=False, callback=_offline,
-                              help="Send nothing, pull nothing.")  # fmt: skip
+offline_option = click.option(
+    "--offline", is_flag=True, is_eager=True, expose_value=False, callback=_offline, help="Send nothing, pull nothing."
+)
 
 LARGEST_TASK = 4 * 2**20  # bytes; no context takes more, and a wrong file should not fill memory
 
@@ -40,33 +40,66 @@ def _one(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> 
 
 def task_options(command: F) -> F:
     """What `run` and `bid` have in common."""
-    for option in reversed((
-        click.argument("task", nargs=-1, metavar="[TASK]", callback=_one),
-        click.option("-f", "--file", type=click.Path(path_type=Path), metavar="FILE",
-                     help="Read the task from FILE; - is standard input."),
-        click.option("-p", "--pool", metavar="NAME", help="Agents to invite (see: edge-sale pools).",
-                     shell_complete=_pools),
-        click.option("-a", "--agent", "agents", multiple=True, metavar="NAME",
-                     help="Only this agent may bid; repeatable.", shell_complete=_agents),
-        click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat a run: same seed, same draws."),
-        click.option("--domain", type=click.Choice(["python", "text"]),
-                     help="What kind of answer; told from the task's words unless given."),
-        click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record this one."),
-        click.option("--private", is_flag=True, help="Record nothing of this; past auctions may still be recalled."),
-        click.option("--no-refine", is_flag=True, help="Hold the auction without refinement."),
-        click.option("--full-auction", is_flag=True,
-                     help="Ask for every bid and judgement, also those that cannot change the winner."),
-        click.option("--escalate", type=click.Choice(["never", "ask", "auto"]),
-                     help="May the remote be consulted?"),
-        click.option("--thrift", type=click.FloatRange(0, 1), metavar="N",
-                     help="0: escalate for any gain, 1: after failed checks."),
-        offline_option,
-        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."),
-        click.option("-q", "--quiet", is_flag=True, help="The answer and nothing else."),
-        click.option("-v", "--verbose", is_flag=True, help="Every event, a line each, on stderr."),
-        click.option("--trace", type=click.Path(path_type=Path, dir_okay=False),
-                     help="Write every event to FILE as JSON lines."),
-    )):  # fmt: skip
+    for option in reversed(
+        (
+            click.argument("task", nargs=-1, metavar="[TASK]", callback=_one),
+            click.option(
+                "-f",
+                "--file",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="Read the task from FILE; - is standard input.",
+            ),
+            click.option(
+                "-p", "--pool", metavar="NAME", help="Agents to invite (see: edge-sale pools).", shell_complete=_pools
+            ),
+            click.option(
+                "-a",
+                "--agent",
+                "agents",
+                multiple=True,
+                metavar="NAME",
+                help="Only this agent may bid; repeatable.",
+                shell_complete=_agents,
+            ),
+            click.option(
+                "--seed", type=click.IntRange(min=0), metavar="N", help="Repeat a run: same seed, same draws."
+            ),
+            click.option(
+                "--domain",
+                type=click.Choice(["python", "text"]),
+                help="What kind of answer; told from the task's words unless given.",
+            ),
+            click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record this one."),
+            click.option(
+                "--private", is_flag=True, help="Record nothing of this; past auctions may still be recalled."
+            ),
+            click.option("--no-refine", is_flag=True, help="Hold the auction without refinement."),
+            click.option(
+                "--full-auction",
+                is_flag=True,
+                help="Ask for every bid and judgement, also those that cannot change the winner.",
+            ),
+            click.option(
+                "--escalate", type=click.Choice(["never", "ask", "auto"]), help="May the remote be consulted?"
+            ),
+            click.option(
+                "--thrift",
+                type=click.FloatRange(0, 1),
+                metavar="N",
+                help="0: escalate for any gain, 1: after failed checks.",
+            ),
+            offline_option,
+            click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."),
+            click.option("-q", "--quiet", is_flag=True, help="The answer and nothing else."),
+            click.option("-v", "--verbose", is_flag=True, help="Every event, a line each, on stderr."),
+            click.option(
+                "--trace",
+                type=click.Path(path_type=Path, dir_okay=False),
+                help="Write every event to FILE as JSON lines.",
+            ),
+        )
+    ):
         command = option(command)
     return command
 
@@ -92,8 +125,9 @@ def held_to(settings: Settings, folder: Path) -> Settings:
             project = find(Path(place))
             settings = replace(
                 settings,
-                private=settings.private or project.private, policy=stricter(settings.policy, project.escalate),
-            )  # fmt: skip
+                private=settings.private or project.private,
+                policy=stricter(settings.policy, project.escalate),
+            )
     return settings
 
 

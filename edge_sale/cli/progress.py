@@ -24,9 +24,15 @@ def bars() -> Iterator[Callable[[str], Progress]]:
 
     console = Console(stderr=True)
     with Bars(
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(),
-        TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal,
-    ) as shown:  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as shown:
 
         def of(name: str) -> Progress:
             bar: dict[str, TaskID] = {}
@@ -53,9 +59,14 @@ def counted(name: str, *, show: bool = True) -> Iterator[Progress]:
 
     console = Console(stderr=True)
     with Bars(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        console=console, transient=True, disable=not (show and console.is_terminal),
-    ) as shown:  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not (show and console.is_terminal),
+    ) as shown:
         bar: dict[str, TaskID] = {}
 
         def hear(stage: str, done: int, total: int) -> None:

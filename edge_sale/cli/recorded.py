@@ -20,14 +20,19 @@ NEWEST = 5000  # auctions of memory: what is older says less of today's agents, 
 
 def data_options(command: Any) -> Any:
     """Where outcomes come from: memory, or recorded runs by path."""
-    for option in reversed((
-        click.argument("runs", required=False, type=FOLDER),
-        click.option("-p", "--pool", metavar="NAME", help="Whose weights; default: the pool in force."),
-        click.option("--jury", type=click.Choice(["recoverability", "likert"]),
-                     help="Have plans judged that never were, in RUNS."),
-        click.option("--cache", type=FOLDER, help="Keep RUNS' vectors and scores here."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
-    )):  # fmt: skip
+    for option in reversed(
+        (
+            click.argument("runs", required=False, type=FOLDER),
+            click.option("-p", "--pool", metavar="NAME", help="Whose weights; default: the pool in force."),
+            click.option(
+                "--jury",
+                type=click.Choice(["recoverability", "likert"]),
+                help="Have plans judged that never were, in RUNS.",
+            ),
+            click.option("--cache", type=FOLDER, help="Keep RUNS' vectors and scores here."),
+            click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+        )
+    ):
         command = option(command)
     return command
 

@@ -47,10 +47,20 @@ def remote() -> None:
 @click.option("--logprobs", is_flag=True, help="The endpoint gives log probabilities (see: remote test).")
 @click.option("--replace", "again", is_flag=True, help="Change a remote that is there already.")
 def add_(
-    name: str, provider: str | None, url: str | None, model: str, key_env: str | None, keyring: bool,
-    price_in: float | None, price_out: float | None, lan: bool, live: bool, logprobs: bool, again: bool,
+    name: str,
+    provider: str | None,
+    url: str | None,
+    model: str,
+    key_env: str | None,
+    keyring: bool,
+    price_in: float | None,
+    price_out: float | None,
+    lan: bool,
+    live: bool,
+    logprobs: bool,
+    again: bool,
     **bounds: Any,
-) -> None:  # fmt: skip
+) -> None:
     """Add the remote NAME to config.toml. Its key is never written there.
 
     \b
@@ -67,10 +77,17 @@ def add_(
         raise click.UsageError("a remote has a price: --price-in and --price-out, per million tokens (0 if it is free)")
     settings = load()
     wanted = Remote(
-        name, url.rstrip("/"), model, key, price_in or 0.0, price_out or 0.0, location=location,
-        bids="live" if live else "reserve", logprobs=logprobs,
+        name,
+        url.rstrip("/"),
+        model,
+        key,
+        price_in or 0.0,
+        price_out or 0.0,
+        location=location,
+        bids="live" if live else "reserve",
+        logprobs=logprobs,
         **{key: value for key, value in bounds.items() if value is not None},
-    )  # fmt: skip
+    )
     check(wanted, "edge-sale remote add")
     if name in remotes(settings) and not again:
         raise EdgeSaleError(f"there is a remote {name!r} already; change it with --replace")
@@ -139,11 +156,20 @@ def list_(as_json: bool) -> None:
         print_table(
             ["remote", "model", "host", "key", f"{settings.currency}/Mt in", "out", "context", "where", "bids"],
             [
-                [this.name, this.model, this.host, this.key, price_of(this.price_in), price_of(this.price_out),
-                 str(this.context), this.location, "live" if this.auctioned else "reserve"]
+                [
+                    this.name,
+                    this.model,
+                    this.host,
+                    this.key,
+                    price_of(this.price_in),
+                    price_of(this.price_out),
+                    str(this.context),
+                    this.location,
+                    "live" if this.auctioned else "reserve",
+                ]
                 for this in known.values()
             ],
-        )  # fmt: skip
+        )
     else:
         click.echo("no remotes; add one with: edge-sale remote add", err=True)
     closed = f"nothing leaves: {settings.closed}" if settings.closed else f"policy: {settings.policy}"

@@ -28,14 +28,21 @@ FILES = 12  # names of files that bidders are told
 
 def repo_options(command: F) -> F:
     """What `run` and `chat` have in common."""
-    for option in reversed((
-        click.option("--repo", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-                     help="Work in this folder, on a private copy."),
-        click.option("-y", "--yes", is_flag=True, help="With --repo: apply the changes without asking."),
-        click.option("--dry-run", is_flag=True, help="With --repo: print the patch, apply nothing."),
-        click.option("--allow", multiple=True, metavar="FILE",
-                     help="With --repo: a file such as .env that may be read."),
-    )):  # fmt: skip
+    for option in reversed(
+        (
+            click.option(
+                "--repo",
+                type=click.Path(path_type=Path, file_okay=False),
+                metavar="DIR",
+                help="Work in this folder, on a private copy.",
+            ),
+            click.option("-y", "--yes", is_flag=True, help="With --repo: apply the changes without asking."),
+            click.option("--dry-run", is_flag=True, help="With --repo: print the patch, apply nothing."),
+            click.option(
+                "--allow", multiple=True, metavar="FILE", help="With --repo: a file such as .env that may be read."
+            ),
+        )
+    ):
         command = option(command)
     return command
 
@@ -68,8 +75,14 @@ def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[st
         try:
             if check is not None:  # no sandbox: raises now
                 run_command("true", Place(first.copy.root, first.copy.folder, path), mode=settings.sandbox)
-            site = Site(begin, check, guide(first.copy.root), root=first.copy.root, left_out=first.copy.left_out,
-                        files=tuple(first.copy.files))  # fmt: skip
+            site = Site(
+                begin,
+                check,
+                guide(first.copy.root),
+                root=first.copy.root,
+                left_out=first.copy.left_out,
+                files=tuple(first.copy.files),
+            )
         finally:
             first.copy.close()
         yield site
@@ -157,5 +170,3 @@ def refuse_without_repo(repo: Path | None, **given: object) -> None:
         raise click.UsageError(f"--{unused[0].replace('_', '-')} needs --repo DIR")
     if given.get("yes") and given.get("dry_run"):
         raise click.UsageError("--yes and --dry-run exclude each other")
-
-

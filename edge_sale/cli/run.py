@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @task_options
-@click.option("--check", metavar="PYTHON",
-              help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'. With --repo a command.")
+@click.option(
+    "--check",
+    metavar="PYTHON",
+    help="Python to run after the answer's code; exit 0 passes: 'assert f(2) == 4'. With --repo a command.",
+)
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where checks and commands run.")
 @repo_options
 @docs_option
@@ -56,10 +59,23 @@ def bid(**options: Any) -> None:
 
 
 def _sell(
-    *, execute: bool, task: str | None, file: Path | None, agents: tuple[str, ...], domain: str | None,
-    check: str | None, as_json: bool, quiet: bool, verbose: bool, trace: Path | None, repo: Path | None,
-    yes: bool, dry_run: bool, allow: tuple[str, ...], **changes: Any,
-) -> None:  # fmt: skip
+    *,
+    execute: bool,
+    task: str | None,
+    file: Path | None,
+    agents: tuple[str, ...],
+    domain: str | None,
+    check: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    trace: Path | None,
+    repo: Path | None,
+    yes: bool,
+    dry_run: bool,
+    allow: tuple[str, ...],
+    **changes: Any,
+) -> None:
     refuse_without_repo(repo, yes=yes, dry_run=dry_run, allow=allow)
     if as_json and quiet:
         raise click.UsageError("--json and --quiet exclude each other")

@@ -188,8 +188,7 @@ def as_document(sale: Sale) -> dict[str, Any]:
         "notes": list(outcome.notes) if outcome else [],  # of the answer; a run may have more
         "recorded": sale.recorded,
         "bids": [
-            {**bid, "won": scored == award.winner}
-            for bid, scored in zip(plain["ranked"], award.ranked, strict=True)
+            {**bid, "won": scored == award.winner} for bid, scored in zip(plain["ranked"], award.ranked, strict=True)
         ],
         "sat_out": plain["sat_out"],
         "lessons": plain["lessons"],

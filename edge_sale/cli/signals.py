@@ -35,14 +35,23 @@ def signals(runs: Path | None, pool: str | None, jury: str | None, cache: Path |
     known, _ = fitting.usable(table, table.agents)
     found = telling.tell(known, assemble.plan(replace(settings, remember=False)).weights)
     if as_json:
-        echo({
-            "tasks": len(known.bids), "outcomes": known.outcomes, "from": known.name,
-            "signals": [
-                {"signal": one.signal, "about": one.about, "overall": _area(one.overall), "within": _area(one.within),
-                 "agents": {agent: _area(area) for agent, area in one.agents.items()}}
-                for one in found
-            ],
-        })  # fmt: skip
+        echo(
+            {
+                "tasks": len(known.bids),
+                "outcomes": known.outcomes,
+                "from": known.name,
+                "signals": [
+                    {
+                        "signal": one.signal,
+                        "about": one.about,
+                        "overall": _area(one.overall),
+                        "within": _area(one.within),
+                        "agents": {agent: _area(area) for agent, area in one.agents.items()},
+                    }
+                    for one in found
+                ],
+            }
+        )
         return
     from edge_sale.cli.tables import print_table
 

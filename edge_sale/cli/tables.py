@@ -93,9 +93,7 @@ def price_of(price: float) -> str:
     return f"{price:.2f}" if round(price, 2) == price else f"{price:g}"
 
 
-def award_view(
-    award: Award, outcome: Outcome | None, reason: str, run: Mapping[str, object]
-) -> RenderableType:
+def award_view(award: Award, outcome: Outcome | None, reason: str, run: Mapping[str, object]) -> RenderableType:
     """One auction explained bid by bid: the table, every plan, the lessons used, the outcome."""
     parts: list[RenderableType] = [
         plain(award.task.text, style="bold"),

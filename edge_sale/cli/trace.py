@@ -103,9 +103,7 @@ def read(file: Path) -> list[dict[str, Any]]:
             if not isinstance(event["event"], str) or not isinstance(event["t"], int | float):
                 raise TypeError
         except (ValueError, KeyError, TypeError) as error:
-            raise EdgeSaleError(
-                f"{file}, line {number}: is not an event; a trace is what --trace writes"
-            ) from error
+            raise EdgeSaleError(f"{file}, line {number}: is not an event; a trace is what --trace writes") from error
         events.append(event)
     if not events:
         raise EdgeSaleError(f"{file}: holds no events; a trace is what --trace writes")

@@ -65,9 +65,18 @@ def tune(models: tuple[str, ...], forget: bool, as_json: bool) -> None:
         if not as_json:
             print_table(
                 ("model", "threads", "to read", "batch", "micro-batch", "flash", "guesses ahead"),
-                [(card.name, str(best.threads), str(best.batch_threads or best.threads), str(best.batch),
-                  str(best.micro_batch or best.batch), best.flash, "yes" if best.lookup else "no")],
-            )  # fmt: skip
+                [
+                    (
+                        card.name,
+                        str(best.threads),
+                        str(best.batch_threads or best.threads),
+                        str(best.batch),
+                        str(best.micro_batch or best.batch),
+                        best.flash,
+                        "yes" if best.lookup else "no",
+                    )
+                ],
+            )
     if as_json:
         click.echo(json.dumps(report, indent=2))
 

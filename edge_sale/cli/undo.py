@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @click.argument("change", default="")
 @click.option("--redo", is_flag=True, help="Put back what was undone last.")
 @click.option("--list", "show", is_flag=True, help="List the changes there are, newest first.")
-@click.option("--repo", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Only changes in this folder.")
+@click.option(
+    "--repo", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Only changes in this folder."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def undo(change: str, redo: bool, show: bool, repo: Path | None, as_json: bool) -> None:
     """Take back the last change that an agent made to your files.
@@ -65,15 +66,25 @@ def _list(entries: list[Applied], as_json: bool) -> None:
     print_table(
         ["id", "when", "state", "files", "folder", "task"],
         [
-            [entry.id, f"{datetime.fromtimestamp(entry.at):%Y-%m-%d %H:%M}", entry.state, f"{len(entry.changes)}",
-             str(entry.root), shortened(entry.task, 40)]
+            [
+                entry.id,
+                f"{datetime.fromtimestamp(entry.at):%Y-%m-%d %H:%M}",
+                entry.state,
+                f"{len(entry.changes)}",
+                str(entry.root),
+                shortened(entry.task, 40),
+            ]
             for entry in entries
         ],
-    )  # fmt: skip
+    )
 
 
 def _document(entry: Applied) -> dict[str, object]:
     return {
-        "id": entry.id, "folder": str(entry.root), "task": entry.task, "at": entry.at, "state": entry.state,
+        "id": entry.id,
+        "folder": str(entry.root),
+        "task": entry.task,
+        "at": entry.at,
+        "state": entry.state,
         "files": [change.path for change in entry.changes],
-    }  # fmt: skip
+    }

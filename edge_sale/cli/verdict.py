@@ -12,11 +12,13 @@ from edge_sale.settings import load
 
 
 def _options(command: Any) -> Any:
-    for option in reversed((
-        click.argument("auction", default="last"),
-        click.option("--undo", is_flag=True, help="Take your word back; the check's stands again."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
-    )):  # fmt: skip
+    for option in reversed(
+        (
+            click.argument("auction", default="last"),
+            click.option("--undo", is_flag=True, help="Take your word back; the check's stands again."),
+            click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+        )
+    ):
         command = option(command)
     return command
 

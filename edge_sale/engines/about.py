@@ -19,13 +19,17 @@ def main() -> None:
 
     lib.llama_backend_init()
     said = lib.llama_print_system_info().decode("utf-8", "replace")
-    print(json.dumps({
-        "version": version("llama-cpp-python"),
-        "system": " ".join(said.split()),
-        "features": features(said),
-        "gpu": bool(lib.llama_supports_gpu_offload()),
-        "devices": [[gpu.name, gpu.free, gpu.total] for gpu in devices()],
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "version": version("llama-cpp-python"),
+                "system": " ".join(said.split()),
+                "features": features(said),
+                "gpu": bool(lib.llama_supports_gpu_offload()),
+                "devices": [[gpu.name, gpu.free, gpu.total] for gpu in devices()],
+            }
+        )
+    )
 
 
 def features(said: str) -> dict[str, bool]:

@@ -74,9 +74,7 @@ class Cells:
         """(sequence, tokens) of whoever holds most of the reading's beginning; no tokens where nobody does."""
         if not self._rewinds:
             return -1, 0
-        found = (
-            (shared_cut(reading, held, limit), -sequence) for sequence, held in enumerate(self._held) if held
-        )
+        found = ((shared_cut(reading, held, limit), -sequence) for sequence, held in enumerate(self._held) if held)
         tokens, sequence = max(found, default=(0, 1))
         return -sequence, tokens
 

@@ -111,21 +111,15 @@ class LlamaEngine:
         """Tokens of the prompt as the model will see it."""
         return len(self._reading(prompt).tokens)
 
-    def generate(
-        self, asks: Sequence[Generate], seconds: float | None = None
-    ) -> list[list[Generation] | Exception]:
+    def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
         """Every ask's samples, all drawn in one batch; a failed ask is its exception."""
         return self._worker.do(lambda: self._generate(asks, seconds), seconds)
 
-    def loglik(
-        self, asks: Sequence[LogLik], seconds: float | None = None
-    ) -> list[LogProb | Exception]:
+    def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
         """log p(text | prompt) of every ask, by prefill in one batch."""
         return self._worker.do(lambda: self._loglik(asks, seconds), seconds)
 
-    def choose(
-        self, asks: Sequence[Choose], seconds: float | None = None
-    ) -> list[Choice | Exception]:
+    def choose(self, asks: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
         """Which option comes next in every ask, read from the logits of one position each."""
         return self._worker.do(lambda: self._choose(asks, seconds), seconds)
 
@@ -186,9 +180,7 @@ class LlamaEngine:
 
     # --- drawing -------------------------------------------------------------
 
-    def _generate(
-        self, asks: Sequence[Generate], seconds: float | None
-    ) -> list[list[Generation] | Exception]:
+    def _generate(self, asks: Sequence[Generate], seconds: float | None) -> list[list[Generation] | Exception]:
         began = time.monotonic()
         failed: dict[int, Exception] = {}
         draws: list[Draw] = []
@@ -210,8 +202,7 @@ class LlamaEngine:
         failed = {place: naming(error, self.name) for place, error in failed.items()}
         share = (time.monotonic() - began) / (sum(len(d.tokens) + d.drawn for d in draws) or 1)
         return [
-            failed.get(place)
-            or [d.generation(share * (len(d.tokens) + d.drawn)) for d in draws if d.ask == place]
+            failed.get(place) or [d.generation(share * (len(d.tokens) + d.drawn)) for d in draws if d.ask == place]
             for place in range(len(asks))
         ]
 
@@ -382,9 +373,7 @@ class LlamaEngine:
         """Entropies and log normalisers; a run whose row is not finite has failed, the others go on."""
         entropies, log_zs = measure(logits)
         for row in np.flatnonzero(~np.isfinite(entropies)).tolist():
-            rows[row][0].error = NotFinite(
-                f"model {self.name!r} gave logits that are not finite; pull it with --force"
-            )
+            rows[row][0].error = NotFinite(f"model {self.name!r} gave logits that are not finite; pull it with --force")
         return entropies, log_zs
 
     def _single(self, option: str) -> int:

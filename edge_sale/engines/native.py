@@ -109,8 +109,7 @@ def new_context(
     logits of a batch: room for a whole vocabulary at every token is most of the memory of a small model.
     """
     no_room = OutOfMemory(
-        f"no memory for a context of {sequences} x {cells} tokens; "
-        "fewer samples or a smaller max_tokens needs less"
+        f"no memory for a context of {sequences} x {cells} tokens; fewer samples or a smaller max_tokens needs less"
     )
     if sequences * cells > MOST_CELLS:
         raise no_room

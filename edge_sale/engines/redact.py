@@ -35,7 +35,7 @@ FORMATS: dict[str, re.Pattern[str]] = {
     name: re.compile(pattern)
     for name, pattern in {
         "private key": r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
-                       r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+        r"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
         "sk- key (OpenAI, Anthropic, OpenRouter, DeepSeek)": r"\bsk-(?:[a-z0-9]{1,8}-)*[A-Za-z0-9_-]{20,}",
         "other model services": r"\b(?:hf_\w{30,}|gsk_\w{40,}|xai-\w{60,}|r8_\w{35,}|pplx-\w{40,}|nvapi-[\w-]{50,})",
         "Google": r"\bAIza[\w-]{35}|\bya29\.[\w-]{20,}|\bGOCSPX-[\w-]{20,}",
@@ -48,7 +48,7 @@ FORMATS: dict[str, re.Pattern[str]] = {
         "npm, PyPI, RubyGems": r"\bnpm_[A-Za-z0-9]{36}|\bpypi-[\w-]{40,}|\brubygems_[0-9a-f]{48}",
         "clouds": r"\bdo[oprt]_v1_[0-9a-f]{64}|\bdapi[0-9a-f]{32}|\bhvs\.[\w-]{20,}|\bdp\.pt\.\w{40,}",
         "shops and tools": r"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|\blin_api_\w{30,}|\bntn_\w{40,}|\bPMAK-[\w-]{40,}"
-                           r"|\bfigd_[\w-]{30,}|\bATATT3[\w=-]{50,}|\bglsa_\w{30,}|\bNRAK-[A-Z0-9]{27}|\bsntrys_\S{40,}",
+        r"|\bfigd_[\w-]{30,}|\bATATT3[\w=-]{50,}|\bglsa_\w{30,}|\bNRAK-[A-Z0-9]{27}|\bsntrys_\S{40,}",
         "Azure": r"AccountKey=([A-Za-z0-9+/]{40,}={0,2})|SharedAccessKey=([A-Za-z0-9+/]{40,}={0,2})",
         "Telegram": r"\b\d{8,10}:AA[\w-]{33}\b",
         "age": r"\bAGE-SECRET-KEY-1[A-Z0-9]{58}",
@@ -56,9 +56,9 @@ FORMATS: dict[str, re.Pattern[str]] = {
         "password in an address": r"://[^/\s:@'\"]*:([^/\s@'\"]{3,})@",
         "authorization header": r"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+([\w.+/=~-]{8,})",
         "line of an environment file": r"(?m)^\s*(?:export\s+)?[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|PWD)"
-                                       r"[A-Z0-9_]*\s*[=:]\s*([^\s\"'$<{(][^\s\"']{7,})",
+        r"[A-Z0-9_]*\s*[=:]\s*([^\s\"'$<{(][^\s\"']{7,})",
     }.items()
-}  # fmt: skip
+}
 
 
 class Redactor:
@@ -178,8 +178,12 @@ def detectors() -> list[Callable[[str], Iterator[str]]]:
 
     def by_name(line: str) -> Iterator[str]:
         for value in keyword.analyze_string(line):
-            if not (heuristic.is_templated_secret(value) or heuristic.is_not_alphanumeric_string(value)
-                    or heuristic.is_prefixed_with_dollar_sign(value) or re.search(r"\s", value)):  # fmt: skip
+            if not (
+                heuristic.is_templated_secret(value)
+                or heuristic.is_not_alphanumeric_string(value)
+                or heuristic.is_prefixed_with_dollar_sign(value)
+                or re.search(r"\s", value)
+            ):
                 yield value
 
     def by_entropy(line: str) -> Iterator[str]:

@@ -138,9 +138,7 @@ class RemoteEngine:
         if ask.on_text and sample == 0:
             show, rest = self._redactor.opening(ask.on_text)
         tokens = min(ask.sampling.max_tokens, self.remote.max_tokens)
-        heard = await self._ask(
-            client, ask.prompt, tokens, ask.sampling.temperature, ask.sampling.stop, limit, show
-        )
+        heard = await self._ask(client, ask.prompt, tokens, ask.sampling.temperature, ask.sampling.stop, limit, show)
         rest()
         text = self._redactor.open(heard.text)
         if ask.prompt.prefill and text.lstrip().startswith(ask.prompt.prefill):
@@ -165,9 +163,15 @@ class RemoteEngine:
     # --- one request, tried a few times --------------------------------------
 
     async def _ask(
-        self, client: Any, prompt: Prompt, tokens: int, temperature: float, stop: tuple[str, ...], limit: float,
+        self,
+        client: Any,
+        prompt: Prompt,
+        tokens: int,
+        temperature: float,
+        stop: tuple[str, ...],
+        limit: float,
         show: Callable[[str], None] | None,
-    ) -> Heard:  # fmt: skip
+    ) -> Heard:
         if (need := self.count(prompt) + tokens) > self.context:
             raise PromptTooLong(self.name, need, self.context)
         body = self._body(prompt, tokens, temperature, stop)
@@ -217,8 +221,13 @@ class RemoteEngine:
         messages = [{"role": role, "content": self._redactor.seal(as_text(content))} for role, content in turns]
         # the newer name of the bound is the only one that OpenAI's newer models take, and nobody else knows it
         bound = "max_completion_tokens" if self.remote.host == "api.openai.com" else "max_tokens"
-        body: dict[str, Any] = {"model": self.remote.model, "messages": messages, bound: tokens,
-                                "stream": True, "stream_options": {"include_usage": True}}  # fmt: skip
+        body: dict[str, Any] = {
+            "model": self.remote.model,
+            "messages": messages,
+            bound: tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
         if temperature and self.remote.location == "lan":  # reasoning models elsewhere refuse to be told
             body["temperature"] = temperature
         if stop:
@@ -238,11 +247,13 @@ class RemoteEngine:
         return openai.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=self.remote.url,
-            organization="", project="", admin_api_key="",  # or they are taken from the environment
+            organization="",
+            project="",
+            admin_api_key="",  # or they are taken from the environment
             max_retries=0,
             timeout=http.Timeout(self.remote.seconds, connect=CONNECT_S),
             http_client=openai.DefaultAsyncHttpxClient(transport=transport(http), follow_redirects=False),
-        )  # fmt: skip
+        )
 
 
 class _Try:
@@ -257,9 +268,12 @@ class _Try:
         self._status = 0
 
     async def go(
-        self, client: Callable[[Callable[[Any], Any]], Any], body: dict[str, Any], let_out: Callable[[], None],
+        self,
+        client: Callable[[Callable[[Any], Any]], Any],
+        body: dict[str, Any],
+        let_out: Callable[[], None],
         show: Callable[[str], None] | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         async with client(lambda http: self._transport(http, let_out)) as openai:
             stream = await openai.chat.completions.create(**body)
             chunks = aiter(stream)
@@ -287,8 +301,10 @@ class _Try:
         if estimated:
             heard.tokens_in = heard.tokens_in if heard.tokens_in is not None else self._prompt // BYTES_A_TOKEN
             heard.tokens_out = max(heard.pieces, len(heard.text.encode()) // 4)
-            tell(f"remote {remote.name!r} did not say how many tokens it counted; about "
-                 f"{heard.tokens_in + heard.tokens_out} are booked")  # fmt: skip
+            tell(
+                f"remote {remote.name!r} did not say how many tokens it counted; about "
+                f"{heard.tokens_in + heard.tokens_out} are booked"
+            )
         if why := self._log(heard.tokens_in or 0, heard.tokens_out or 0, estimated):
             tell(f"what remote {remote.name!r} answered is not in the log ({why}); it counts at its expected cost")
         return heard
@@ -309,9 +325,14 @@ class _Try:
         if not self._id:
             return ""
         return self.engine.door.answered(
-            self._id, status=self._status, tokens_in=read, tokens_out=written,
-            cost=self.engine.remote.cost(read, written), estimated=estimated, received=self._received,
-        )  # fmt: skip
+            self._id,
+            status=self._status,
+            tokens_in=read,
+            tokens_out=written,
+            cost=self.engine.remote.cost(read, written),
+            estimated=estimated,
+            received=self._received,
+        )
 
     def _transport(self, http: Any, let_out: Callable[[], None]) -> Any:
         """The client's way to the network: through the door, without redirects, bounded."""
@@ -346,9 +367,15 @@ class _Try:
                     raise NotSent("nothing was sent: the request still held one of your own keys; please report it")
                 this._prompt = sum(len(m["content"].encode()) for m in json.loads(body)["messages"])
                 this._id = engine.door.let_out(
-                    Letter(engine.name, request.url.netloc.decode("ascii"), f"{request.method} {request.url.path}",
-                           body, size_of(request, body), this._expected)
-                )  # fmt: skip
+                    Letter(
+                        engine.name,
+                        request.url.netloc.decode("ascii"),
+                        f"{request.method} {request.url.path}",
+                        body,
+                        size_of(request, body),
+                        this._expected,
+                    )
+                )
                 let_out()
                 response = await inner.handle_async_request(request)
                 this._status = response.status_code
@@ -358,8 +385,9 @@ class _Try:
                     where = response.headers.get("location", "nowhere")[:200]
                     raise Broken(
                         f"it redirects to {where}, where nothing is sent; if that is right, set it as url"
-                        if response.is_redirect else f"its answer is packed ({coding[:20]}), which was not asked for"
-                    )  # fmt: skip
+                        if response.is_redirect
+                        else f"its answer is packed ({coding[:20]}), which was not asked for"
+                    )
                 response.stream = Bounded(response.stream)
                 return response
 

@@ -84,9 +84,14 @@ class Renderer:
     def _start(self) -> None:
         program = Path(__file__).with_name("render_child.py")
         self._child = subprocess.Popen(  # our own program; nothing of the user's is in its environment
-            [sys.executable, "-I", "-S", str(program), json.dumps(sys.path)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd=os.sep, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-I", "-S", str(program), json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd=os.sep,
+            start_new_session=True,
+        )
         assert self._child.stdout
         self._said = queue.SimpleQueue()  # what an earlier child had still to say is not heard
         self._listener = threading.Thread(target=_listen, args=(self._child.stdout, self._said), daemon=True)

@@ -64,10 +64,13 @@ def measure(
     counts = [n for n in sorted({1, cores() - 1, cores(), os.cpu_count() or 1}) if n > 0]
     now = best(
         now,
-        ((f"{n} threads to write", replace(now.tuning, threads=n, batch_threads=default.threads))
-         for n in counts if n != default.threads),
+        (
+            (f"{n} threads to write", replace(now.tuning, threads=n, batch_threads=default.threads))
+            for n in counts
+            if n != default.threads
+        ),
         lambda trial: trial.write,
-    )  # fmt: skip
+    )
     now = best(
         now,
         ((f"{n} threads to read", replace(now.tuning, batch_threads=n)) for n in counts if n != default.threads),

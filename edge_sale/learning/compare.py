@@ -55,9 +55,13 @@ class Comparison:
 
 
 def compare(
-    table: Table, shipped: Weights, now: Weights | None = None, seconds: float = 60.0, seed: int = 0,
+    table: Table,
+    shipped: Weights,
+    now: Weights | None = None,
+    seconds: float = 60.0,
+    seed: int = 0,
     slack: float = SLACK,
-) -> Comparison:  # fmt: skip
+) -> Comparison:
     """Every way of fitting by cross-validation beside the shipped weights, those in force, and each agent alone.
 
     Weights in force that were fitted have seen these very outcomes, if they are newer than the fit: they are
@@ -96,10 +100,16 @@ def _row(name: str, table: Table, places: Places, passed: Floats, paid: Floats, 
     bidders = np.bincount(places, minlength=len(table.agents)) / len(places)
     missed = float((np.nanmax(table.right, axis=1) - mine).mean()) if table.whole else math.nan
     return Row(
-        name, float(mine.mean()), _error(mine), float(paid[rows, places].mean()), missed,
-        float((~np.isnan(table.right[rows, places])).mean()), float(gain.mean()), _error(gain),
+        name,
+        float(mine.mean()),
+        _error(mine),
+        float(paid[rows, places].mean()),
+        missed,
+        float((~np.isnan(table.right[rows, places])).mean()),
+        float(gain.mean()),
+        _error(gain),
         dict(zip(table.agents, bidders.tolist(), strict=True)),
-    )  # fmt: skip
+    )
 
 
 def _alone(table: Table, passed: Floats, paid: Floats, base: Floats) -> list[Row]:

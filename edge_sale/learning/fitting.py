@@ -75,9 +75,14 @@ def usable(table: Table, agents: Sequence[str]) -> tuple[Table, list[str]]:
 
 
 def propose(
-    table: Table, shipped: Weights, now: Weights, agents: Sequence[str], seconds: float, seed: int = 0,
+    table: Table,
+    shipped: Weights,
+    now: Weights,
+    agents: Sequence[str],
+    seconds: float,
+    seed: int = 0,
     slack: float = outcome.SLACK,
-) -> Proposal:  # fmt: skip
+) -> Proposal:
     """Fits both ways, compares them on tasks held out, and says which is better. Raises EdgeSaleError."""
     known, notes = usable(table, agents)
     compared = compare.compare(known, shipped, now, seconds, seed, slack)
@@ -109,10 +114,14 @@ def _about(table: Table) -> dict[str, Any]:
     tried = (~np.isnan(table.right)).sum(axis=0)
     right = np.nansum(table.right, axis=0)
     return {
-        "from": table.name, "tasks": len(table.bids), "outcomes": table.outcomes, "right": int(right.sum()),
+        "from": table.name,
+        "tasks": len(table.bids),
+        "outcomes": table.outcomes,
+        "right": int(right.sum()),
         "agents": {a: [int(r), int(t)] for a, r, t in zip(table.agents, right, tried, strict=True)},
-        "newest": table.newest, "digest": table.digest(),
-    }  # fmt: skip
+        "newest": table.newest,
+        "digest": table.digest(),
+    }
 
 
 def _provenance(method: str, table: Table, weights: Weights) -> str:

@@ -48,9 +48,13 @@ def fit(table: Table, shipped: Weights, seconds: float = 60.0) -> Solved:
     named = dict(zip(parts, (w / scale).tolist(), strict=True))
     return Solved(
         Weights(
-            "fit", 0, f"the paper's min-max program, {how}",
-            {name: named.get(name, 0.0) for name in signals}, 0.0, {juror: named.get(juror, 0.0) for juror in jurors},
+            "fit",
+            0,
+            f"the paper's min-max program, {how}",
+            {name: named.get(name, 0.0) for name in signals},
+            0.0,
+            {juror: named.get(juror, 0.0) for juror in jurors},
             shipped.floor,
         ),
         how,
-    )  # fmt: skip
+    )

@@ -53,10 +53,14 @@ class Table:
         chosen = [int(place) for place in places]
         vectors = None if self.vectors is None else self.vectors[chosen]
         return replace(
-            self, bids=tuple(self.bids[i] for i in chosen), right=self.right[chosen], dollars=self.dollars[chosen],
-            tasks=tuple(self.tasks[i] for i in chosen), vectors=vectors,
+            self,
+            bids=tuple(self.bids[i] for i in chosen),
+            right=self.right[chosen],
+            dollars=self.dollars[chosen],
+            tasks=tuple(self.tasks[i] for i in chosen),
+            vectors=vectors,
             columns={name: column[chosen] for name, column in self.columns.items()},
-        )  # fmt: skip
+        )
 
     def of(self, agents: Sequence[str]) -> Table:
         """The same with these agents only; tasks for which none of them bid are left out."""
@@ -64,9 +68,13 @@ class Table:
         kept = [i for i, bids in enumerate(self.bids) if any(agent in bids for agent in agents)]
         table = self.part(kept)
         return replace(
-            table, agents=tuple(agents), right=table.right[:, columns], dollars=table.dollars[:, columns],
-            bids=tuple({a: bids[a] for a in agents if a in bids} for bids in table.bids), columns={},
-        )  # fmt: skip
+            table,
+            agents=tuple(agents),
+            right=table.right[:, columns],
+            dollars=table.dollars[:, columns],
+            bids=tuple({a: bids[a] for a in agents if a in bids} for bids in table.bids),
+            columns={},
+        )
 
     def signal(self, name: str) -> Floats:
         """What a signal of the table SIGNALS is in every bid, (N, A)."""
@@ -160,6 +168,11 @@ def from_history(auctions: Iterable[Auction], pool: str = "") -> Table:
             dollars[n, agents.index(agent)] = spent.dollars
     newest = max((one.at for one in kept), default=None)
     return Table(
-        "memory", agents, tuple(bids), right, dollars, tuple(one.id for one in kept),
+        "memory",
+        agents,
+        tuple(bids),
+        right,
+        dollars,
+        tuple(one.id for one in kept),
         newest.isoformat(timespec="seconds") if newest else "",
-    )  # fmt: skip
+    )

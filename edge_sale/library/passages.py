@@ -187,5 +187,8 @@ _CODE = (  # noqa: SIM905 - a list of so many would be read by nobody
     "hs ml ex exs erl clj el lisp sh bash zsh fish ps1 sql proto css scss vue svelte dart zig nim v vhd tf"
 ).split()
 READERS: Mapping[str, Reader] = {
-    ".md": markdown, ".markdown": markdown, ".mdx": markdown, **{f".{suffix}": code for suffix in _CODE},
-}  # fmt: skip
+    ".md": markdown,
+    ".markdown": markdown,
+    ".mdx": markdown,
+    **{f".{suffix}": code for suffix in _CODE},
+}

@@ -69,4 +69,3 @@ def alone(file: Path, seconds: float = 5) -> Iterator[None]:
             yield
     except Timeout as error:
         raise LibraryFault("this folder is being indexed by another process; wait for it, or stop it") from error
-

@@ -31,8 +31,7 @@ NEAREST = 50  # hits of each kind that are fused
 NAMESAKES = 20  # passages of one name, beyond which it tells nothing
 
 _PASSAGE = (
-    "p.number, f.path, p.first, p.last, p.title, p.text, p.paged"
-    " FROM passages p JOIN files f ON f.number = p.file"
+    "p.number, f.path, p.first, p.last, p.title, p.text, p.paged FROM passages p JOIN files f ON f.number = p.file"
 )
 
 
@@ -218,8 +217,10 @@ class Library:
             self._db,
             "SELECT rowid FROM vectors WHERE rowid IN (SELECT value FROM json_each(?))"
             " ORDER BY vec_distance_cosine(embedding, ?) LIMIT ?",
-            json.dumps(found), blob, NEAREST,
-        )  # fmt: skip
+            json.dumps(found),
+            blob,
+            NEAREST,
+        )
         return [number for (number,) in rows]
 
     def by_words(self, text: str, k: int = NEAREST) -> list[int]:
@@ -317,7 +318,5 @@ class Library:
             self._db.execute("DELETE FROM passages WHERE number = ?", (number,))
 
 
-def _numbered(
-    number: int, path: str, first: int, last: int, title: str, text: str, paged: int
-) -> tuple[int, Passage]:
+def _numbered(number: int, path: str, first: int, last: int, title: str, text: str, paged: int) -> tuple[int, Passage]:
     return number, Passage(path, first, last, title, text, bool(paged))

@@ -113,9 +113,12 @@ _TEXT = bytes({9, 10, 12, 13, 27, *range(32, 127), *range(160, 256)})
 def _pdf_pages(data: bytes) -> list[str]:
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "edge_sale.library.pdf_child"], input=data, capture_output=True,
-            timeout=PDF_SECONDS, env=bare_environment(),
-        )  # fmt: skip
+            [sys.executable, "-P", "-m", "edge_sale.library.pdf_child"],
+            input=data,
+            capture_output=True,
+            timeout=PDF_SECONDS,
+            env=bare_environment(),
+        )
     except subprocess.TimeoutExpired as error:
         raise Unreadable(f"damaged PDF (not read in {PDF_SECONDS:g} s)") from error
     try:

@@ -41,8 +41,9 @@ def add(db: apsw.Connection, number: int, vector: bytes) -> None:
     found = rows.select(db, "SELECT taken, bits FROM codes WHERE block = ?", block)
     taken, bits = found[0] if found else (0, bytes(BLOCK * len(code)))
     bits = bits[: place * len(code)] + code + bits[(place + 1) * len(code) :]
-    db.execute("INSERT OR REPLACE INTO codes (block, taken, bits) VALUES (?, ?, ?)",
-               (block, _signed(taken | 1 << place), bits))  # fmt: skip
+    db.execute(
+        "INSERT OR REPLACE INTO codes (block, taken, bits) VALUES (?, ?, ?)", (block, _signed(taken | 1 << place), bits)
+    )
 
 
 def remove(db: apsw.Connection, number: int) -> None:
@@ -97,9 +98,7 @@ class Codes:
         if found:
             self._take(found)
 
-    def nearest(
-        self, query: bytes, want: int, among: Sequence[int] | None = None, distinct: bool = False
-    ) -> list[int]:
+    def nearest(self, query: bytes, want: int, among: Sequence[int] | None = None, distinct: bool = False) -> list[int]:
         """Numbers of at least `want` tasks that are likely the nearest, in no order; fewer where there are fewer.
 
         `among` restricts the search to these numbers. With `distinct`, and more tasks than wanted, one stands for all

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     import apsw
 
 
-def read(
-    db: apsw.Connection, near: Iterable[tuple[float, int]], task: Task, agent: str
-) -> Iterator[Past]:
+def read(db: apsw.Connection, near: Iterable[tuple[float, int]], task: Task, agent: str) -> Iterator[Past]:
     """Of the auctions `near` (cosine, number), those that `agent` bid for or worked on, in their order."""
     for similarity, number in near:
         (id_,) = rows.one(db, "SELECT id FROM auctions WHERE number = ?", number)
         if id_ == task.id:
             continue
         bid = rows.select(
-            db, "SELECT tokens, entropy, scores FROM bids WHERE auction = ? AND agent = ? ORDER BY rank LIMIT 1",
-            number, agent,
-        )  # fmt: skip
+            db,
+            "SELECT tokens, entropy, scores FROM bids WHERE auction = ? AND agent = ? ORDER BY rank LIMIT 1",
+            number,
+            agent,
+        )
         outcome = rows.standing(db, number).get(agent)
         if not bid and outcome is None:
             continue
@@ -38,12 +38,17 @@ def read(
             "SELECT sum((tokens_in + tokens_out) * price) / sum(tokens_in + tokens_out) FROM entries"
             " WHERE auction = ? AND who = ? AND purpose IN ('escalate', 'work')"
             " HAVING sum(tokens_in + tokens_out) > 0",
-            number, agent,
-        )  # fmt: skip
+            number,
+            agent,
+        )
         yield Past(
-            similarity, passed, sum(given) / len(given) if given else None, tokens, entropy,
+            similarity,
+            passed,
+            sum(given) / len(given) if given else None,
+            tokens,
+            entropy,
             float(paid[0][0]) if paid else None,
-        )  # fmt: skip
+        )
 
 
 LOOKED_AT = 64  # past tasks of an agent

@@ -34,18 +34,53 @@ NUMBER = (int, float)
 NONE = type(None)
 # table -> column -> what JSON may hold there; dict and list are kept as JSON text
 COLUMNS: dict[str, dict[str, Any]] = {
-    "auctions": {"id": str, "at": NUMBER, "text": str, "domain": str, "files": list, "check": (str, NONE),
-                 "sat_out": dict, "run": dict},
-    "bids": {"agent": str, "phase": str, "price": NUMBER, "plan": str, "tokens": int, "entropy": NUMBER,
-             "signals": dict, "scores": dict, "cost": NUMBER, "value": NUMBER, "unheard": NUMBER, "led": bool,
-             "won": bool},
-    "outcomes": {"at": NUMBER, "source": str, "agent": str, "status": str, "answer": str,
-                 "verified": (bool, NONE), "verdict": (bool, NONE), "notes": list, "steps": int},
-    "entries": {"who": str, "purpose": str, "tokens_in": int, "tokens_out": int, "seconds": NUMBER,
-                "price": NUMBER, "reused": int},
-    "lessons": {"agent": str, "past": str, "won": int, "lost": int, "similarity": NUMBER,
-                "outcome": (str, NONE)},
-}  # fmt: skip
+    "auctions": {
+        "id": str,
+        "at": NUMBER,
+        "text": str,
+        "domain": str,
+        "files": list,
+        "check": (str, NONE),
+        "sat_out": dict,
+        "run": dict,
+    },
+    "bids": {
+        "agent": str,
+        "phase": str,
+        "price": NUMBER,
+        "plan": str,
+        "tokens": int,
+        "entropy": NUMBER,
+        "signals": dict,
+        "scores": dict,
+        "cost": NUMBER,
+        "value": NUMBER,
+        "unheard": NUMBER,
+        "led": bool,
+        "won": bool,
+    },
+    "outcomes": {
+        "at": NUMBER,
+        "source": str,
+        "agent": str,
+        "status": str,
+        "answer": str,
+        "verified": (bool, NONE),
+        "verdict": (bool, NONE),
+        "notes": list,
+        "steps": int,
+    },
+    "entries": {
+        "who": str,
+        "purpose": str,
+        "tokens_in": int,
+        "tokens_out": int,
+        "seconds": NUMBER,
+        "price": NUMBER,
+        "reused": int,
+    },
+    "lessons": {"agent": str, "past": str, "won": int, "lost": int, "similarity": NUMBER, "outcome": (str, NONE)},
+}
 WORDS = {"phase": {"opening", "refined"}, "status": {"done", "passed", "failed", "cancelled"}}
 
 Embed = Callable[[Sequence[str]], "np.ndarray[Any, Any]"]
@@ -116,8 +151,7 @@ def _read(db: apsw.Connection, table: str, where: str, number: int) -> list[dict
     )
     found = rows.select(db, f"SELECT {names} FROM {table} WHERE {where}", number)  # noqa: S608 - our own names
     return [
-        {name: _value(kind, value) for (name, kind), value in zip(columns.items(), row, strict=True)}
-        for row in found
+        {name: _value(kind, value) for (name, kind), value in zip(columns.items(), row, strict=True)} for row in found
     ]
 
 
@@ -131,9 +165,12 @@ def _value(kind: Any, value: Any) -> Any:
 
 
 def import_(
-    path: Path, lines: Iterable[bytes], name: str, embed: Callable[[], tuple[dict[str, Any], Embed]],
+    path: Path,
+    lines: Iterable[bytes],
+    name: str,
+    embed: Callable[[], tuple[dict[str, Any], Embed]],
     tell: Callable[[int], None] = lambda done: None,
-) -> Imported:  # fmt: skip
+) -> Imported:
     """Add the auctions in `lines`, an export called `name`, to the memory at `path`: all or none.
 
     Vectors are taken over where the memory has the same embedder, or none yet; otherwise `embed` gives the memory's
@@ -210,9 +247,7 @@ class _Vectors:
     embed: Embed | None
 
 
-def _agreed(
-    db: apsw.Connection, head: dict[str, Any], embed: Callable[[], tuple[dict[str, Any], Embed]]
-) -> _Vectors:
+def _agreed(db: apsw.Connection, head: dict[str, Any], embed: Callable[[], tuple[dict[str, Any], Embed]]) -> _Vectors:
     theirs = head.get("embedder")
     if theirs is None:
         return _Vectors(0, None)  # no auctions follow
@@ -231,8 +266,10 @@ def _agreed(
     if ours is None or (empty and ours != own):
         vectors.begin(db, own["name"], own["sha256"], own["dimension"])
     elif (ours["sha256"], ours["dimension"]) != (own["sha256"], own["dimension"]):
-        raise Refused("vectors of another embedder, and this memory's is not the configured one; "
-                      "first: edge-sale memory reembed", 1)  # fmt: skip
+        raise Refused(
+            "vectors of another embedder, and this memory's is not the configured one; first: edge-sale memory reembed",
+            1,
+        )
     return _Vectors(own["dimension"], make)
 
 
@@ -249,9 +286,14 @@ def _add(db: apsw.Connection, value: dict[str, Any], ours: _Vectors) -> None:
     for place, entry in enumerate(parts["entries"]):
         _insert(db, "entries", {"auction": number, "line": place, **entry})
     for place, lesson in enumerate(parts["lessons"]):
-        found = rows.select(db, "SELECT b.auction FROM auctions a JOIN bids b ON b.auction = a.number"
-                            " WHERE a.id = ? AND b.rank IN (?, ?) GROUP BY 1 HAVING count(*) = 2",
-                            lesson["past"], lesson["won"], lesson["lost"])  # fmt: skip
+        found = rows.select(
+            db,
+            "SELECT b.auction FROM auctions a JOIN bids b ON b.auction = a.number"
+            " WHERE a.id = ? AND b.rank IN (?, ?) GROUP BY 1 HAVING count(*) = 2",
+            lesson["past"],
+            lesson["won"],
+            lesson["lost"],
+        )
         for (past,) in found:  # of an auction that is not here, nothing is kept
             _insert(db, "lessons", {"auction": number, "place": place, **lesson, "past": past})
     vectors.add(db, number, _vector(value, ours))

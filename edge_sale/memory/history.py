@@ -69,8 +69,7 @@ class Auction:
             "bids": [self._bid(scored) for scored in award.ranked],
             "sat_out": dict(award.sat_out),
             "lessons": {
-                agent: [dataclasses.asdict(lesson) for lesson in lessons]
-                for agent, lessons in award.lessons.items()
+                agent: [dataclasses.asdict(lesson) for lesson in lessons] for agent, lessons in award.lessons.items()
             },
             "outcome": None if self.outcome is None else dataclasses.asdict(self.outcome),
             "earlier": [dataclasses.asdict(outcome) for outcome in self.outcomes[:-1]],
@@ -81,12 +80,20 @@ class Auction:
     def _bid(self, scored: Scored) -> dict[str, Any]:
         bid, plan = scored.bid, scored.bid.strategy
         return {
-            "agent": bid.agent, "phase": bid.phase, "price": bid.price,
-            "plan": plan.text, "tokens": plan.tokens, "entropy": plan.entropy,
-            "signals": dict(plan.signals), "scores": dict(bid.scores),
-            "cost": scored.cost, "value": scored.value, "asking": scored.asking,
-            "led": scored == self.award.provisional, "won": scored == self.award.winner,
-        }  # fmt: skip
+            "agent": bid.agent,
+            "phase": bid.phase,
+            "price": bid.price,
+            "plan": plan.text,
+            "tokens": plan.tokens,
+            "entropy": plan.entropy,
+            "signals": dict(plan.signals),
+            "scores": dict(bid.scores),
+            "cost": scored.cost,
+            "value": scored.value,
+            "asking": scored.asking,
+            "led": scored == self.award.provisional,
+            "won": scored == self.award.winner,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +112,20 @@ class History:
         with self.view() as db:
             found = [] if db is None else rows.select(db, _LIST, max(limit, 0), max(offset, 0))
             return [
-                Row(id_, _time(at), text, _pool(run), winner, price, bids, status,
-                    None if verified is None else bool(verified), *spent)
+                Row(
+                    id_,
+                    _time(at),
+                    text,
+                    _pool(run),
+                    winner,
+                    price,
+                    bids,
+                    status,
+                    None if verified is None else bool(verified),
+                    *spent,
+                )
                 for id_, at, text, run, winner, price, bids, status, verified, *spent in found
-            ]  # fmt: skip
+            ]
 
     def get(self, name: str) -> Auction:
         """The auction with this id, or the only one whose id begins so; "last" is the newest.

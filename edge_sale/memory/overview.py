@@ -64,11 +64,23 @@ def overview(path: Path) -> Overview:
         wins = rows.select(db, "SELECT agent, count(*) FROM bids WHERE won GROUP BY agent ORDER BY 2 DESC, 1")
         ((embedder, dimension),) = rows.select(db, "SELECT name, dimension FROM embedder") or [(None, None)]
         return Overview(
-            str(path), auctions, executed, right, wrong, executed - right - wrong, verdicts,
-            _day(oldest), _day(newest), {str(agent): int(count) for agent, count in wins}, embedder, dimension,
-            size=path.stat().st_size, live=retention.live_bytes(db), journal=_size(path, "-wal"),
+            str(path),
+            auctions,
+            executed,
+            right,
+            wrong,
+            executed - right - wrong,
+            verdicts,
+            _day(oldest),
+            _day(newest),
+            {str(agent): int(count) for agent, count in wins},
+            embedder,
+            dimension,
+            size=path.stat().st_size,
+            live=retention.live_bytes(db),
+            journal=_size(path, "-wal"),
             version=migrations.version(db),
-        )  # fmt: skip
+        )
 
 
 # the same as Outcome.right, over the outcome that stands

@@ -23,9 +23,7 @@ class Plan:
     won: bool
 
 
-def contrast(
-    agent: str, plans: Sequence[Plan], outcomes: Mapping[str, Outcome]
-) -> tuple[Plan, Plan] | None:
+def contrast(agent: str, plans: Sequence[Plan], outcomes: Mapping[str, Outcome]) -> tuple[Plan, Plan] | None:
     """The plan to copy and the plan to avoid, one of them `agent`'s own; None: no lesson in it.
 
     `plans` are all of one auction by rising asking. The winner's plan is the one to

@@ -39,8 +39,10 @@ def reembed(
                 return vectors.counts(db)[1], 0
             if not _is_of(db, "pending_of", embedder):
                 db.execute("DELETE FROM pending")
-                db.execute("INSERT OR REPLACE INTO pending_of (one, name, sha256, dimension) VALUES (1, ?, ?, ?)",
-                           (embedder.name, embedder.identity, embedder.dimension))  # fmt: skip
+                db.execute(
+                    "INSERT OR REPLACE INTO pending_of (one, name, sha256, dimension) VALUES (1, ?, ?, ?)",
+                    (embedder.name, embedder.identity, embedder.dimension),
+                )
         made = 0
         while True:
             missing = _missing(db)
@@ -65,8 +67,7 @@ def _is_of(db: apsw.Connection, table: str, embedder: Embedder) -> bool:
 def _missing(db: apsw.Connection) -> list[tuple[int, str]]:
     found = rows.select(
         db,
-        "SELECT number, text FROM auctions WHERE number NOT IN (SELECT auction FROM pending)"
-        " ORDER BY number LIMIT ?",
+        "SELECT number, text FROM auctions WHERE number NOT IN (SELECT auction FROM pending) ORDER BY number LIMIT ?",
         STEP,
     )
     return [(number, text) for number, text in found]
@@ -77,8 +78,10 @@ def _make(db: apsw.Connection, embedder: Embedder, missing: list[tuple[int, str]
     with writing(db):
         for (number, _), vector in zip(missing, made, strict=True):
             if rows.select(db, "SELECT 1 FROM auctions WHERE number = ?", number):  # not forgotten meanwhile
-                db.execute("INSERT OR REPLACE INTO pending (auction, vector) VALUES (?, ?)",
-                           (number, unit(vector[None, :], embedder)))  # fmt: skip
+                db.execute(
+                    "INSERT OR REPLACE INTO pending (auction, vector) VALUES (?, ?)",
+                    (number, unit(vector[None, :], embedder)),
+                )
     return len(missing)
 
 

@@ -49,8 +49,9 @@ def _oldest(db: apsw.Connection, before: float | None = None) -> list[int]:
         db,
         "SELECT number FROM auctions WHERE (?1 IS NULL OR at < ?1)"
         " AND number < (SELECT max(number) FROM auctions) ORDER BY number LIMIT ?2",
-        before, AT_A_TIME,
-    )  # fmt: skip
+        before,
+        AT_A_TIME,
+    )
     return [number for (number,) in found]
 
 

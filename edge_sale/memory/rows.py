@@ -45,19 +45,42 @@ def add_auction(db: apsw.Connection, award: Award, run: Mapping[str, Any], at: f
     db.execute(
         'INSERT INTO auctions (id, at, text, domain, files, "check", likeness, sat_out, run)'
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (task.id, at, task.text, task.domain, _json(task.files), task.check,
-         likeness(task.text), _json(dict(award.sat_out)), _json(settings)),
-    )  # fmt: skip
+        (
+            task.id,
+            at,
+            task.text,
+            task.domain,
+            _json(task.files),
+            task.check,
+            likeness(task.text),
+            _json(dict(award.sat_out)),
+            _json(settings),
+        ),
+    )
     number = db.last_insert_rowid()
     for rank, scored in enumerate(award.ranked):
         bid, plan = scored.bid, scored.bid.strategy
         db.execute(
             "INSERT INTO bids (auction, rank, agent, phase, price, plan, tokens, entropy, signals, scores,"
             " cost, value, unheard, led, won) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, rank, bid.agent, bid.phase, _finite(bid.price), plan.text, plan.tokens,
-             _finite(plan.entropy), _numbers(plan.signals), _numbers(bid.scores),
-             _finite(scored.cost), _finite(scored.value), _finite(scored.unheard), rank == led, rank == won),
-        )  # fmt: skip
+            (
+                number,
+                rank,
+                bid.agent,
+                bid.phase,
+                _finite(bid.price),
+                plan.text,
+                plan.tokens,
+                _finite(plan.entropy),
+                _numbers(plan.signals),
+                _numbers(bid.scores),
+                _finite(scored.cost),
+                _finite(scored.value),
+                _finite(scored.unheard),
+                rank == led,
+                rank == won,
+            ),
+        )
     return number
 
 
@@ -71,8 +94,12 @@ def add_lessons(db: apsw.Connection, number: int, award: Award) -> None:
                 " JOIN bids w ON w.auction = a.number AND w.agent = ? AND w.plan = ?"
                 " JOIN bids l ON l.auction = a.number AND l.agent = ? AND l.plan = ?"
                 " WHERE a.id = ? GROUP BY a.number",
-                lesson.winner, lesson.won, lesson.loser, lesson.lost, lesson.auction,
-            )  # fmt: skip
+                lesson.winner,
+                lesson.won,
+                lesson.loser,
+                lesson.lost,
+                lesson.auction,
+            )
             for pair in found:
                 db.execute(
                     "INSERT INTO lessons (auction, agent, place, past, won, lost, similarity, outcome)"
@@ -86,9 +113,19 @@ def add_outcome(db: apsw.Connection, number: int, outcome: Outcome, at: float, s
     db.execute(
         "INSERT INTO outcomes (auction, at, source, agent, status, answer, verified, notes, steps, verdict)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (number, at, source, outcome.agent, outcome.status, outcome.answer,
-         outcome.verified, _json(outcome.notes), outcome.steps, outcome.verdict),
-    )  # fmt: skip
+        (
+            number,
+            at,
+            source,
+            outcome.agent,
+            outcome.status,
+            outcome.answer,
+            outcome.verified,
+            _json(outcome.notes),
+            outcome.steps,
+            outcome.verdict,
+        ),
+    )
 
 
 def add_entries(db: apsw.Connection, number: int, entries: list[Entry]) -> None:
@@ -97,9 +134,8 @@ def add_entries(db: apsw.Connection, number: int, entries: list[Entry]) -> None:
         db.execute(
             "INSERT INTO entries (auction, line, who, purpose, tokens_in, tokens_out, seconds, price, reused)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (number, line, e.who, e.purpose, e.tokens_in, e.tokens_out, _finite(e.seconds), _finite(e.price),
-             e.reused),
-        )  # fmt: skip
+            (number, line, e.who, e.purpose, e.tokens_in, e.tokens_out, _finite(e.seconds), _finite(e.price), e.reused),
+        )
 
 
 # --- reading -----------------------------------------------------------------
@@ -107,9 +143,7 @@ def add_entries(db: apsw.Connection, number: int, entries: list[Entry]) -> None:
 
 def plans(db: apsw.Connection, number: int) -> list[Plan]:
     """The auction's plans by rising asking."""
-    found = select(
-        db, "SELECT rank, agent, phase, plan, won FROM bids WHERE auction = ? ORDER BY rank", number
-    )
+    found = select(db, "SELECT rank, agent, phase, plan, won FROM bids WHERE auction = ? ORDER BY rank", number)
     return [Plan(rank, agent, phase, text, bool(won)) for rank, agent, phase, text, won in found]
 
 
@@ -117,8 +151,7 @@ def outcomes(db: apsw.Connection, number: int) -> tuple[Outcome, ...]:
     """How the work went, try by try: the last one stands, and an agent's last is the word on that agent."""
     found = select(
         db,
-        "SELECT agent, status, answer, verified, notes, steps, verdict FROM outcomes"
-        " WHERE auction = ? ORDER BY number",
+        "SELECT agent, status, answer, verified, notes, steps, verdict FROM outcomes WHERE auction = ? ORDER BY number",
         number,
     )
     return tuple(
@@ -159,8 +192,12 @@ def award(db: apsw.Connection, number: int) -> Award:
         raise Torn(f"auction {id_!r} without a winner")
     return Award(
         Task(id_, text, domain, tuple(json.loads(files)), check),
-        winner, provisional, tuple(ranked), json.loads(sat_out), _lessons(db, number),
-    )  # fmt: skip
+        winner,
+        provisional,
+        tuple(ranked),
+        json.loads(sat_out),
+        _lessons(db, number),
+    )
 
 
 def entries(db: apsw.Connection, number: int) -> tuple[Entry, ...]:

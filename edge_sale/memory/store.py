@@ -190,9 +190,7 @@ class AuctionMemory:
             return (min(OF_AGENT[-1], max(128, int(BLUR * len(self._codes) ** 0.5))),)
         return (64, 128) if distinct and len(self._codes) <= CROWD else (128,)
 
-    def _near(
-        self, vector: bytes, want: int, among: list[int] | None, distinct: bool
-    ) -> list[tuple[float, int]]:
+    def _near(self, vector: bytes, want: int, among: list[int] | None, distinct: bool) -> list[tuple[float, int]]:
         """The exact search after the coarse one; that over all tasks is the same for every agent of an auction."""
         if among is not None:
             return vectors.cosines(self._db, vector, self._codes.nearest(vector, want, among, distinct))
@@ -211,8 +209,11 @@ class AuctionMemory:
             "SELECT number, id, text FROM auctions a WHERE likeness = ? AND id != ?"
             " AND EXISTS (SELECT 1 FROM bids b WHERE b.agent = ? AND b.auction = a.number)"
             " ORDER BY number DESC LIMIT ?",
-            kind, task.id, agent, REPEATS,
-        ):  # fmt: skip
+            kind,
+            task.id,
+            agent,
+            REPEATS,
+        ):
             outcomes = rows.standing(self._db, number)
             if pair := contrast(agent, rows.plans(self._db, number), outcomes):
                 good, bad = pair

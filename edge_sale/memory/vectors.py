@@ -109,7 +109,5 @@ def check(db: apsw.Connection, embedder: Embedder) -> None:
 
 def counts(db: apsw.Connection) -> tuple[int, int]:
     """How many auctions there are and how many vectors: the same, in a whole file."""
-    auctions, kept = rows.one(
-        db, "SELECT (SELECT count(*) FROM auctions), (SELECT count(*) FROM vectors_rowids)"
-    )
+    auctions, kept = rows.one(db, "SELECT (SELECT count(*) FROM auctions), (SELECT count(*) FROM vectors_rowids)")
     return auctions, kept

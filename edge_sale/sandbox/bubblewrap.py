@@ -27,9 +27,19 @@ PROCESSES = 64
 
 # What programs need of a system, and no more; each is left out where it does not exist.
 SYSTEM = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store",
-    "/home/linuxbrew/.linuxbrew", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime",
-)  # fmt: skip
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/nix/store",
+    "/gnu/store",
+    "/home/linuxbrew/.linuxbrew",
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/etc/localtime",
+)
 
 # Runs first and becomes the program: limits set here cost no fork of this (large, threaded) process.
 LIMITER = """
@@ -81,8 +91,12 @@ def probe() -> tuple[tuple[str, ...], str]:
         try:
             done = subprocess.run(
                 [*wrap, *python_binds(), "--remount-ro", "/", str(interpreter()), "-I", "-c", "import resource"],
-                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, env={},
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=20,
+                env={},
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             return (), f"bwrap does not run: {error}"
         if done.returncode == 0:
@@ -95,13 +109,32 @@ def _wrap(bwrap: str, extra: list[str]) -> list[str]:
     users = ["--unshare-user", "--disable-userns"] if "--disable-userns" in extra else []
     size = extra[extra.index("--size") :] if "--size" in extra else []
     return [
-        bwrap, "--unshare-all", *users, "--die-with-parent", "--new-session", "--cap-drop", "ALL",
-        "--hostname", "sandbox", "--clearenv",
+        bwrap,
+        "--unshare-all",
+        *users,
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--hostname",
+        "sandbox",
+        "--clearenv",
         *[part for path in SYSTEM for part in ("--ro-bind-try", path, path)],
-        "--proc", "/proc", "--remount-ro", "/proc",  # the superuser could write to /proc/sys
-        "--dev", "/dev", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
-        *size, "--tmpfs", "/tmp",  # noqa: S108
-    ]  # fmt: skip
+        "--proc",
+        "/proc",
+        "--remount-ro",
+        "/proc",  # the superuser could write to /proc/sys
+        "--dev",
+        "/dev",
+        *size,
+        "--tmpfs",
+        "/dev/shm",  # noqa: S108
+        "--remount-ro",
+        "/dev",
+        *size,
+        "--tmpfs",
+        "/tmp",  # noqa: S108
+    ]
 
 
 def python_binds() -> list[str]:
@@ -177,7 +210,10 @@ def counted(processes: int, groups: Path = Path("/sys/fs/cgroup")) -> Iterator[l
 
 
 def start(
-    command: list[str], folder: str, tell: bool, environment: Mapping[str, str] | None = None,
+    command: list[str],
+    folder: str,
+    tell: bool,
+    environment: Mapping[str, str] | None = None,
     head: Sequence[str] = (),
 ) -> tuple[subprocess.Popen[bytes], int | None]:
     """The program, started, and where bubblewrap can `tell`, a pidfd of its namespace's first process."""
@@ -188,10 +224,15 @@ def start(
             if tell:
                 command = [command[0], "--info-fd", str(told), *command[1:]]
             process = subprocess.Popen(
-                [*head, *command], cwd=folder, env={**home, **(environment or {})}, start_new_session=True,
+                [*head, *command],
+                cwd=folder,
+                env={**home, **(environment or {})},
+                start_new_session=True,
                 pass_fds=[told] if tell else [],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
         finally:
             os.close(told)
         if not tell:

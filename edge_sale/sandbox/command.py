@@ -47,15 +47,49 @@ LEAST = 512  # MB: below it no interpreter starts
 
 # What programs read of /etc: names of users and of formats, no password and no key.
 ETC = (
-    "/etc/passwd", "/etc/group", "/etc/nsswitch.conf", "/etc/hosts", "/etc/host.conf", "/etc/protocols",
-    "/etc/services", "/etc/mime.types", "/etc/os-release", "/etc/profile", "/etc/bash.bashrc", "/etc/inputrc",
-    "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/java", "/etc/fonts", "/etc/gitattributes", "/etc/timezone",
-)  # fmt: skip
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/nsswitch.conf",
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/protocols",
+    "/etc/services",
+    "/etc/mime.types",
+    "/etc/os-release",
+    "/etc/profile",
+    "/etc/bash.bashrc",
+    "/etc/inputrc",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/java",
+    "/etc/fonts",
+    "/etc/gitattributes",
+    "/etc/timezone",
+)
 BESIDE_BIN = ("lib", "lib64", "libexec", "include", "versions", "version")  # its share/ may be the user's own
 PLAIN = (  # sections of git's configuration that commands may read
-    "core", "extensions", "init", "user", "remote", "branch", "submodule", "diff", "merge", "color", "push", "pull",
-    "lfs", "gc", "index", "status", "log", "commit", "fetch", "rebase", "format",
-)  # fmt: skip
+    "core",
+    "extensions",
+    "init",
+    "user",
+    "remote",
+    "branch",
+    "submodule",
+    "diff",
+    "merge",
+    "color",
+    "push",
+    "pull",
+    "lfs",
+    "gc",
+    "index",
+    "status",
+    "log",
+    "commit",
+    "fetch",
+    "rebase",
+    "format",
+)
 DEPENDENCIES = (".venv", "venv", "node_modules")  # too large to copy, and no work of the user's
 OWN = ("pipx", "share/pipx", "share/uv/tools", "share/uv/python")  # where links of ~/.local/bin lead; no passwords
 
@@ -69,9 +103,7 @@ class Place:
     path: str = os.defpath
 
 
-def run_command(
-    command: str, place: Place, *, seconds: float = 60, memory_mb: int = MEMORY, mode: str = "auto"
-) -> Ran:
+def run_command(command: str, place: Place, *, seconds: float = 60, memory_mb: int = MEMORY, mode: str = "auto") -> Ran:
     """What `command` did, given to the shell, within `seconds` of wall time.
 
     `mode` is a setting of the user's: "auto" and "bwrap" run sandboxed or raise SandboxMissing, "none" runs
@@ -92,13 +124,16 @@ def run_command(
         limits = bubblewrap.limits(seconds, memory_mb, wrapped, FILE, PROCESSES)
         program = bubblewrap.limited([shell, "-c", command], limits)
         home = {"PATH": path, "HOME": folder, **ENVIRONMENT}
-        process, init = bubblewrap.start(
-            [*wrap, *program], str(place.copy), tell=wrapped, environment=home, head=head
-        )
+        process, init = bubblewrap.start([*wrap, *program], str(place.copy), tell=wrapped, environment=home, head=head)
         seen = watch(
-            process, seconds=seconds, output=OUTPUT, processes=PROCESSES + 3, memory=memory_mb * 2**20, init=init,
+            process,
+            seconds=seconds,
+            output=OUTPUT,
+            processes=PROCESSES + 3,
+            memory=memory_mb * 2**20,
+            init=init,
             also=lambda: f"more than {DISK // 2**20} MB written" if _more_than(place.copy, DISK) else "",
-        )  # fmt: skip
+        )
     return bubblewrap.ended(process.returncode, seen)
 
 
@@ -116,10 +151,18 @@ def command_level(mode: str = "auto") -> str:
 
 
 ENVIRONMENT = {
-    "LANG": "C.UTF-8", "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", "NO_COLOR": "1",
-    "CI": "1", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
-}  # fmt: skip
+    "LANG": "C.UTF-8",
+    "PYTHONIOENCODING": "utf-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "TERM": "dumb",
+    "NO_COLOR": "1",
+    "CI": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.directory",
+    "GIT_CONFIG_VALUE_0": "*",
+}
 
 
 def search_path(place: Place) -> str:

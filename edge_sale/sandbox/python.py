@@ -51,9 +51,7 @@ def run_python(code: str, *, seconds: float = 10, memory_mb: int = 512, mode: st
         limits = bubblewrap.limits(seconds, memory_mb, bool(wrap))
         command = [*wrap, *bubblewrap.limited(program, limits)]
         process, init = bubblewrap.start(command, folder, tell=bool(wrap), head=head)
-        seen = watch(
-            process, seconds=seconds, output=OUTPUT, processes=most, memory=memory_mb * 2**20, init=init
-        )
+        seen = watch(process, seconds=seconds, output=OUTPUT, processes=most, memory=memory_mb * 2**20, init=init)
     return bubblewrap.ended(process.returncode, seen)
 
 

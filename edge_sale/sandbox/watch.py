@@ -29,9 +29,15 @@ class Seen:
 
 
 def watch(
-    process: subprocess.Popen[bytes], *, seconds: float, output: int, processes: int, memory: int,
-    init: int | None = None, also: Callable[[], str] = lambda: "",
-) -> Seen:  # fmt: skip
+    process: subprocess.Popen[bytes],
+    *,
+    seconds: float,
+    output: int,
+    processes: int,
+    memory: int,
+    init: int | None = None,
+    also: Callable[[], str] = lambda: "",
+) -> Seen:
     """Read both pipes until the child ends, and kill it with its group at the first limit it passes.
 
     `seconds` is wall time, `output` the bytes kept of each pipe, `processes` and `memory` (bytes, private

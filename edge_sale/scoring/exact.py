@@ -146,9 +146,12 @@ def _rows(rows: Floats, tasks: Any, n: int, places: tuple[int, int, int]) -> tup
         add(-M, np.inf, [(z + t, 1.0), *asked, (x + i, -M)])
         add(-np.inf, M, [(z + t, 1.0), *asked, (x + i, M)])
     return (
-        np.array(lower), np.array(upper), np.array(starts, dtype=np.int32), np.array(index, dtype=np.int32),
+        np.array(lower),
+        np.array(upper),
+        np.array(starts, dtype=np.int32),
+        np.array(index, dtype=np.int32),
         np.array(value),
-    )  # fmt: skip
+    )
 
 
 def _feasible(weights: Floats, rows: Floats, tasks: Any, n: int) -> list[float]:

@@ -121,14 +121,19 @@ def from_table(data: Mapping[str, Any], where: str) -> Weights:
 def to_table(weights: Weights) -> dict[str, Any]:
     """The weights as plain values."""
     return {
-        "name": weights.name, "version": weights.version, "provenance": weights.provenance,
-        "signals": dict(weights.signals), "jury": {"juror": weights.juror, **weights.jurors},
+        "name": weights.name,
+        "version": weights.version,
+        "provenance": weights.provenance,
+        "signals": dict(weights.signals),
+        "jury": {"juror": weights.juror, **weights.jurors},
         "agents": {
             name: {"constant": own.constant, "signals": dict(own.signals)} for name, own in weights.agents.items()
         },
-        "usual": dict(weights.usual), "odds": weights.odds, "constant": weights.constant,
+        "usual": dict(weights.usual),
+        "odds": weights.odds,
+        "constant": weights.constant,
         **({"floor": asdict(weights.floor)} if weights.floor else {}),
-    }  # fmt: skip
+    }
 
 
 def _signals(table: Mapping[str, Any], where: str) -> dict[str, float]:

@@ -42,10 +42,21 @@ _REACT = re.compile(r"Action:\s*([\w-]+)\s*\n\s*Action Input:\s*", re.IGNORECASE
 MARKDOWN = (".md", ".markdown", ".mdx")
 BODIES = ("text", "content", "contents", "code", "new_text", "file_text", "body")
 SPELLINGS = {  # what models call arguments that are named otherwise here
-    "file": "path", "filename": "path", "file_path": "path", "filepath": "path", "cmd": "command",
-    "query": "pattern", "regex": "pattern", "start": "first", "start_line": "first", "end": "last", "end_line": "last",
-    "message": "answer", "result": "answer", "summary": "answer",
-}  # fmt: skip
+    "file": "path",
+    "filename": "path",
+    "file_path": "path",
+    "filepath": "path",
+    "cmd": "command",
+    "query": "pattern",
+    "regex": "pattern",
+    "start": "first",
+    "start_line": "first",
+    "end": "last",
+    "end_line": "last",
+    "message": "answer",
+    "result": "answer",
+    "summary": "answer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +80,7 @@ class Call:
 def parse(reply: str, tools: Mapping[str, Tool]) -> Call | None:
     """The first call in a model's reply, or None where there is none of a tool that exists."""
     reply = reply[:LONGEST]
-    found = [
-        (place, -end, call) for kind in KINDS for place, end, call in kind(reply, tools) if call.name in tools
-    ]
+    found = [(place, -end, call) for kind in KINDS for place, end, call in kind(reply, tools) if call.name in tools]
     if not found:
         return None
     _, end, call = min(found, key=lambda one: one[:2])
@@ -188,9 +197,7 @@ KINDS = (_python, _json, _named_json, _xml, _gemma, _shell)
 def _settled(call: Call, rest: str, tool: Tool) -> Call:
     """The call in our names, its body from an argument or from the fence below it."""
     known = {parameter.name for parameter in tool.parameters}
-    arguments = {
-        name if name in known else SPELLINGS.get(name, name): value for name, value in call.arguments.items()
-    }
+    arguments = {name if name in known else SPELLINGS.get(name, name): value for name, value in call.arguments.items()}
     body = None
     if tool.body:
         for name in BODIES:

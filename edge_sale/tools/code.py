@@ -181,8 +181,20 @@ def _ripgrep(at: Workspace, pattern: str, below: str) -> list[str]:
     hits: list[str] = []
     for start in range(0, len(names), 1000):
         some = [f"./{name}" for name in names[start : start + 1000]]
-        command = ["rg", "--no-config", "--no-ignore", "--hidden", "--with-filename", "-n", "--max-columns", "200",
-                   "-e", pattern, "--", *some]  # fmt: skip
+        command = [
+            "rg",
+            "--no-config",
+            "--no-ignore",
+            "--hidden",
+            "--with-filename",
+            "-n",
+            "--max-columns",
+            "200",
+            "-e",
+            pattern,
+            "--",
+            *some,
+        ]
         try:
             done = subprocess.run(
                 command, cwd=at.copy.folder, capture_output=True, timeout=20, stdin=subprocess.DEVNULL

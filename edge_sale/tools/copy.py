@@ -33,10 +33,26 @@ GIT = 120  # seconds for one answer of git
 FILE = 64 * 2**20  # bytes of one file; larger ones are left out, and that is said
 UNREADABLE = "could not be read"
 CACHES = (  # what programs leave behind as they run, a check's own among it
-    "__pycache__", "*.pyc", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".tox", ".nox", ".coverage",
-    ".coverage.*", ".cache", "*.egg-info", ".eggs", ".ipynb_checkpoints", ".nyc_output", ".eslintcache", ".DS_Store",
-    ".gradle", ".edge-sale-*",
-)  # fmt: skip
+    "__pycache__",
+    "*.pyc",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    ".tox",
+    ".nox",
+    ".coverage",
+    ".coverage.*",
+    ".cache",
+    "*.egg-info",
+    ".eggs",
+    ".ipynb_checkpoints",
+    ".nyc_output",
+    ".eslintcache",
+    ".DS_Store",
+    ".gradle",
+    ".edge-sale-*",
+)
 Stamp = tuple[int, int, int, int]
 
 
@@ -165,9 +181,7 @@ def discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def private_copy(
-    root: Path, scratch: Path, allowed: Collection[str] = (), own: Iterable[Path] = ()
-) -> PrivateCopy:  # fmt: skip
+def private_copy(root: Path, scratch: Path, allowed: Collection[str] = (), own: Iterable[Path] = ()) -> PrivateCopy:
     """A copy of `root` below `scratch`, without edge-sale's `own` places (`Settings.places`).
 
     Raises TaskError where the folder cannot be worked on.

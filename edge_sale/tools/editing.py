@@ -24,10 +24,19 @@ CODING = re.compile(r"#.*coding[:=]")
 
 # Other languages are asked in the sandbox, where their program is there.
 CHECKERS = {
-    ".sh": "bash -n", ".bash": "bash -n", ".js": "node --check", ".mjs": "node --check", ".cjs": "node --check",
-    ".c": "gcc -fsyntax-only", ".cpp": "g++ -fsyntax-only", ".cc": "g++ -fsyntax-only", ".rb": "ruby -c",
-    ".go": "gofmt -e -l", ".php": "php -l", ".pl": "perl -c",
-}  # fmt: skip
+    ".sh": "bash -n",
+    ".bash": "bash -n",
+    ".js": "node --check",
+    ".mjs": "node --check",
+    ".cjs": "node --check",
+    ".c": "gcc -fsyntax-only",
+    ".cpp": "g++ -fsyntax-only",
+    ".cc": "g++ -fsyntax-only",
+    ".rb": "ruby -c",
+    ".go": "gofmt -e -l",
+    ".php": "php -l",
+    ".pl": "perl -c",
+}
 
 
 @dataclass(frozen=True, slots=True)

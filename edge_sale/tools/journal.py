@@ -167,10 +167,15 @@ class Journal:
             for side, data in (("before", change.before), ("after", change.after)):
                 if data is not None:
                     _durable(beside / f"{number}.{side}", data)
-            files.append({
-                "path": change.path, "mode": change.mode, "mode_before": change.mode_before,
-                "before": _digest(change.before), "after": _digest(change.after),
-            })  # fmt: skip
+            files.append(
+                {
+                    "path": change.path,
+                    "mode": change.mode,
+                    "mode_before": change.mode_before,
+                    "before": _digest(change.before),
+                    "after": _digest(change.after),
+                }
+            )
         about = {"root": str(entry.root), "task": entry.task, "at": entry.at, "files": files}
         _durable(beside / "change.json", json.dumps(about, ensure_ascii=True).encode())
         _durable(beside / "state", entry.state.encode())
@@ -186,10 +191,15 @@ class Journal:
         try:
             about: dict[str, Any] = json.loads((place / "change.json").read_text(encoding="utf-8"))
             changes = [
-                Change(file["path"], _side(place, n, "before", file), _side(place, n, "after", file),
-                       file["mode"], file["mode_before"])
+                Change(
+                    file["path"],
+                    _side(place, n, "before", file),
+                    _side(place, n, "after", file),
+                    file["mode"],
+                    file["mode_before"],
+                )
                 for n, file in enumerate(about["files"])
-            ]  # fmt: skip
+            ]
             state = (place / "state").read_text(encoding="utf-8")
             return Applied(place.name, Path(about["root"]), about["task"], about["at"], state, tuple(changes))
         except (OSError, ValueError, KeyError, TypeError) as error:

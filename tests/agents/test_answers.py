@@ -94,9 +94,14 @@ def test_a_function_is_given_the_name_that_is_called() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["def f(n):\n    return n", "def a():\n    pass\n\ndef b():\n    pass", "x = 1", "def broken(",
-     "def a(f):\n    return f(1)"],
-)  # fmt: skip
+    [
+        "def f(n):\n    return n",
+        "def a():\n    pass\n\ndef b():\n    pass",
+        "x = 1",
+        "def broken(",
+        "def a(f):\n    return f(1)",
+    ],
+)
 def test_what_is_named_rightly_or_not_plainly_stays(code: str) -> None:
     """It has the name already, defines two functions or none, does not parse, or uses the name for something else."""
     assert named(code, "f") == code
@@ -104,9 +109,13 @@ def test_what_is_named_rightly_or_not_plainly_stays(code: str) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["def down(xs, down=1):\n    return down", "def down(n):\n    from m import down\n    return down(n)",
-     "def down(n):\n    return f'{down}'", "def down(n):\n    down = n\n    return down"],
-)  # fmt: skip
+    [
+        "def down(xs, down=1):\n    return down",
+        "def down(n):\n    from m import down\n    return down(n)",
+        "def down(n):\n    return f'{down}'",
+        "def down(n):\n    down = n\n    return down",
+    ],
+)
 def test_a_name_that_means_other_things_too_is_left_and_another_given(code: str) -> None:
     """The function has both names then, and nothing in it is changed."""
     assert named(code, "count") == f"{code}\n\n\ncount = down"

@@ -37,15 +37,21 @@ def test_an_answer_that_ends_the_program_has_not_passed(end: str):
     assert [Checks().passes(TASK, answer) for answer in (wrong, late, f"{RIGHT}\n{end}")] == [False, False, True]
     tests = "import unittest\nclass T(unittest.TestCase):\n    def test(self): assert f(3) == 9\nunittest.main()"
     assert [Checks().passes(Task("t", "Square.", "python", check=tests), code) for code in (RIGHT, LUCKY, late)] == [
-        True, True, False,
-    ]  # fmt: skip
+        True,
+        True,
+        False,
+    ]
 
 
 @wrapped
 @pytest.mark.parametrize(
-    "end", ["import os; os._exit(0)", "import atexit, os; atexit.register(os._exit, 0)",
-            "import os, sys; os.execv(sys.executable, ['python', '-c', ''])"],
-)  # fmt: skip
+    "end",
+    [
+        "import os; os._exit(0)",
+        "import atexit, os; atexit.register(os._exit, 0)",
+        "import os, sys; os.execv(sys.executable, ['python', '-c', ''])",
+    ],
+)
 def test_an_exit_code_alone_proves_nothing(end: str):
     """Neither in a sieve nor alone does an answer pass whose process ends well before the check has."""
     wrong, late = f"def f(x): return 0\n{end}", f"def f(x):\n    {end}"
@@ -119,12 +125,19 @@ def test_assertions_and_expectations_are_read_from_a_check():
 
 @pytest.mark.parametrize(
     ("check", "name"),
-    [("assert f([1, 2]) == 4", "f"), ("assert sorted(f(3)) == [1] and len(f(4)) == 2", "f"),
-     ("import math\nassert math.isclose(root(2), 1.41, rel_tol=0.01)", "root"),
-     ("def near(a, b):\n    return abs(a - b) < 1\nassert near(f(1), 2)", "f"), ("g = 3\nassert f(g) == g", "f"),
-     ("def check(it):\n    assert it(1) == 2\ncheck(add)", ""),
-     ("assert f(1) == g(1)", ""), ("assert True", ""), ("from math import sqrt\nassert sqrt(4) == 2", ""), ("(", "")],
-)  # fmt: skip
+    [
+        ("assert f([1, 2]) == 4", "f"),
+        ("assert sorted(f(3)) == [1] and len(f(4)) == 2", "f"),
+        ("import math\nassert math.isclose(root(2), 1.41, rel_tol=0.01)", "root"),
+        ("def near(a, b):\n    return abs(a - b) < 1\nassert near(f(1), 2)", "f"),
+        ("g = 3\nassert f(g) == g", "f"),
+        ("def check(it):\n    assert it(1) == 2\ncheck(add)", ""),
+        ("assert f(1) == g(1)", ""),
+        ("assert True", ""),
+        ("from math import sqrt\nassert sqrt(4) == 2", ""),
+        ("(", ""),
+    ],
+)
 def test_the_function_that_a_check_calls(check: str, name: str) -> None:
     """The one name that neither Python nor the check itself defines."""
     assert called(check) == name

@@ -54,9 +54,16 @@ def agent(site: Site, **more: Any) -> LocalAgent:
 def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(site: Site) -> None:
     """The call is under a grammar, thought and text are free; the answer is the patch."""
     outcome, asks = play(
-        agent(site), site, "I read.", 'read(path="a.py")', "I edit.", 'edit(path="a.py", first=2, last=2)', "return 2",
-        "Done.", 'finish(answer="f returns 2")',
-    )  # fmt: skip
+        agent(site),
+        site,
+        "I read.",
+        'read(path="a.py")',
+        "I edit.",
+        'edit(path="a.py", first=2, last=2)',
+        "return 2",
+        "Done.",
+        'finish(answer="f returns 2")',
+    )
     assert [bool(ask.sampling.grammar) for ask in asks[:7]] == [False, True, False, True, False, False, True]
     assert outcome.status == "done" and outcome.verified is None and outcome.steps == 2
     assert outcome.answer.endswith("-    return 1\n+    return 2\n")
@@ -112,8 +119,14 @@ def test_a_check_that_passed_before_does_not_end_the_work_at_the_first_edit(site
 def test_an_agents_own_word_is_not_believed(site: Site) -> None:
     """It says it is done, the check says otherwise: it goes on, and in the end has failed."""
     site.check = CHECK
-    outcome, _ = play(agent(site), site, *["Done.", 'finish(answer="done")'] * 2, "Hm.", 'list(path=".")',
-                      *["Done.", 'finish(answer="done")'] * (STEPS["quick"] - 3))  # fmt: skip
+    outcome, _ = play(
+        agent(site),
+        site,
+        *["Done.", 'finish(answer="done")'] * 2,
+        "Hm.",
+        'list(path=".")',
+        *["Done.", 'finish(answer="done")'] * (STEPS["quick"] - 3),
+    )
     assert (outcome.status, outcome.verified) == ("failed", False)
 
 
@@ -196,11 +209,13 @@ def test_remotes_write_calls_in_their_own_syntax(site: Site) -> None:
     """Without a grammar a reply is read by the one parser; a reply without a call is told so."""
     remote = RemoteAgent("far", 1.0, mine=True, site=site)
     outcome, asks = play(
-        remote, site, "I will look around.",
+        remote,
+        site,
+        "I will look around.",
         'I edit.\n<tool_call>{"name": "edit", "arguments": '
         '{"path": "a.py", "content": "def f():\\n    return 2"}}</tool_call>',
         '{"name": "finish", "arguments": {"answer": "done"}}',
-    )  # fmt: skip
+    )
     assert outcome.status == "done" and "+    return 2" in outcome.answer
     assert "no call was found" in asks[1].prompt.messages[-1].content
     assert not any(ask.sampling.grammar for ask in asks)

@@ -28,9 +28,17 @@ def mint_task(n: int, family: str = "reasoning/gsm8k") -> dict[str, Any]:
 
 def mint_run(n: int, model: str, success: bool = True, **changes: Any) -> dict[str, Any]:
     return {
-        "task": f"t{n}", "model": model, "success": success, "prompt_tokens": 90, "completion_tokens": 10,
-        "turns": 1, "thought": f"Add {n} twice.", "first": "…", "end": "task_success", **changes,
-    }  # fmt: skip
+        "task": f"t{n}",
+        "model": model,
+        "success": success,
+        "prompt_tokens": 90,
+        "completion_tokens": 10,
+        "turns": 1,
+        "thought": f"Add {n} twice.",
+        "first": "…",
+        "end": "task_success",
+        **changes,
+    }
 
 
 def mint(folder: Path, tasks: Sequence[Any] = (), runs: Sequence[Any] = ()) -> Path:

@@ -41,9 +41,11 @@ def view() -> View:
     items = [Item(Task(f"t{n}", f"task {n}", "python"), str(n + 1)) for n in range(2)]
     prices = {"small": 1.0, "large": 4.0}
     given = {  # (task, agent) -> right, plan tokens, entropy, scores by small and large
-        ("t0", "small"): (True, 10, 0.0, 4.0, 5.0), ("t0", "large"): (True, 10, 0.5, 3.0, 5.0),
-        ("t1", "small"): (False, 10, 1.0, 5.0, 0.0), ("t1", "large"): (True, 20, 0.5, 1.0, 5.0),
-    }  # fmt: skip
+        ("t0", "small"): (True, 10, 0.0, 4.0, 5.0),
+        ("t0", "large"): (True, 10, 0.5, 3.0, 5.0),
+        ("t1", "small"): (False, 10, 1.0, 5.0, 0.0),
+        ("t1", "large"): (True, 20, 0.5, 1.0, 5.0),
+    }
     trials = [
         Trial(task, agent, right, 1, 1, "1. x", tokens, entropy, scores={"small": small, "large": large})
         for (task, agent), (right, tokens, entropy, small, large) in given.items()
@@ -118,10 +120,16 @@ def test_the_floor_parts_what_can_be_parted() -> None:
 def test_signals_are_counted_over_all_each_and_within_tasks() -> None:
     """Entropy is low where right here; the large juror has the one pair of right and wrong in order."""
     trials = [
-        {"task": t.task, "agent": t.agent, "success": t.success, "entropy": t.entropy, "plan_tokens": t.plan_tokens,
-         "scores": t.scores}
+        {
+            "task": t.task,
+            "agent": t.agent,
+            "success": t.success,
+            "entropy": t.entropy,
+            "plan_tokens": t.plan_tokens,
+            "scores": t.scores,
+        }
         for t in view().of.trials.values()
-    ]  # fmt: skip
+    ]
     found = dict(goals.signals(trials))
     assert found["plan entropy"]["all"] == 0.0
     assert found["juror large"] | {"large": 0} == {"all": 1.0, "within a task": 1.0, "small": 1.0, "large": 0}
@@ -137,15 +145,33 @@ def test_what_memory_adds_is_the_difference_in_the_same_orders(tmp_path: Path, m
     }
     clusters = {"t0": "a", "t1": "a"}
     lines = [
-        {"kind": "set", "set": "x", "prices": {"junior": 1.0, "senior": 2.0}, "prompts": "p", "models": {},
-         "clusters": clusters},
+        {
+            "kind": "set",
+            "set": "x",
+            "prices": {"junior": 1.0, "senior": 2.0},
+            "prompts": "p",
+            "models": {},
+            "clusters": clusters,
+        },
         *(
-            {"kind": "sold", "contender": name, "order": order, "task": f"t{place}", "bin": "1", "tried": [who],
-             "success": who == "senior" or name == rows.SALE, "tokens": 1, "dollars": 0.1, "seconds": 1.0,
-             "auction": [0, 0.0, 0.0]}
-            for name, orders in wins.items() for order, sold in enumerate(orders) for place, who in enumerate(sold)
+            {
+                "kind": "sold",
+                "contender": name,
+                "order": order,
+                "task": f"t{place}",
+                "bin": "1",
+                "tried": [who],
+                "success": who == "senior" or name == rows.SALE,
+                "tokens": 1,
+                "dollars": 0.1,
+                "seconds": 1.0,
+                "auction": [0, 0.0, 0.0],
+            }
+            for name, orders in wins.items()
+            for order, sold in enumerate(orders)
+            for place, who in enumerate(sold)
         ),
-    ]  # fmt: skip
+    ]
     runs = table.read([write(tmp_path / "runs.jsonl", lines)])
     first, last = goals.growth(runs.columns[rows.SALE], runs)
     assert (first.tolist(), last.tolist()) == ([0.0, 1.0], [1.0, 1.0])

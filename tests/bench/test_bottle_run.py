@@ -35,8 +35,22 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 def test_everyone_is_in_the_table(ran: Ran) -> None:
     """Each agent alone, the routers, the oracle, auctions with and without memory, ablations; nothing was sent."""
     rows = {row["name"]: row for row in ran.document["rows"]}
-    assert {"junior", "lists", "texts", "senior", "random", "oracle", "k-NN", "WTP", "CARROT", "TO-Router", "FrugalGPT",
-            "SALE without memory", "SALE", "SALE, the paper's fitting"} <= set(rows)  # fmt: skip
+    assert {
+        "junior",
+        "lists",
+        "texts",
+        "senior",
+        "random",
+        "oracle",
+        "k-NN",
+        "WTP",
+        "CARROT",
+        "TO-Router",
+        "FrugalGPT",
+        "SALE without memory",
+        "SALE",
+        "SALE, the paper's fitting",
+    } <= set(rows)
     assert sum(name.startswith("SALE without memory, ") for name in rows) == 7
     assert all(row["tasks"] == 24 for row in rows.values())
     assert rows["oracle"]["passed"] >= max(rows[name]["passed"] for name in ("junior", "lists", "texts", "senior"))

@@ -76,8 +76,23 @@ def test_ten_lines_are_replayed_with_a_real_jury_and_asked_only_once(tmp_path):
     tasks = [mint_task(n) for n in range(1, 6)]
     runs = [mint_run(n, m, success=bool(n % 2) or m == LARGE) for n in range(1, 6) for m in (SMALL, LARGE)]
     data, home = mint_folder(tmp_path / "mint", tasks, runs), new_home(tmp_path / "home")
-    args = ("bench", "replay", "mint", "--data", str(data), "-a", SMALL, "-a", LARGE, "--orders", "1",
-            "--jury", "likert", "--cache", str(tmp_path / "cache"))  # fmt: skip
+    args = (
+        "bench",
+        "replay",
+        "mint",
+        "--data",
+        str(data),
+        "-a",
+        SMALL,
+        "-a",
+        LARGE,
+        "--orders",
+        "1",
+        "--jury",
+        "likert",
+        "--cache",
+        str(tmp_path / "cache"),
+    )
     assert edge(home, *args, "--out", str(tmp_path / "1.jsonl"), seconds=300).returncode == 0
     kept = {file.name: file.read_bytes() for file in (tmp_path / "cache").iterdir()}
     assert kept.keys() == {"vectors.jsonl", "jury.jsonl"}
@@ -115,7 +130,18 @@ def test_a_live_run_is_killed_and_goes_on(tmp_path):
     (tmp_path / "r.memory-0.sqlite").rename(home / "memory.sqlite")
     shadows = only_document(edge(home, "bench", "own", "--json").stdout)
     assert (shadows[0]["auctions"], shadows[0]["changed"], shadows[0]["saved"]) == (2, 0, 0.0)
-    replayed = edge(home, "bench", "replay", "runs", "--data", str(out), "--out", str(tmp_path / "again.jsonl"),
-                    "--orders", "1", seconds=300)  # fmt: skip
+    replayed = edge(
+        home,
+        "bench",
+        "replay",
+        "runs",
+        "--data",
+        str(out),
+        "--out",
+        str(tmp_path / "again.jsonl"),
+        "--orders",
+        "1",
+        seconds=300,
+    )
     assert replayed.returncode == 0, replayed.stderr
     assert "self-only jury" in edge(home, "bench", "table", str(tmp_path / "again.jsonl")).stdout

@@ -107,8 +107,12 @@ def test_a_juror_learns_the_share_of_right_steps():
 
     right = ["a", "b", "c", "d"]
     assert [score(right, plan) for plan in (right, ["a", "b", "x", "y"], [*right, "e"], ["x"], right[::-1])] == [
-        5, 2, 4, 0, 1
-    ]  # fmt: skip
+        5,
+        2,
+        4,
+        0,
+        1,
+    ]
     assert common(right, ["a", "x", "c"]) == {0, 2}
 
 
@@ -304,8 +308,17 @@ def apart(model, file: Path, sequences: list[list[int]]) -> float:
     import torch
     from llama_cpp import GGML_TYPE_F32, Llama
 
-    llama = Llama(str(file), n_ctx=1024, n_threads=1, n_threads_batch=1, logits_all=True, flash_attn=False,
-                  type_k=GGML_TYPE_F32, type_v=GGML_TYPE_F32, verbose=False)  # fmt: skip
+    llama = Llama(
+        str(file),
+        n_ctx=1024,
+        n_threads=1,
+        n_threads_batch=1,
+        logits_all=True,
+        flash_attn=False,
+        type_k=GGML_TYPE_F32,
+        type_v=GGML_TYPE_F32,
+        verbose=False,
+    )
     worst = 0.0
     for tokens in sequences:
         llama.reset()

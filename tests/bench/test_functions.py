@@ -17,53 +17,113 @@ TRAINED = 4000  # training tasks that are looked through
 
 # name -> input, arguments, what it should give: written by hand, so that code and name mean the same
 SHOULD = {
-    "keep even": ([1, 2, -4, 0], {}, [2, -4, 0]), "keep odd": ([1, 2, -3], {}, [1, -3]),
-    "keep positive": ([1, 0, -3], {}, [1]), "keep negative": ([1, 0, -3], {}, [-3]),
-    "keep above": ([1, 2, 3], {"k": 2}, [3]), "keep below": ([1, 2, 3], {"k": 2}, [1]),
-    "keep multiples of": ([1, 3, 6], {"k": 3}, [3, 6]), "drop multiples of": ([1, 3, 6], {"k": 3}, [1]),
-    "drop zeros": ([0, 1, 0], {}, [1]), "drop every": ([2, 1, 2], {"k": 2}, [1]),
-    "add": ([1, 2], {"k": 3}, [4, 5]), "subtract": ([1, 2], {"k": 3}, [-2, -1]),
-    "multiply by": ([1, 2], {"k": 3}, [3, 6]), "double": ([1, 2], {}, [2, 4]), "halve": ([5, -3, 4], {}, [2, -2, 2]),
-    "square": ([3, -2], {}, [9, 4]), "cube": ([3, -2], {}, [27, -8]), "negate": ([3, -2], {}, [-3, 2]),
-    "absolute": ([3, -2], {}, [3, 2]), "remainder by": ([7, 4], {"k": 3}, [1, 1]),
-    "at least": ([1, 5], {"k": 3}, [3, 5]), "at most": ([1, 5], {"k": 3}, [1, 3]), "sort": ([3, 1, 2], {}, [1, 2, 3]),
-    "sort down": ([3, 1, 2], {}, [3, 2, 1]), "sort by size": ([-3, 1, 2], {}, [1, 2, -3]),
-    "reverse": ([1, 2, 3], {}, [3, 2, 1]), "rotate left": ([1, 2, 3], {}, [2, 3, 1]),
-    "rotate right": ([1, 2, 3], {}, [3, 1, 2]), "unique": ([2, 1, 2], {}, [2, 1]),
-    "first": ([1, 2, 3], {"k": 2}, [1, 2]), "last": ([1, 2, 3], {"k": 2}, [2, 3]),
-    "skip first": ([1, 2, 3], {"k": 2}, [3]), "skip last": ([1, 2, 3], {"k": 2}, [1]),
-    "every second": ([1, 2, 3], {}, [1, 3]), "odd positions": ([1, 2, 3, 4], {}, [2, 4]),
-    "running totals": ([1, 2, 3], {}, [1, 3, 6]), "differences": ([1, 4, 6], {}, [3, 2]),
-    "add position": ([5, 5, 5], {}, [5, 6, 7]), "repeat list": ([1, 2], {}, [1, 2, 1, 2]),
-    "mirror": ([1, 2], {}, [1, 2, 2, 1]), "append": ([1], {"k": 9}, [1, 9]), "prepend": ([1], {"k": 9}, [9, 1]),
-    "repeat each": ([1, 2], {}, [1, 1, 2, 2]), "total": ([1, 2, 3], {}, 6), "count": ([4, 4], {}, 2),
-    "largest": ([1, 3, 2], {}, 3), "smallest": ([2, 1, 3], {}, 1), "span": ([2, 9, 4], {}, 7),
-    "average": ([1, 2, 4], {}, 2), "count distinct": ([1, 1, 2], {}, 2), "count above": ([1, 5, 6], {"k": 4}, 2),
-    "count even": ([2, 3, 4], {}, 2), "count of": ([2, 3, 2], {"k": 2}, 2), "plus": (5, {"k": 2}, 7),
-    "minus": (5, {"k": 2}, 3), "times": (5, {"k": 2}, 10), "modulo": (5, {"k": 2}, 1), "squared": (5, {}, 25),
-    "lower case": ("aBc", {}, "abc"), "upper case": ("aBc", {}, "ABC"), "swap case": ("aBc", {}, "AbC"),
-    "reverse text": ("abc", {}, "cba"), "strip": ("  a b ", {}, "a b"), "drop spaces": (" a b", {}, "ab"),
-    "drop vowels": ("Apple tree", {}, "ppl tr"), "drop digits": ("a1b22", {}, "ab"),
-    "only letters": ("a1, b!", {}, "ab"), "drop letter": ("banana", {"c": "a"}, "bnn"),
-    "replace": ("banana", {"c": "a", "d": "o"}, "bonono"), "capitalize": ("aBC d", {}, "ABC d"),
-    "repeat text": ("ab", {}, "abab"), "add mark": ("hi", {}, "hi!"),
-    "first characters": ("abcdef", {"k": 3}, "abc"), "last characters": ("abcdef", {"k": 2}, "ef"),
-    "skip characters": ("abcdef", {"k": 2}, "cdef"), "double letters": ("ab", {}, "aabb"),
-    "split words": (" a  bc ", {}, ["a", "bc"]), "split commas": ("a,b c", {}, ["a", "b c"]),
-    "length": ("a b", {}, 3), "count vowels": ("Apple", {}, 2), "count digits": ("a12", {}, 2),
-    "count letter": ("banana", {"c": "a"}, 3), "sort words": (["b", "a"], {}, ["a", "b"]),
-    "sort by length": (["bbb", "a", "cc"], {}, ["a", "cc", "bbb"]), "reverse order": (["b", "a"], {}, ["a", "b"]),
-    "reverse each word": (["abc", "de"], {}, ["cba", "ed"]), "upper words": (["ab"], {}, ["AB"]),
-    "capitalize words": (["ab", "cD", ""], {}, ["Ab", "CD", ""]), "longer than": (["a", "abc"], {"k": 2}, ["abc"]),
-    "shorter than": (["a", "abc"], {"k": 2}, ["a"]), "starting with": (["ab", "ba"], {"c": "b"}, ["ba"]),
-    "containing": (["ab", "cd"], {"c": "b"}, ["ab"]), "unique words": (["b", "a", "b"], {}, ["b", "a"]),
-    "first words": (["a", "b", "c"], {"k": 2}, ["a", "b"]), "last words": (["a", "b", "c"], {"k": 2}, ["b", "c"]),
-    "skip words": (["a", "b", "c"], {"k": 2}, ["c"]), "first letters": (["ab", "cd"], {}, ["a", "c"]),
-    "join with spaces": (["a", "b"], {}, "a b"), "join with commas": (["a", "b"], {}, "a,b"),
-    "join with dashes": (["a", "b"], {}, "a-b"), "longest word": (["a", "bb"], {}, "bb"),
-    "shortest word": (["bb", "a"], {}, "a"), "count words": (["bb", "a"], {}, 2), "total letters": (["bb", "a"], {}, 3),
-    "count distinct words": (["a", "a"], {}, 1), "lengths": (["bb", "a"], {}, [2, 1]),
-}  # fmt: skip
+    "keep even": ([1, 2, -4, 0], {}, [2, -4, 0]),
+    "keep odd": ([1, 2, -3], {}, [1, -3]),
+    "keep positive": ([1, 0, -3], {}, [1]),
+    "keep negative": ([1, 0, -3], {}, [-3]),
+    "keep above": ([1, 2, 3], {"k": 2}, [3]),
+    "keep below": ([1, 2, 3], {"k": 2}, [1]),
+    "keep multiples of": ([1, 3, 6], {"k": 3}, [3, 6]),
+    "drop multiples of": ([1, 3, 6], {"k": 3}, [1]),
+    "drop zeros": ([0, 1, 0], {}, [1]),
+    "drop every": ([2, 1, 2], {"k": 2}, [1]),
+    "add": ([1, 2], {"k": 3}, [4, 5]),
+    "subtract": ([1, 2], {"k": 3}, [-2, -1]),
+    "multiply by": ([1, 2], {"k": 3}, [3, 6]),
+    "double": ([1, 2], {}, [2, 4]),
+    "halve": ([5, -3, 4], {}, [2, -2, 2]),
+    "square": ([3, -2], {}, [9, 4]),
+    "cube": ([3, -2], {}, [27, -8]),
+    "negate": ([3, -2], {}, [-3, 2]),
+    "absolute": ([3, -2], {}, [3, 2]),
+    "remainder by": ([7, 4], {"k": 3}, [1, 1]),
+    "at least": ([1, 5], {"k": 3}, [3, 5]),
+    "at most": ([1, 5], {"k": 3}, [1, 3]),
+    "sort": ([3, 1, 2], {}, [1, 2, 3]),
+    "sort down": ([3, 1, 2], {}, [3, 2, 1]),
+    "sort by size": ([-3, 1, 2], {}, [1, 2, -3]),
+    "reverse": ([1, 2, 3], {}, [3, 2, 1]),
+    "rotate left": ([1, 2, 3], {}, [2, 3, 1]),
+    "rotate right": ([1, 2, 3], {}, [3, 1, 2]),
+    "unique": ([2, 1, 2], {}, [2, 1]),
+    "first": ([1, 2, 3], {"k": 2}, [1, 2]),
+    "last": ([1, 2, 3], {"k": 2}, [2, 3]),
+    "skip first": ([1, 2, 3], {"k": 2}, [3]),
+    "skip last": ([1, 2, 3], {"k": 2}, [1]),
+    "every second": ([1, 2, 3], {}, [1, 3]),
+    "odd positions": ([1, 2, 3, 4], {}, [2, 4]),
+    "running totals": ([1, 2, 3], {}, [1, 3, 6]),
+    "differences": ([1, 4, 6], {}, [3, 2]),
+    "add position": ([5, 5, 5], {}, [5, 6, 7]),
+    "repeat list": ([1, 2], {}, [1, 2, 1, 2]),
+    "mirror": ([1, 2], {}, [1, 2, 2, 1]),
+    "append": ([1], {"k": 9}, [1, 9]),
+    "prepend": ([1], {"k": 9}, [9, 1]),
+    "repeat each": ([1, 2], {}, [1, 1, 2, 2]),
+    "total": ([1, 2, 3], {}, 6),
+    "count": ([4, 4], {}, 2),
+    "largest": ([1, 3, 2], {}, 3),
+    "smallest": ([2, 1, 3], {}, 1),
+    "span": ([2, 9, 4], {}, 7),
+    "average": ([1, 2, 4], {}, 2),
+    "count distinct": ([1, 1, 2], {}, 2),
+    "count above": ([1, 5, 6], {"k": 4}, 2),
+    "count even": ([2, 3, 4], {}, 2),
+    "count of": ([2, 3, 2], {"k": 2}, 2),
+    "plus": (5, {"k": 2}, 7),
+    "minus": (5, {"k": 2}, 3),
+    "times": (5, {"k": 2}, 10),
+    "modulo": (5, {"k": 2}, 1),
+    "squared": (5, {}, 25),
+    "lower case": ("aBc", {}, "abc"),
+    "upper case": ("aBc", {}, "ABC"),
+    "swap case": ("aBc", {}, "AbC"),
+    "reverse text": ("abc", {}, "cba"),
+    "strip": ("  a b ", {}, "a b"),
+    "drop spaces": (" a b", {}, "ab"),
+    "drop vowels": ("Apple tree", {}, "ppl tr"),
+    "drop digits": ("a1b22", {}, "ab"),
+    "only letters": ("a1, b!", {}, "ab"),
+    "drop letter": ("banana", {"c": "a"}, "bnn"),
+    "replace": ("banana", {"c": "a", "d": "o"}, "bonono"),
+    "capitalize": ("aBC d", {}, "ABC d"),
+    "repeat text": ("ab", {}, "abab"),
+    "add mark": ("hi", {}, "hi!"),
+    "first characters": ("abcdef", {"k": 3}, "abc"),
+    "last characters": ("abcdef", {"k": 2}, "ef"),
+    "skip characters": ("abcdef", {"k": 2}, "cdef"),
+    "double letters": ("ab", {}, "aabb"),
+    "split words": (" a  bc ", {}, ["a", "bc"]),
+    "split commas": ("a,b c", {}, ["a", "b c"]),
+    "length": ("a b", {}, 3),
+    "count vowels": ("Apple", {}, 2),
+    "count digits": ("a12", {}, 2),
+    "count letter": ("banana", {"c": "a"}, 3),
+    "sort words": (["b", "a"], {}, ["a", "b"]),
+    "sort by length": (["bbb", "a", "cc"], {}, ["a", "cc", "bbb"]),
+    "reverse order": (["b", "a"], {}, ["a", "b"]),
+    "reverse each word": (["abc", "de"], {}, ["cba", "ed"]),
+    "upper words": (["ab"], {}, ["AB"]),
+    "capitalize words": (["ab", "cD", ""], {}, ["Ab", "CD", ""]),
+    "longer than": (["a", "abc"], {"k": 2}, ["abc"]),
+    "shorter than": (["a", "abc"], {"k": 2}, ["a"]),
+    "starting with": (["ab", "ba"], {"c": "b"}, ["ba"]),
+    "containing": (["ab", "cd"], {"c": "b"}, ["ab"]),
+    "unique words": (["b", "a", "b"], {}, ["b", "a"]),
+    "first words": (["a", "b", "c"], {"k": 2}, ["a", "b"]),
+    "last words": (["a", "b", "c"], {"k": 2}, ["b", "c"]),
+    "skip words": (["a", "b", "c"], {"k": 2}, ["c"]),
+    "first letters": (["ab", "cd"], {}, ["a", "c"]),
+    "join with spaces": (["a", "b"], {}, "a b"),
+    "join with commas": (["a", "b"], {}, "a,b"),
+    "join with dashes": (["a", "b"], {}, "a-b"),
+    "longest word": (["a", "bb"], {}, "bb"),
+    "shortest word": (["bb", "a"], {}, "a"),
+    "count words": (["bb", "a"], {}, 2),
+    "total letters": (["bb", "a"], {}, 3),
+    "count distinct words": (["a", "a"], {}, 1),
+    "lengths": (["bb", "a"], {}, [2, 1]),
+}
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +170,13 @@ def test_no_held_out_wording_is_a_part_of_a_taught_one():
     """Each of the held-out spellings is new as a whole: none stands within a training wording's."""
     taught = {
         words[start:end]
-        for operation in OPERATIONS for pattern in operation.train for text in wording.spelled_out(pattern)
+        for operation in OPERATIONS
+        for pattern in operation.train
+        for text in wording.spelled_out(pattern)
         for words in (_words(wording.bent(text)), _words(wording.plain(text)))
-        for start in range(len(words)) for end in range(start + 1, len(words) + 1)
-    }  # fmt: skip
+        for start in range(len(words))
+        for end in range(start + 1, len(words) + 1)
+    }
     held = [_words(wording.plain(t)) for o in OPERATIONS for p in o.held for t in wording.spelled_out(p)]
     assert len(held) > 500 and [words for words in held if words in taught] == []
 
@@ -147,6 +210,7 @@ def _parts(text: str) -> set[tuple[str, ...]]:
 
 def test_no_training_text_holds_a_held_out_pair(trained: list[Made]):
     """Held-out neighbours are never neighbours in training; every held-out task of two steps or more has some."""
+
     def pairs(task: Made) -> list[bool]:
         return [held_out(a.operation, b.operation) for a, b in itertools.pairwise(task.chain)]
 
@@ -221,8 +285,12 @@ def test_there_are_hand_written_prompts_with_tests():
 def test_verbs_bend():
     """The third person of a verb, whatever its ending."""
     assert [wording.third_person(verb) for verb in ("keep", "multiply", "push", "square", "throw")] == [
-        "keeps", "multiplies", "pushes", "squares", "throws"
-    ]  # fmt: skip
+        "keeps",
+        "multiplies",
+        "pushes",
+        "squares",
+        "throws",
+    ]
 
 
 def test_a_step_said_in_one_breath_keeps_its_meaning():

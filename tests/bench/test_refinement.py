@@ -16,9 +16,13 @@ def line(agent: str, right: bool, *, refined: float | None = None) -> dict:
     if refined is not None:
         bids.append({"agent": agent, "phase": "refined", "cost": refined, "value": 0.0})
     return {
-        "tried": [agent], "success": right, "dollars": 0.002, "auction": [10, 0.001, 0.0], "bids": bids,
+        "tried": [agent],
+        "success": right,
+        "dollars": 0.002,
+        "auction": [10, 0.001, 0.0],
+        "bids": bids,
         "phase": "opening" if refined is None else "refined",
-    }  # fmt: skip
+    }
 
 
 def test_figures_are_worked_by_hand():

@@ -136,8 +136,11 @@ def test_a_budget_is_kept():
 def test_held_out_tasks_are_not_learned_from():
     """Outcomes of the test half turned round change what is right, and nothing of what is chosen."""
     train, test = view(), view({name: row[::-1] for name, row in WINS.items()}, judged=True)
-    turned = View(grid({n: r.translate({48: 49, 49: 48}) for n, r in WINS.items()}, PRICES, "", TEXTS),
-                  test.vectors, test.opinions)  # fmt: skip
+    turned = View(
+        grid({n: r.translate({48: 49, 49: 48}) for n, r in WINS.items()}, PRICES, "", TEXTS),
+        test.vectors,
+        test.opinions,
+    )
     for contender in contenders(train):
         if contender.name == "oracle":
             continue

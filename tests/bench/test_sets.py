@@ -17,25 +17,44 @@ needs_sandbox = pytest.mark.skipif(level("auto").startswith("missing"), reason="
 def files(folder, name):
     """The smallest folder of each set, in its published form."""
     rows = {
-        "mbpp": {"task_id": "M/1", "prompt": "import math\ndef twice(n):\n    '''\n    Write a function.\n    '''\n",
-                 "entry_point": "twice", "canonical_solution": "  return int(math.floor(2 * n))\n",
-                 "test": "def check(candidate):\n    assert twice(2) == 4\n    assert twice(3) == 6\n"},
-        "humaneval": {"task_id": "H/0", "prompt": "import math\n\ndef one():\n    ''' 1 '''\n", "entry_point": "one",
-                      "canonical_solution": "    return 1\n", "test": "def check(f):\n    assert f() == 1\n"},
+        "mbpp": {
+            "task_id": "M/1",
+            "prompt": "import math\ndef twice(n):\n    '''\n    Write a function.\n    '''\n",
+            "entry_point": "twice",
+            "canonical_solution": "  return int(math.floor(2 * n))\n",
+            "test": "def check(candidate):\n    assert twice(2) == 4\n    assert twice(3) == 6\n",
+        },
+        "humaneval": {
+            "task_id": "H/0",
+            "prompt": "import math\n\ndef one():\n    ''' 1 '''\n",
+            "entry_point": "one",
+            "canonical_solution": "    return 1\n",
+            "test": "def check(f):\n    assert f() == 1\n",
+        },
         "cruxeval": {"id": "c1", "code": "def f(a):\n    return {a: 1}", "input": "'x'", "output": "{'x': 1}"},
         "javascript": {"id": 1, "question": "What?", "options": {"A": "1", "B": "2"}, "answer": "B"},
         "gsm8k": {"question": "How many?", "answer": "1 + 1 = 2\n#### 1,002"},
-        "hotpotqa": {"id": "h1", "question": "Who?", "answer": "The Cat", "type": "bridge",
-                     "context": {"title": ["T"], "sentences": [["A cat."]]}},
-        "nq_open": {"question": "who", "answers": ["Ann Lee", "Lee"],
-                    "ctxs": [{"title": "T", "text": "It was Ann Lee.", "isgold": True}]},
+        "hotpotqa": {
+            "id": "h1",
+            "question": "Who?",
+            "answer": "The Cat",
+            "type": "bridge",
+            "context": {"title": ["T"], "sentences": [["A cat."]]},
+        },
+        "nq_open": {
+            "question": "who",
+            "answers": ["Ann Lee", "Lee"],
+            "ctxs": [{"title": "T", "text": "It was Ann Lee.", "isgold": True}],
+        },
         "popqa": {"id": "p1", "question": "Who?", "golden_answers": ["Bo"], "metadata": {"s_pop": 326}},
         "strategyqa": {"id": 0, "question": "Is it?", "answer": True},
         "own": {"id": "o1", "prompt": "Say hi.", "answer": ["hi", "hello"], "bin": "easy"},
-    }  # fmt: skip
+    }
     if name == "quixbugs":
-        for part, code in (("python_programs", "def inc(n):\n    return n"),
-                           ("correct_python_programs", "def inc(n):\n    yield n + 1")):  # fmt: skip
+        for part, code in (
+            ("python_programs", "def inc(n):\n    return n"),
+            ("correct_python_programs", "def inc(n):\n    yield n + 1"),
+        ):
             (folder / part).mkdir()
             (folder / part / "inc.py").write_text(code)
         write(folder / "json_testcases/inc.json", ["[[1], [2]]"])
@@ -85,8 +104,12 @@ def test_code_is_graded_by_the_set_s_own_tests(name, tmp_path):
     "how, key, right, wrong",
     [
         ("number", "1,002", ["#### 1002", "so it is $1,002.00", "1002."], ["#### 1003", "none", "1002 or 7"]),
-        ("letter", "B", ["B", "The answer is B.", "**B**", "(B) 2", "A let is hoisted, so:\nB"],
-         ["A", "Because", "The answer is A, not B", "A: no. B: yes"]),
+        (
+            "letter",
+            "B",
+            ["B", "The answer is B.", "**B**", "(B) 2", "A let is hoisted, so:\nB"],
+            ["A", "Because", "The answer is A, not B", "A: no. B: yes"],
+        ),
         ("literal", "{'x': 1}", ["{'x':1}", '{"x": 1}', "f('x') == {'x': 1}", "```python\n{'x': 1}\n```"], ["{}", "x"]),
         ("literal", "1", ["1"], ["True", "1.0"]),
         ("yes_no", False, ["No.", "false"], ["Yes", "maybe"]),

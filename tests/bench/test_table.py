@@ -17,20 +17,39 @@ def contender(name, group="alone"):
 
 
 def sold(name, task, success, tried, order=0, **more):
-    return {"kind": "sold", "contender": name, "order": order, "task": task, "bin": f"b{task[-1]}", "tried": tried,
-            "success": success, "tokens": 100, "dollars": 0.01, "seconds": 1.0, "auction": [25, 0.002, 0.5],
-            "bids": [], **more}  # fmt: skip
+    return {
+        "kind": "sold",
+        "contender": name,
+        "order": order,
+        "task": task,
+        "bin": f"b{task[-1]}",
+        "tried": tried,
+        "success": success,
+        "tokens": 100,
+        "dollars": 0.01,
+        "seconds": 1.0,
+        "auction": [25, 0.002, 0.5],
+        "bids": [],
+        **more,
+    }
 
 
 def ten_lines():
     """Two tasks, two agents alone, an auction in two orders."""
     return [
-        SET, contender("small"), contender("large"), contender("SALE", "sale"),
-        sold("small", "t1", True, ["small"]), sold("small", "t2", False, ["small"]),
-        sold("large", "t1", True, ["large"], dollars=0.1), sold("large", "t2", True, ["large"], dollars=0.1),
-        sold("SALE", "t1", True, ["small"]), sold("SALE", "t2", True, ["small", "large"]),
-        sold("SALE", "t2", False, ["small"], order=1), sold("SALE", "t1", True, ["small"], order=1),
-    ]  # fmt: skip
+        SET,
+        contender("small"),
+        contender("large"),
+        contender("SALE", "sale"),
+        sold("small", "t1", True, ["small"]),
+        sold("small", "t2", False, ["small"]),
+        sold("large", "t1", True, ["large"], dollars=0.1),
+        sold("large", "t2", True, ["large"], dollars=0.1),
+        sold("SALE", "t1", True, ["small"]),
+        sold("SALE", "t2", True, ["small", "large"]),
+        sold("SALE", "t2", False, ["small"], order=1),
+        sold("SALE", "t1", True, ["small"], order=1),
+    ]
 
 
 def rows(tmp_path, values, **options):
@@ -63,15 +82,17 @@ def test_shapley_of_the_pool(tmp_path):
         (lambda v: [*v[:5], "{half", *v[5:]], "r.jsonl, line 6: is not JSON"),
         (lambda v: v[1:], "line 1: should be the 'set' line"),
         (lambda v: [*v, sold("SALE", "t1", True, ["small"])], "'SALE' sold task 't1' twice in order 0"),
-        (lambda v: [x for x in v if x.get("task") != "t2" or x["contender"] != "small"],
-         "'small' sold 1 of 2 tasks, 't2' is missing"),
+        (
+            lambda v: [x for x in v if x.get("task") != "t2" or x["contender"] != "small"],
+            "'small' sold 1 of 2 tasks, 't2' is missing",
+        ),
         (lambda v: [*v, {**v[-1], "order": 2, "success": "yes"}], "line 13: 'success' should be bool"),
         (lambda v: [*v, {**v[-1], "order": 2, "tokens": None}], "line 13: tokens and dollars should be numbers"),
         (lambda v: [*v, {**v[-1], "order": 2, "tried": []}], "line 13: 'tried' should name an agent"),
         (lambda v: [*v, {"kind": "noise"}], "line 13: 'kind' should be"),
         (lambda v: v[:4], "holds nothing that was sold"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named_and_never_averaged_over(change, words, tmp_path):
     """The line, the contender or the task."""
     with pytest.raises(BadRecord) as caught:
@@ -117,8 +138,17 @@ def test_printed_forms_agree(tmp_path):
 def test_a_page_holds_its_data_and_reaches_for_nothing(tmp_path):
     """One file; text from tasks and models cannot leave the place where data stand."""
     evil = "</script><script>alert(1)</script><!--"
-    bid = {"agent": "small", "price": 1.0, "tokens": 5, "cost": 0.1, "value": 0.7, "right": True,
-           "signals": {"chance": 0.7}, "scores": {"juror": 3.0}, "plan": evil}  # fmt: skip
+    bid = {
+        "agent": "small",
+        "price": 1.0,
+        "tokens": 5,
+        "cost": 0.1,
+        "value": 0.7,
+        "right": True,
+        "signals": {"chance": 0.7},
+        "scores": {"juror": 3.0},
+        "plan": evil,
+    }
     values = ten_lines()
     values[8:10] = [{**v, "bids": [bid, {**bid, "agent": "large", "right": False, "value": 0.2}]} for v in values[8:10]]
     kept = page.Kept()

@@ -47,8 +47,15 @@ def sha256(data: bytes) -> str:
 
 def card_text(name: str, files: dict[str, bytes], sources: str, make: str = "", **changes: str) -> str:
     """A model card as a user writes it."""
-    top = {"title": '"Tiny"', "role": '"chat"', "licence": '"MIT"', "parameters": "2048", "context": "64",
-           "architecture": '"llama"', "price": "0.01"} | changes  # fmt: skip
+    top = {
+        "title": '"Tiny"',
+        "role": '"chat"',
+        "licence": '"MIT"',
+        "parameters": "2048",
+        "context": "64",
+        "architecture": '"llama"',
+        "price": "0.01",
+    } | changes
     lines = [f'name = "{name}"', *(f"{key} = {value}" for key, value in top.items())]
     for file, data in files.items():
         lines += ["[[files]]", f'name = "{file}"', f"bytes = {len(data)}", f'sha256 = "{sha256(data)}"']
@@ -56,8 +63,9 @@ def card_text(name: str, files: dict[str, bytes], sources: str, make: str = "", 
 
 
 HUB = '[[sources]]\nkind = "hub"\nrepo = "someone/tiny"\nrevision = "main"\n'
-WHEEL = ('[[sources]]\nkind = "wheel"\npackage = "tiny-weights"\nversion = "1.0"\nfolder = "tiny_weights"\n'
-         "bytes = 9000\n")  # fmt: skip
+WHEEL = (
+    '[[sources]]\nkind = "wheel"\npackage = "tiny-weights"\nversion = "1.0"\nfolder = "tiny_weights"\nbytes = 9000\n'
+)
 
 
 @dataclass
@@ -238,10 +246,16 @@ def puller(tmp_path: Path, hub: Hub) -> Puller:
     own = ("PIP_", "HF_", "UV_")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
     environment |= {
-        "PYTHONPATH": str(ROOT), "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"),
-        "HF_TOKEN": "hf_secret", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
-        "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(links),
-    }  # fmt: skip
+        "PYTHONPATH": str(ROOT),
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_TOKEN": "hf_secret",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(links),
+    }
     return Puller(tmp_path / "home", environment)
 
 

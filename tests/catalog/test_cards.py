@@ -122,7 +122,9 @@ def test_a_card_of_ones_own_file_needs_no_size_or_sha256(tmp_path: Path) -> None
 
 def test_config_toml_changes_agents_makes_new_ones_and_new_pools(tmp_path: Path) -> None:
     """What it does not say stays as on the cards."""
-    mine = config(tmp_path, """
+    mine = config(
+        tmp_path,
+        """
 pool = "mine"
 weights = "fitted"
 [pools.mine]
@@ -134,7 +136,8 @@ model = "smollm2-135m"
 work = "drafts"
 price = 0.5
 samples = 3
-""")  # fmt: skip
+""",
+    )
     pool = pool_agents(cards.load(), mine)
     quick, thorough = pool.agents
     assert (quick.name, quick.price, quick.work) == ("quick", 1.0, "quick")
@@ -165,9 +168,7 @@ def test_the_starter_pool_may_be_cut_down_in_config_toml(tmp_path: Path) -> None
         ('pool = "x"\n[pools.x]\nweights = "starter-1"', ConfigError, "a new pool needs agents"),
     ],
 )
-def test_a_pool_that_does_not_resolve_is_refused(
-    tmp_path: Path, text: str, kind: type[Exception], said: str
-) -> None:
+def test_a_pool_that_does_not_resolve_is_refused(tmp_path: Path, text: str, kind: type[Exception], said: str) -> None:
     """By name, with the known ones."""
     with pytest.raises(kind, match=said):
         pool_agents(cards.load(), config(tmp_path, text))

@@ -25,9 +25,13 @@ def header(folder: Path, architecture: str = "llama", tensors: Sequence[tuple[in
     path = folder / "m.gguf"
     writer = reference.GGUFWriter(path, architecture)
     base: dict[str, Any] = {
-        "block_count": 4, "embedding_length": 256, "feed_forward_length": 512, "context_length": 32768,
-        "attention.head_count": 4, "attention.head_count_kv": 2,
-    }  # fmt: skip
+        "block_count": 4,
+        "embedding_length": 256,
+        "feed_forward_length": 512,
+        "context_length": 32768,
+        "attention.head_count": 4,
+        "attention.head_count_kv": 2,
+    }
     for key, value in (base | {k.replace("__", "."): v for k, v in keys.items()}).items():
         name = f"{architecture}.{key}"
         if isinstance(value, list):
@@ -70,11 +74,19 @@ def test_a_hybrid_models_layers_keep_a_state_a_sequence_instead(tmp_path: Path) 
 
 def test_sliding_window_layers_may_have_smaller_heads_and_shared_caches(tmp_path: Path) -> None:
     """As Gemma 4 has: two layers slide with heads of 32, the last one looks into another's cache."""
-    of = shape(header(
-        tmp_path, "gemma4", attention__sliding_window=512, attention__sliding_window_pattern=[1, 0, 1, 0],
-        attention__key_length=128, attention__value_length=128, attention__key_length_swa=32,
-        attention__value_length_swa=32, attention__shared_kv_layers=1,
-    ))  # fmt: skip
+    of = shape(
+        header(
+            tmp_path,
+            "gemma4",
+            attention__sliding_window=512,
+            attention__sliding_window_pattern=[1, 0, 1, 0],
+            attention__key_length=128,
+            attention__value_length=128,
+            attention__key_length_swa=32,
+            attention__value_length_swa=32,
+            attention__shared_kv_layers=1,
+        )
+    )
     assert (of.kind, of.cell) == ("sliding-window", 2 * 2 * (64 + 256 + 64))
 
 
@@ -162,9 +174,14 @@ def test_this_machines_memory_is_known() -> None:
 
 
 @pytest.mark.models
-@pytest.mark.parametrize(("name", "context", "sequences", "batch"), [
-    ("smollm2-135m", 2048, 1, 512), ("smollm2-135m", 8192, 8, 512), ("all-minilm-l6-v2", 4096, 8, 4096),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "context", "sequences", "batch"),
+    [
+        ("smollm2-135m", 2048, 1, 512),
+        ("smollm2-135m", 8192, 8, 512),
+        ("all-minilm-l6-v2", 4096, 8, 4096),
+    ],
+)
 def test_the_estimate_is_within_a_tenth_of_the_measured_peak(
     models_dir: Path, name: str, context: int, sequences: int, batch: int
 ) -> None:
@@ -205,11 +222,14 @@ def test_a_model_is_tried_once_in_a_child_process(models_dir: Path, tmp_path: Pa
     assert probe.read("ab" * 32, tmp_path) is None
 
 
-@pytest.mark.parametrize(("code", "said"), [
-    ("import ctypes; ctypes.string_at(0)", "llama.cpp was ended by SIGSEGV while loading in a child process"),
-    ("import os; os.abort()", "llama.cpp was ended by SIGABRT while loading in a child process"),
-    ("raise SystemExit(7)", "llama.cpp was ended with exit code 7 while loading in a child process"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import ctypes; ctypes.string_at(0)", "llama.cpp was ended by SIGSEGV while loading in a child process"),
+        ("import os; os.abort()", "llama.cpp was ended by SIGABRT while loading in a child process"),
+        ("raise SystemExit(7)", "llama.cpp was ended with exit code 7 while loading in a child process"),
+    ],
+)
 def test_a_file_that_breaks_the_library_breaks_a_child(
     code: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,7 +238,7 @@ def test_a_file_that_breaks_the_library_breaks_a_child(
 
     file = tmp_path / "x.gguf"
     file.write_bytes(b"GGUF")
-    program = (sys.executable, "-c", f"print('{{\"stage\": \"loading\"}}', flush=True)\n{code}")
+    program = (sys.executable, "-c", f'print(\'{{"stage": "loading"}}\', flush=True)\n{code}')
     monkeypatch.setattr(probe.tried, "__defaults__", (program,))
     with pytest.raises(BadModelFile, match=said):
         probe.loadable(file, "cd" * 32, tmp_path, "edge-sale pull x --force")

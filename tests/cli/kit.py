@@ -45,9 +45,13 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
 
 
 def edge(
-    home: Path, *args: str, stdin: bytes = b"", seconds: float = 180, program: Sequence[str] = EDGE_SALE,
+    home: Path,
+    *args: str,
+    stdin: bytes = b"",
+    seconds: float = 180,
+    program: Sequence[str] = EDGE_SALE,
     **changes: str,
-) -> subprocess.CompletedProcess[str]:  # fmt: skip
+) -> subprocess.CompletedProcess[str]:
     """The program's exit code, stdout and stderr, with nothing of it on a terminal."""
     done = subprocess.run(
         [*program, *args], input=stdin, capture_output=True, timeout=seconds, env=environment(home, **changes)
@@ -60,17 +64,24 @@ def shell(home: Path, script: str, seconds: float = 60) -> subprocess.CompletedP
     """The same through bash, where `edge-sale` is the program."""
     script = f'edge-sale() {{ "{sys.executable}" -m edge_sale "$@"; }}\n{script}'
     return subprocess.run(
-        ["bash", "-c", script], capture_output=True, text=True, timeout=seconds, env=environment(home),
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        env=environment(home),
         stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+    )
 
 
 def start(home: Path, *args: str, program: Sequence[str] = EDGE_SALE, **changes: str) -> subprocess.Popen[bytes]:
     """The program, started and left running."""
     return subprocess.Popen(
-        [*program, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [*program, *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env=environment(home, **changes),
-    )  # fmt: skip
+    )
 
 
 def wait_for(text: str, file: Path, process: subprocess.Popen[bytes], seconds: float = 120) -> None:

@@ -199,9 +199,7 @@ def test_a_folder_that_is_none_is_named(args: tuple[str, ...], tmp_path: Path) -
 
 def complete(home: Path, words: str) -> tuple[int, str, str]:
     """What the shell is offered behind `words`."""
-    done = edge(
-        home, _EDGE_SALE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1)
-    )
+    done = edge(home, _EDGE_SALE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1))
     return done.returncode, done.stdout, done.stderr
 
 

@@ -25,9 +25,13 @@ def test_commands_need_no_model(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "typed, said",
-    [(b"/agent nobody\n", "unknown agent 'nobody'"), (b"/why\n", "nothing was sold in this session yet"),
-     (b"/undo\n", "this session changes no files"), (b"Hello.\n", "no bid reaches the floor")],
-)  # fmt: skip
+    [
+        (b"/agent nobody\n", "unknown agent 'nobody'"),
+        (b"/why\n", "nothing was sold in this session yet"),
+        (b"/undo\n", "this session changes no files"),
+        (b"Hello.\n", "no bid reaches the floor"),
+    ],
+)
 def test_mistakes_in_a_pipe_end_it_with_a_line(typed: bytes, said: str, tmp_path: Path) -> None:
     done = edge(new_home(tmp_path), "chat", stdin=typed, EDGE_SALE_MODELS=str(tmp_path / "none"))
     assert done.returncode == 1 and said in done.stderr

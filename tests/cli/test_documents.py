@@ -47,9 +47,15 @@ def test_what_is_not_there_is_said_in_one_line(home: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "args", [("index",), ("index", "x", "--list"), ("run", "--docs", ".", "--check", "1", "q"),
-             ("run", "--docs", ".", "--domain", "python", "q"), ("index", "x", "--max-mb", "0")],
-)  # fmt: skip
+    "args",
+    [
+        ("index",),
+        ("index", "x", "--list"),
+        ("run", "--docs", ".", "--check", "1", "q"),
+        ("run", "--docs", ".", "--domain", "python", "q"),
+        ("index", "x", "--max-mb", "0"),
+    ],
+)
 def test_what_does_not_go_together_is_usage(home: Path, args: tuple[str, ...]):
     """Two things at once, or none, are refused with exit 2 before anything is loaded."""
     assert edge(home, *args).returncode == 2
@@ -184,8 +190,9 @@ def test_a_server_of_the_users_own_may_read_documents_where_it_is_the_only_remot
     config = (home / "config.toml").read_text(encoding="utf-8")
     (home / "config.toml").write_text(f'{config}{near}location = "lan"\n', encoding="utf-8")
     folder = write(tmp_path / "docs", HANDBOOK)
-    done = edge(home, "run", "--docs", str(folder), "Where does Clara live?", "--json", "--no-memory", "--escalate",
-                "auto")  # fmt: skip
+    done = edge(
+        home, "run", "--docs", str(folder), "Where does Clara live?", "--json", "--no-memory", "--escalate", "auto"
+    )
     sale = only_document(done.stdout)
     assert "near" in sale["sat_out"] or "near" in {bid["bid"]["agent"] for bid in sale["bids"]}
 

@@ -62,8 +62,10 @@ def test_help_imports_nothing_heavy() -> None:
     for args in ([], ["run"]):
         done = subprocess.run(
             [sys.executable, "-X", "importtime", "-m", "edge_sale", *args, "--help"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         loaded = {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines()}
         assert "click" in loaded
         assert loaded & set(HEAVY) == set()

@@ -38,8 +38,12 @@ def remember(home: Path, count: int, *, known: bool = True, right=None, first: i
         for n in range(first, first + count):
             bids = []
             for name, price in PRICES.items():
-                plan = Strategy(f"1. Plan {n} of {name}.", dice.randint(20, 60), dice.uniform(0.5, 2),
-                                {"draft_entropy": dice.uniform(0, 2)})  # fmt: skip
+                plan = Strategy(
+                    f"1. Plan {n} of {name}.",
+                    dice.randint(20, 60),
+                    dice.uniform(0.5, 2),
+                    {"draft_entropy": dice.uniform(0, 2)},
+                )
                 bids.append(Bid(name, price, plan, {juror: dice.uniform(0, 5) for juror in PRICES}))
             ranked = tuple(rank(bids, SHIPPED))
             won = ranked[0].bid
@@ -167,12 +171,25 @@ def write_runs(file: Path, tasks: int) -> None:
     for n in range(tasks):
         for agent in prices:
             right = (n % 3 == 0) if agent == "a" else (n % 3 == 1)
-            lines.append({
-                "kind": "trial", "task": f"t{n}", "agent": agent, "text": f"Do {n}.", "domain": "text", "bin": "x",
-                "checked": False, "success": right, "tokens_in": 10, "tokens_out": 10, "plan": "p",
-                "plan_tokens": 9 + n, "entropy": 1.0 + n % 5, "judged": [1, 0.0, 0.0],
-                "scores": {"a": 4.0 + n / 100 if right else 1.0, "b": 2.0},
-            })  # fmt: skip
+            lines.append(
+                {
+                    "kind": "trial",
+                    "task": f"t{n}",
+                    "agent": agent,
+                    "text": f"Do {n}.",
+                    "domain": "text",
+                    "bin": "x",
+                    "checked": False,
+                    "success": right,
+                    "tokens_in": 10,
+                    "tokens_out": 10,
+                    "plan": "p",
+                    "plan_tokens": 9 + n,
+                    "entropy": 1.0 + n % 5,
+                    "judged": [1, 0.0, 0.0],
+                    "scores": {"a": 4.0 + n / 100 if right else 1.0, "b": 2.0},
+                }
+            )
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 

@@ -143,14 +143,18 @@ def test_a_repository_of_the_hub_becomes_a_pinned_card(home: Path, hub: Hub) -> 
         {"path": "big-00001-of-00002.gguf", "lfs": {"oid": "dd" * 32, "size": 10}},
         {"path": "README.md"},
     ]
-    about = {"sha": COMMIT, "cardData": {"license": "apache-2.0"},
-             "gguf": {"architecture": "llama", "context_length": 2048, "total": 600000000}}  # fmt: skip
+    about = {
+        "sha": COMMIT,
+        "cardData": {"license": "apache-2.0"},
+        "gguf": {"architecture": "llama", "context_length": 2048, "total": 600000000},
+    }
     hub.files = {
         "/api/models/someone/tiny": json.dumps(about).encode(),
         f"/api/models/someone/tiny/tree/{COMMIT}?recursive=true": json.dumps(files).encode(),
-        "/api/models?search=tiny&filter=gguf&sort=downloads&direction=-1&limit=20":
-            json.dumps([{"id": "someone/tiny", "downloads": 5}, {"id": "<script>"}]).encode(),
-    }  # fmt: skip
+        "/api/models?search=tiny&filter=gguf&sort=downloads&direction=-1&limit=20": json.dumps(
+            [{"id": "someone/tiny", "downloads": 5}, {"id": "<script>"}]
+        ).encode(),
+    }
     reach = {"HF_ENDPOINT": hub.url, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
     found = only_document(edge(home, "models", "search", "tiny", "--hub", "--json", **reach).stdout)
     assert [(row["where"], row["name"]) for row in found] == [("hub", "someone/tiny")]
@@ -262,20 +266,23 @@ def test_a_bundle_that_is_not_whole_is_refused_and_leaves_nothing(how: str, home
     assert not list((tmp_path / "elsewhere").rglob("*.gguf")) and not (there / "cards").exists()
 
 
-@pytest.mark.parametrize(("args", "says"), [
-    (("show", "nonesuch"), "unknown model 'nonesuch'"),
-    (("rm", "qwen3-0.6b"), "not on this machine yet: 'qwen3-0.6b'"),
-    (("verify", "qwen3-0.6b"), "not what they should be: qwen3-0.6b"),
-    (("add", "nowhere.gguf"), "nowhere.gguf: no such file"),
-    (("add", "~nobody-of-that-name/a.gguf"), "no such file"),
-    (("add", "a" * 300), "no such file"),
-    (("add", "ollama:nonesuch:1b"), "ollama:nonesuch:1b: no such file"),
-    (("add", "some/where.gguf"), "some/where.gguf: no such file"),
-    (("export", "qwen3-0.6b", "."), "pull with: edge-sale pull qwen3-0.6b"),
-    (("optimise", "all-minilm-l6-v2"), "embeds texts: a copy of it would give other vectors"),
-    (("optimise", "qwen3-0.6b"), "not on this machine yet"),
-    (("optimise", "qwen3-0.6b", "--undo"), "not on this machine yet"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("show", "nonesuch"), "unknown model 'nonesuch'"),
+        (("rm", "qwen3-0.6b"), "not on this machine yet: 'qwen3-0.6b'"),
+        (("verify", "qwen3-0.6b"), "not what they should be: qwen3-0.6b"),
+        (("add", "nowhere.gguf"), "nowhere.gguf: no such file"),
+        (("add", "~nobody-of-that-name/a.gguf"), "no such file"),
+        (("add", "a" * 300), "no such file"),
+        (("add", "ollama:nonesuch:1b"), "ollama:nonesuch:1b: no such file"),
+        (("add", "some/where.gguf"), "some/where.gguf: no such file"),
+        (("export", "qwen3-0.6b", "."), "pull with: edge-sale pull qwen3-0.6b"),
+        (("optimise", "all-minilm-l6-v2"), "embeds texts: a copy of it would give other vectors"),
+        (("optimise", "qwen3-0.6b"), "not on this machine yet"),
+        (("optimise", "qwen3-0.6b", "--undo"), "not on this machine yet"),
+    ],
+)
 def test_a_mistake_is_one_line_with_the_way_out(args: tuple[str, ...], says: str, home: Path) -> None:
     """Exit code 1."""
     done = edge(home, "models", *args)
@@ -296,8 +303,19 @@ def test_the_doctor_says_what_is_missing_and_what_to_do(home: Path) -> None:
     assert "bad   pool        starter: smollm2-135m, all-minilm-l6-v2 not here" in done.stdout
     assert "-> edge-sale pull starter" in done.stdout
     names = {line.split()[1] for line in done.stdout.splitlines() if not line.startswith(" ")}
-    assert names == {"python", "llama.cpp", "cpu", "gpu", "memory", "disk", "sandbox", "sqlite-vec", "model", "pool",
-                     "network"}  # fmt: skip
+    assert names == {
+        "python",
+        "llama.cpp",
+        "cpu",
+        "gpu",
+        "memory",
+        "disk",
+        "sandbox",
+        "sqlite-vec",
+        "model",
+        "pool",
+        "network",
+    }
     rows = only_document(edge(home, "doctor", "--json").stdout)
     assert {row["name"] for row in rows} == names
     assert all(row["way_out"] for row in rows if row["state"] != "ok")

@@ -148,6 +148,7 @@ def test_there_is_nothing_to_undo_at_first(tmp_path: Path) -> None:
 
 # --- the whole way, with a scripted agent --------------------------------------------------------
 
+
 def test_a_task_in_a_pipe_is_as_good_as_an_argument(root: Path, tmp_path: Path) -> None:
     """stdin has been read to its end by then; that nobody can be asked there is said, with the patch."""
     home = new_home(tmp_path / "home")
@@ -277,9 +278,20 @@ def test_on_a_terminal_the_diff_is_shown_and_approved(root: Path, tmp_path: Path
     """The user sees the patch and is asked; yes applies it."""
     home = new_home(tmp_path / "home", CONFIG)
     code, shown = on_terminal(
-        home, "run", TASK, "--repo", str(root), "--check", CHECK, "--seed", "1", "--agent", "drafts",
-        typed=b"y\n", until="Apply to 1 file",
-    )  # fmt: skip
+        home,
+        "run",
+        TASK,
+        "--repo",
+        str(root),
+        "--check",
+        CHECK,
+        "--seed",
+        "1",
+        "--agent",
+        "drafts",
+        typed=b"y\n",
+        until="Apply to 1 file",
+    )
     assert code == 0 and "-    return a - b" in shown and "take it back with: edge-sale undo" in shown
     assert (root / "calc.py").read_text() != BUGGY
 

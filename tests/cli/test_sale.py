@@ -75,8 +75,9 @@ def test_similar_task_finds_the_first_one(tmp_path: Path) -> None:
     """A sale made earlier is recalled for a task like it, and who is cheaper than the leader refines from it."""
     sold = sell(new_home(tmp_path), LONG)  # so long that the small ones plan otherwise than who wins
     trace = sold.home / "second.jsonl"
-    done = edge(sold.home, "bid", LONG.replace("even", "odd"), "--seed", "3", "--json",
-                "--trace", str(trace), seconds=400)  # fmt: skip
+    done = edge(
+        sold.home, "bid", LONG.replace("even", "odd"), "--seed", "3", "--json", "--trace", str(trace), seconds=400
+    )
     document = only_document(done.stdout)
     events = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
     opening = {bid["bid"]["agent"]: bid for bid in document["bids"] if bid["bid"]["phase"] == "opening"}
@@ -163,8 +164,19 @@ def test_interrupt_ends_a_check(tmp_path: Path) -> None:
     (What comes before takes these models no time; tests/cli/test_starter.py interrupts a larger one.)
     """
     trace = tmp_path / "t.jsonl"
-    process = start(new_home(tmp_path), "run", TASK, "--trace", str(trace), "-a", "senior", "--sandbox", "none",
-                    "--check", "while True: pass")  # fmt: skip
+    process = start(
+        new_home(tmp_path),
+        "run",
+        TASK,
+        "--trace",
+        str(trace),
+        "-a",
+        "senior",
+        "--sandbox",
+        "none",
+        "--check",
+        "while True: pass",
+    )
     wait_for('"purpose": "work"', trace, process)
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)

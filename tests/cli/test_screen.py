@@ -26,9 +26,13 @@ AGENTS = ("quick", "planner", "drafts")
 
 
 def sell(
-    hear: Screen, answer: str = "yes", *, domain: str = "text", memory: ScriptedMemory | None = None,
+    hear: Screen,
+    answer: str = "yes",
+    *,
+    domain: str = "text",
+    memory: ScriptedMemory | None = None,
     execute: bool = True,
-) -> Sale:  # fmt: skip
+) -> Sale:
     """A sale of a scripted market: `good` wins, `dear` loses, `mute` sits out."""
     scores = {"1. Do it well.": 5.0, "1. Do it.": 1.0}
     agents = [
@@ -126,8 +130,14 @@ def test_verbose_tells_every_event(seen: Callable[..., tuple[str, str]]) -> None
     assert out == "yes\n"
     events = [line.split()[2] for line in err.splitlines() if line[:7].strip().replace(".", "").isdigit()]
     assert [e for e in events if e in ("opened", "placed", "satout", "led", "won", "finished")] == [
-        "opened", "placed", "placed", "satout", "led", "won", "finished",
-    ]  # fmt: skip
+        "opened",
+        "placed",
+        "placed",
+        "satout",
+        "led",
+        "won",
+        "finished",
+    ]
 
 
 def test_trace_can_be_replayed(seen: Callable[..., tuple[str, str]], tmp_path: Path) -> None:
@@ -136,8 +146,15 @@ def test_trace_can_be_replayed(seen: Callable[..., tuple[str, str]], tmp_path: P
     seen(quiet=True, trace=file)
     done = edge(tmp_path, "trace", str(file))
     assert (done.returncode, done.stderr) == (0, "")
-    for told in ("task: Say [bold]yes[/nope].", "1. Do it well.", "good leads with", "mute sat out", "winner",
-                 "good asks least", "good: done\nyes\n"):  # fmt: skip
+    for told in (
+        "task: Say [bold]yes[/nope].",
+        "1. Do it well.",
+        "good leads with",
+        "mute sat out",
+        "winner",
+        "good asks least",
+        "good: done\nyes\n",
+    ):
         assert told in done.stdout
 
 

@@ -50,8 +50,17 @@ def test_bids_come_from_the_models_own_logits(sold: Sold) -> None:
 def test_similar_task_finds_the_first_one(sold: Sold) -> None:
     """A sale made earlier is recalled for a task like it, and who is cheaper than the leader refines from it."""
     trace = sold.home / "second.jsonl"
-    done = edge(sold.home, "bid", "Write a Python function for the larger of two numbers.", "--seed", "3",
-                "--json", "--trace", str(trace), seconds=400)  # fmt: skip
+    done = edge(
+        sold.home,
+        "bid",
+        "Write a Python function for the larger of two numbers.",
+        "--seed",
+        "3",
+        "--json",
+        "--trace",
+        str(trace),
+        seconds=400,
+    )
     document = only_document(done.stdout)
     events = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
     opening = {bid["bid"]["agent"]: bid for bid in document["bids"] if bid["bid"]["phase"] == "opening"}

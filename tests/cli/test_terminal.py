@@ -154,5 +154,3 @@ def test_interrupt_leaves_the_terminal_plain(tmux: Callable[..., str], tmp_path:
     assert "edge-sale: stopped; nothing of this run was recorded\n[code 130]" in last
     assert "writing plans" not in last
     assert tmux("display-message", "-p", "#{cursor_flag}").strip() == "1"
-
-

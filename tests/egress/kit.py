@@ -28,25 +28,41 @@ def remote(url: str, **changes: object) -> Remote:
 
 
 def engine(
-    this: Remote, log: Path, *, closed: str = "", agree: Callable[[Letter], str] = lambda letter: "",
-    budget: Budget | None = None, keep: bool = False, own: Sequence[str] = (KEY,), key: str = KEY,
+    this: Remote,
+    log: Path,
+    *,
+    closed: str = "",
+    agree: Callable[[Letter], str] = lambda letter: "",
+    budget: Budget | None = None,
+    keep: bool = False,
+    own: Sequence[str] = (KEY,),
+    key: str = KEY,
     told: list[str] | None = None,
-) -> RemoteEngine:  # fmt: skip
+) -> RemoteEngine:
     door = Door(log, lambda: closed, agree, budget or Budget(), keep)
     return RemoteEngine(this, lambda: key, door, lambda: Redactor(own), (told if told is not None else []).append)
 
 
 def market(
-    far: RemoteEngine, *, score: float = 1.0, thrift: float = 0.2, work: str = "local",
+    far: RemoteEngine,
+    *,
+    score: float = 1.0,
+    thrift: float = 0.2,
+    work: str = "local",
     memory: ScriptedMemory | None = None,
-    passes: Callable[[Task, str], bool | None] = lambda task, answer: None, past: Sequence[Past] = (),
-    rounds: int = 1, bid_seconds: float | None = None,
-) -> tuple[Market, Scripted]:  # fmt: skip
+    passes: Callable[[Task, str], bool | None] = lambda task, answer: None,
+    past: Sequence[Past] = (),
+    rounds: int = 1,
+    bid_seconds: float | None = None,
+) -> tuple[Market, Scripted]:
     """A market for so many tasks; the one local agent's plan gets `score` of 5 from itself."""
     home = Scripted(
-        "home", 0.05, [plan("1. Do it.") for _ in range(rounds)], [{"1. Do it.": score} for _ in range(rounds)],
+        "home",
+        0.05,
+        [plan("1. Do it.") for _ in range(rounds)],
+        [{"1. Do it.": score} for _ in range(rounds)],
         Outcome("home", "done", work),
-    )  # fmt: skip
+    )
     agent = RemoteAgent("far", far.remote.price, mine=False, max_tokens=far.remote.max_tokens)
     desk = Desk({"far": far}, seconds=bid_seconds, agents={"home": home, "far": agent})
     door = far.door

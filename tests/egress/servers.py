@@ -134,7 +134,7 @@ def stalled(connection: socket.socket, data: bytes) -> None:
 def cut(connection: socket.socket, data: bytes) -> None:
     head = HEAD.replace(b"Connection: close", b"Transfer-Encoding: chunked")
     piece = chunk("one ")
-    connection.sendall(head + f"{len(piece):x}\r\n".encode() + piece + b"\r\n" + b"40\r\ndata: {\"id\"")
+    connection.sendall(head + f"{len(piece):x}\r\n".encode() + piece + b"\r\n" + b'40\r\ndata: {"id"')
 
 
 def long_line(connection: socket.socket, data: bytes) -> None:

@@ -53,8 +53,16 @@ def test_only_the_task_leaves(tmp_path: Path) -> None:
     assert sent["messages"] == [{"role": "user", "content": "Say yes, and then the number 1."}]
     assert set(sent) == {"model", "messages", "max_tokens", "stream", "stream_options"}
     names = {line.partition(b":")[0].lower().decode() for line in head.split(b"\r\n")[1:]}
-    assert names == {"host", "accept", "accept-encoding", "connection", "authorization", "content-type",
-                     "user-agent", "content-length"}  # fmt: skip
+    assert names == {
+        "host",
+        "accept",
+        "accept-encoding",
+        "connection",
+        "authorization",
+        "content-type",
+        "user-agent",
+        "content-length",
+    }
 
 
 def test_nothing_leaves_where_local_bids_win(tmp_path: Path) -> None:

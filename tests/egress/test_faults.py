@@ -38,13 +38,13 @@ FAULTS: dict[str, tuple[Callable[..., None], str, int, bool]] = {
     "slow headers": (servers.slow_headers, "no whole answer within 1 s", 1, False),
     "stalled stream": (servers.stalled, "no whole answer within 1 s", 1, True),
     "cut in mid-SSE": (servers.cut, "broke off before its end", 1, True),
-    "bad JSON": (saying(HEAD + b"data: {\"choices\": [\n\n"), "not JSON", 1, False),
-    "not a completion": (saying(HEAD + b"data: {\"choices\": [7]}\n\n" + DONE), "not a chat completion", 1, False),
+    "bad JSON": (saying(HEAD + b'data: {"choices": [\n\n'), "not JSON", 1, False),
+    "not a completion": (saying(HEAD + b'data: {"choices": [7]}\n\n' + DONE), "not a chat completion", 1, False),
     "no end": (saying(HEAD + chunk("one ") + chunk("two ")), "broke off before its end", 1, True),
     "100 MB line": (servers.long_line, "over 336 KiB", 1, False),
     "endless": (servers.endless, "over 336 KiB", 1, True),
     "gzip bomb": (servers.bomb, "packed (gzip)", 1, False),
-}  # fmt: skip
+}
 ASK = Generate(Prompt((Message("user", "Say yes."),)), Sampling(max_tokens=40))
 
 

@@ -26,11 +26,14 @@ ROOT = Path(__file__).parents[2]
 UNSHARE = ["unshare", "-n"] if os.getuid() == 0 else ["unshare", "-rn"]
 LOOPBACK = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up"
 # no ARP and no IPv6, so that the link carries what programs send and nothing of the kernel's own
-SINK = LOOPBACK + """
+SINK = (
+    LOOPBACK
+    + """
 ip link add v0 type veth peer name v1
 ip link set v0 arp off up; ip link set v1 arp off up
 ip address add 192.0.2.2/24 dev v0; ip route add default dev v0
 """
+)
 COUNT = "ip -s -j link show v0"
 REMOTE = '[remotes.far]\nurl = "http://192.0.2.9/v1"\nmodel = "m"\nprice_in = 3\nprice_out = 9\n'
 REQUEST = """
@@ -78,15 +81,19 @@ def session(setup: str, commands: Sequence[Sequence[str]], folder: Path, home: P
     folder.mkdir(exist_ok=True)
     log = folder / "strace.txt"
     traced = f"strace -f -qq -A -e trace=connect,sendto,sendmsg,sendmmsg -o {log}"
-    lines = [f"{traced} {' '.join(map(quoted, command))} || echo \"exit $?\"" for command in commands]
+    lines = [f'{traced} {" ".join(map(quoted, command))} || echo "exit $?"' for command in commands]
     sink = setup == SINK
     script = "\n".join([setup, *lines, f"{COUNT} > {folder}/count.json" if sink else ""])
     kept = {k: v for k, v in os.environ.items() if k != "EDGE_SALE_TRIPWIRE_LOG"}  # what is tested is the kernel's view
     done = subprocess.run(
-        [*UNSHARE, "bash", "-c", script], capture_output=True, text=True, timeout=280, cwd=home,
+        [*UNSHARE, "bash", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        cwd=home,
         stdin=subprocess.DEVNULL,
         env={**kept, "PYTHONPATH": str(ROOT), "EDGE_SALE_HOME": str(home), **changes},
-    )  # fmt: skip
+    )
     calls = [line for line in log.read_text().splitlines() if re.search(r"sa_family=AF_INET6?,", line)]
     packets = 0
     if sink:
@@ -106,14 +113,39 @@ def edge(*words: str) -> list[str]:
 
 FULL = [
     edge("run", "Write a function that doubles every number.", "--seed", "1", "-a", "junior", "-a", "lists"),
-    edge("run", "Write a function that sorts a list.", "--seed", "2", "-a", "junior", "--trace", "t.jsonl",
-         "--check", "assert False", "--sandbox", "none"),
+    edge(
+        "run",
+        "Write a function that sorts a list.",
+        "--seed",
+        "2",
+        "-a",
+        "junior",
+        "--trace",
+        "t.jsonl",
+        "--check",
+        "assert False",
+        "--sandbox",
+        "none",
+    ),
     edge("bid", "Write a function that reverses a list.", "--seed", "3", "-a", "junior", "--json"),
-    *(edge(*words) for words in (
-        ("history",), ("show",), ("trace", "t.jsonl"), ("models",), ("pools",), ("config",), ("remote", "list"),
-        ("egress",), ("costs",), ("--version",), ("--help",), ("completion", "bash"),
-    )),
-]  # fmt: skip
+    *(
+        edge(*words)
+        for words in (
+            ("history",),
+            ("show",),
+            ("trace", "t.jsonl"),
+            ("models",),
+            ("pools",),
+            ("config",),
+            ("remote", "list"),
+            ("egress",),
+            ("costs",),
+            ("--version",),
+            ("--help",),
+            ("completion", "bash"),
+        )
+    ),
+]
 
 
 @pytest.mark.parametrize("setup", [LOOPBACK, SINK], ids=["loopback", "sink"])
@@ -137,8 +169,20 @@ def test_a_full_session_sends_nothing(setup: str, tmp_path: Path) -> None:
 
 def test_offline_sends_nothing_where_the_policy_would(tmp_path: Path) -> None:
     """With policy auto the same run sends; with --offline it does not."""
-    task = ("run", "Write a function that doubles every number.", "--seed", "1", "-a", "junior", "--escalate", "auto",
-            "--check", "assert False", "--sandbox", "none")  # fmt: skip
+    task = (
+        "run",
+        "Write a function that doubles every number.",
+        "--seed",
+        "1",
+        "-a",
+        "junior",
+        "--escalate",
+        "auto",
+        "--check",
+        "assert False",
+        "--sandbox",
+        "none",
+    )
     home = new_home(tmp_path / "home", CONFIG + REMOTE + "seconds = 2\n")
     sent = session(SINK, [edge(*task)], tmp_path / "sent", home)
     assert any("192.0.2.9" in call for call in sent.connects) and sent.packets > 0

@@ -13,8 +13,17 @@ from tests.cli.kit import edge, new_home
 from tests.egress.kit import engine, remote
 from tests.egress.servers import good, recorder, saying
 
-CLIENTS = ["openai", "httpx", "httpx2", "httpcore", "httpcore2", "requests", "huggingface_hub", "urllib3",
-           "detect_secrets"]  # fmt: skip
+CLIENTS = [
+    "openai",
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "requests",
+    "huggingface_hub",
+    "urllib3",
+    "detect_secrets",
+]
 
 SENDING = """
 import json, sys
@@ -51,9 +60,12 @@ def run(code: str, url: str, home: Path, **changes: str) -> tuple[str, list[str]
     from tests.cli.kit import environment
 
     done = subprocess.run(
-        [sys.executable, "-c", code, url, json.dumps(CLIENTS)], capture_output=True, text=True, cwd=home,
+        [sys.executable, "-c", code, url, json.dumps(CLIENTS)],
+        capture_output=True,
+        text=True,
+        cwd=home,
         env=environment(home, EDGE_SALE_MODELS=str(home / "none"), **changes),
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     said, loaded = json.loads(done.stdout)
     return said, loaded

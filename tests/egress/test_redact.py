@@ -73,7 +73,7 @@ TYPES: dict[str, Draw] = {
     "JSON web token": jwt,
     "private key": pem,
     "password": lambda r: of(LETTERS, 9)(r) + r.choice("!#%*+") + of(string.digits, 3)(r),
-}  # fmt: skip
+}
 # what has neither a shape nor a name beside it: measured too, and mostly missed
 UNNAMED: dict[str, Callable[[str], str]] = {
     "password in a sentence": lambda secret: f"I log in as root with {secret} and it hangs, why?",
@@ -116,8 +116,21 @@ def clean() -> list[str]:
     import typing
 
     r = random.Random(7)
-    sources = [inspect.getsource(m) for m in (ast, asyncio.events, email.message, hashlib, http.cookies,
-                                              logging.handlers, typing, uuid, base64, random)]  # fmt: skip
+    sources = [
+        inspect.getsource(m)
+        for m in (
+            ast,
+            asyncio.events,
+            email.message,
+            hashlib,
+            http.cookies,
+            logging.handlers,
+            typing,
+            uuid,
+            base64,
+            random,
+        )
+    ]
     lines = [line for source in sources for line in source.splitlines() if line.strip()]
     code = ["\n".join(lines[at : at + 8]) for at in r.sample(range(len(lines) - 8), 250)]
     tricky: list[Callable[[], str]] = [
@@ -189,8 +202,9 @@ def test_what_a_cut_leaves_of_an_own_value_is_sealed() -> None:
     pieces = {value[at : at + 8] for at in range(len(value) - 7)}
     cuts: list[Callable[[str, int], str]] = [
         lambda text, at: "\n".join(line[: at + 4] for line in text.splitlines()),
-        lambda text, at: first_words(text, 2 * at + 5), lambda text, at: tail(text, at),
-    ]  # fmt: skip
+        lambda text, at: first_words(text, 2 * at + 5),
+        lambda text, at: tail(text, at),
+    ]
     texts = [f"name {value} and more words\nnext line", f"first line\nwords and then {value}", f"{value}\n{'x' * 60}"]
     for text in texts:
         for cut in cuts:
@@ -208,10 +222,16 @@ def test_own_values_do_not_touch_clean_texts() -> None:
 
 
 @pytest.mark.parametrize(
-    "shown", [lambda lines: "\n".join(lines), lambda lines: "..." + "\n".join(lines)[9:], "\\n".join, "\r\n".join,
-              lambda lines: "\n".join(f"{n} {line}" for n, line in enumerate(lines, 7)),
-              lambda lines: "\n".join(f"a/key.pem:{n}:{line}" for n, line in enumerate(lines, 7))],
-)  # fmt: skip
+    "shown",
+    [
+        lambda lines: "\n".join(lines),
+        lambda lines: "..." + "\n".join(lines)[9:],
+        "\\n".join,
+        "\r\n".join,
+        lambda lines: "\n".join(f"{n} {line}" for n, line in enumerate(lines, 7)),
+        lambda lines: "\n".join(f"a/key.pem:{n}:{line}" for n, line in enumerate(lines, 7)),
+    ],
+)
 def test_the_end_of_a_private_key_is_one(shown: Callable[[list[str]], str]) -> None:
     """Cut off above, numbered, found by a search, in one line of JSON: none of its lines gets through."""
     lines = [of("abcdefgh+/", 64)(random.Random(n)) for n in range(4)]  # of little entropy: only the END tells
@@ -236,15 +256,27 @@ def test_what_is_a_key_of_ones_own() -> None:
     A key that begins as a path does is one where there is no such path.
     """
     environ = {
-        "OPENAI_API_KEY": "value-of-the-key", "MY_PW": "longer than eight", "DATABASE_URL": "postgres://me:hunter2hunter@db/x",
-        "SSH_AUTH_SOCK": "/tmp/agent.1", "PWD": "/home/someone/project", "KEYBOARD": "us", "EDITOR": "nano-editor-long",
-        "AWS_SECRET_ACCESS_KEY": "/wJalrXUtnFEMI+K7MDENG", "A_TOKEN": "./not-there", "B_TOKEN": "~nobody-there/x",
-        "GOOGLE_CREDENTIALS": __file__, "CLIENT_KEY_FILE": "/not/there/yet.pem",
-    }  # fmt: skip
+        "OPENAI_API_KEY": "value-of-the-key",
+        "MY_PW": "longer than eight",
+        "DATABASE_URL": "postgres://me:hunter2hunter@db/x",
+        "SSH_AUTH_SOCK": "/tmp/agent.1",
+        "PWD": "/home/someone/project",
+        "KEYBOARD": "us",
+        "EDITOR": "nano-editor-long",
+        "AWS_SECRET_ACCESS_KEY": "/wJalrXUtnFEMI+K7MDENG",
+        "A_TOKEN": "./not-there",
+        "B_TOKEN": "~nobody-there/x",
+        "GOOGLE_CREDENTIALS": __file__,
+        "CLIENT_KEY_FILE": "/not/there/yet.pem",
+    }
     assert set(own_secrets(environ)) == {
-        "value-of-the-key", "longer than eight", "hunter2hunter", "/wJalrXUtnFEMI+K7MDENG", "./not-there",
+        "value-of-the-key",
+        "longer than eight",
+        "hunter2hunter",
+        "/wJalrXUtnFEMI+K7MDENG",
+        "./not-there",
         "~nobody-there/x",
-    }  # fmt: skip
+    }
 
 
 def test_placeholders_are_stable_and_do_not_collide() -> None:

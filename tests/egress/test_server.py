@@ -38,8 +38,22 @@ def test_add_list_test_remove(tmp_path: Path) -> None:
     mine = "# mine\nthreads = 1  # one core\n"
     home = new_home(tmp_path, mine)
     with recorder(saying(good("ready"))) as far:
-        added = edge(home, "remote", "add", "far", "--url", far.url, "--model", "m", "--key-env", "FAR_KEY",
-                     "--price-in", "3", "--price-out", "9")  # fmt: skip
+        added = edge(
+            home,
+            "remote",
+            "add",
+            "far",
+            "--url",
+            far.url,
+            "--model",
+            "m",
+            "--key-env",
+            "FAR_KEY",
+            "--price-in",
+            "3",
+            "--price-out",
+            "9",
+        )
         assert added.returncode == 0 and "stands by as a reserve; policy: ask" in added.stderr
         (listed,) = only_document(edge(home, "remote", "list", "--json").stdout)
         assert (listed["name"], listed["key"], listed["price_out"]) == ("far", "env:FAR_KEY", 9.0)
@@ -61,11 +75,14 @@ def test_add_list_test_remove(tmp_path: Path) -> None:
         (["--url", "http://127.0.0.1:1/v1", "--model", "m"], 2, "a remote has a price"),
         (["--url", "ftp://x", "--model", "m", "--lan"], 1, "url should be like"),
         (["--url", "http://me:pw@x/v1", "--model", "m", "--lan"], 1, "url should hold no login"),
-        (["--url", "http://far.example/v1", "--model", "m", "--key-env", "K", "--price-in", "1", "--price-out", "1"], 1,
-         "unencrypted"),
+        (
+            ["--url", "http://far.example/v1", "--model", "m", "--key-env", "K", "--price-in", "1", "--price-out", "1"],
+            1,
+            "unencrypted",
+        ),
         (["--url", "http://127.0.0.1:1/v1", "--model", "m", "--key-env", "sk-abc", "--lan"], 1, "never the key itself"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_in_add(args: list[str], code: int, words: str, tmp_path: Path) -> None:
     """What makes no sense is one line, and config.toml is as it was."""
     home = new_home(tmp_path, "threads = 1\n")
@@ -110,8 +127,21 @@ def server() -> Iterator[str]:
     file = store.ready(cards.load().model("bundled-senior"), Path("nowhere"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(file), "--host", "127.0.0.1", "--port",
-               str(port), "--n_ctx", "1024", "--n_threads", "1"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "llama_cpp.server",
+        "--model",
+        str(file),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--n_ctx",
+        "1024",
+        "--n_threads",
+        "1",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ)
     url = f"http://127.0.0.1:{port}/v1"
     try:
@@ -139,8 +169,21 @@ TRADE = "prompts = 'trade'\n"  # the model behind the endpoint was trained to th
 def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
     """A check that home fails: the endpoint answers, its tokens are booked, and memory knows both."""
     home = new_home(tmp_path, reserve(server) + TRADE)
-    args = ("run", TASK, "--seed", "1", "-a", "junior", "--json", "--escalate", "auto", "--check", "assert False",
-            "--sandbox", "none")  # fmt: skip
+    args = (
+        "run",
+        TASK,
+        "--seed",
+        "1",
+        "-a",
+        "junior",
+        "--json",
+        "--escalate",
+        "auto",
+        "--check",
+        "assert False",
+        "--sandbox",
+        "none",
+    )
     document = only_document(edge(home, *args, seconds=300).stdout)
     assert document["done_by"] == "far" and document["answer"].strip()
     assert "far would be expected to ask" in document["reserve"]["reason"]
@@ -199,8 +242,20 @@ def test_whoever_pipes_the_task_is_not_asked(tmp_path: Path) -> None:
     """ask means no there, and says so: the remote is not blamed."""
     with recorder(saying(good(TWICE))) as far:
         home = new_home(tmp_path, reserve(far.url))
-        done = edge(home, "run", "--seed", "1", "-a", "junior", "--check", CHECK, "--sandbox", "none",
-                    stdin=TASK.encode(), seconds=300)  # fmt: skip
+        done = edge(
+            home,
+            "run",
+            "--seed",
+            "1",
+            "-a",
+            "junior",
+            "--check",
+            CHECK,
+            "--sandbox",
+            "none",
+            stdin=TASK.encode(),
+            seconds=300,
+        )
     assert "there is no terminal to ask on" in done.stderr and far.requests == []
 
 
@@ -208,7 +263,23 @@ def test_answer_in_a_pipe_is_one_answer(tmp_path: Path) -> None:
     """Home's work fails its check, the remote's passes: stdout has the remote's alone, exit 0."""
     with recorder(saying(good(f"```python\n{TWICE}\n```"))) as far:
         home = new_home(tmp_path, reserve(far.url))
-        done = edge(home, "run", TASK, "--seed", "1", "-a", "junior", "--escalate", "auto", "--thrift", "1",
-                    "--check", CHECK, "--sandbox", "none", seconds=300)  # fmt: skip
+        done = edge(
+            home,
+            "run",
+            TASK,
+            "--seed",
+            "1",
+            "-a",
+            "junior",
+            "--escalate",
+            "auto",
+            "--thrift",
+            "1",
+            "--check",
+            CHECK,
+            "--sandbox",
+            "none",
+            seconds=300,
+        )
     assert (done.returncode, done.stdout) == (0, f"{TWICE}\n"), done.stderr
     assert "far is consulted" in done.stderr and len(far.requests) == 1

@@ -63,20 +63,32 @@ def text(source: str, *messages: Message, prefill: str = "") -> str:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        (CHATML, "<|im_start|>system\nSYSTEM<|im_end|>\n<|im_start|>user\nONE<|im_end|>\n<|im_start|>assistant\n"
-                 "TWO<|im_end|>\n<|im_start|>user\nTHREE<|im_end|>\n<|im_start|>assistant\n"),
-        (QWEN, "<|im_start|>system\nSYSTEM<|im_end|>\n<|im_start|>user\nONE<|im_end|>\n<|im_start|>assistant\n"
-               "TWO<|im_end|>\n<|im_start|>user\nTHREE<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"),
-        (LLAMA3, "<s><|start_header_id|>system<|end_header_id|>\n\nSYSTEM<|eot_id|><|start_header_id|>user"
-                 "<|end_header_id|>\n\nONE<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nTWO<|eot_id|>"
-                 "<|start_header_id|>user<|end_header_id|>\n\nTHREE<|eot_id|><|start_header_id|>assistant"
-                 "<|end_header_id|>\n\n"),
-        (GEMMA, "<s><start_of_turn>user\nSYSTEM\n\nONE<end_of_turn>\n<start_of_turn>model\nTWO<end_of_turn>\n"
-                "<start_of_turn>user\nTHREE<end_of_turn>\n<start_of_turn>model\n"),
+        (
+            CHATML,
+            "<|im_start|>system\nSYSTEM<|im_end|>\n<|im_start|>user\nONE<|im_end|>\n<|im_start|>assistant\n"
+            "TWO<|im_end|>\n<|im_start|>user\nTHREE<|im_end|>\n<|im_start|>assistant\n",
+        ),
+        (
+            QWEN,
+            "<|im_start|>system\nSYSTEM<|im_end|>\n<|im_start|>user\nONE<|im_end|>\n<|im_start|>assistant\n"
+            "TWO<|im_end|>\n<|im_start|>user\nTHREE<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+        ),
+        (
+            LLAMA3,
+            "<s><|start_header_id|>system<|end_header_id|>\n\nSYSTEM<|eot_id|><|start_header_id|>user"
+            "<|end_header_id|>\n\nONE<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nTWO<|eot_id|>"
+            "<|start_header_id|>user<|end_header_id|>\n\nTHREE<|eot_id|><|start_header_id|>assistant"
+            "<|end_header_id|>\n\n",
+        ),
+        (
+            GEMMA,
+            "<s><start_of_turn>user\nSYSTEM\n\nONE<end_of_turn>\n<start_of_turn>model\nTWO<end_of_turn>\n"
+            "<start_of_turn>user\nTHREE<end_of_turn>\n<start_of_turn>model\n",
+        ),
         (MISTRAL, "<s>[INST] SYSTEM\n\nONE [/INST]TWO</s>[INST] THREE [/INST]"),
     ],
     ids=["chatml", "qwen", "llama3", "gemma without a system turn", "mistral that skips the system turn"],
-)  # fmt: skip
+)
 def test_every_family_gets_its_own_format(source: str, expected: str):
     """The model's own template frames the chat; without a system turn its words open the first user's."""
     assert text(source, *TALK) == expected

@@ -49,8 +49,11 @@ class Room:
             "small": ScriptedEngine("small", self.small),
             "large": ScriptedEngine("large", self.large),
         }
-        agents = [Scripted("a", 1.0, model="small"), Scripted("b", 3.0, model="small"),
-                  Scripted("c", 5.0, model="large")]  # fmt: skip
+        agents = [
+            Scripted("a", 1.0, model="small"),
+            Scripted("b", 3.0, model="small"),
+            Scripted("c", 5.0, model="large"),
+        ]
         self.desk = Desk(self.engines, self.heard, seconds=9.0, agents={agent.name: agent for agent in agents})
 
     def asked(self, model: str) -> list[tuple[str, list[Any]]]:

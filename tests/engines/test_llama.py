@@ -130,8 +130,10 @@ def test_an_empty_text_is_certain(engine: LlamaEngine):
 def test_a_prompt_longer_than_one_batch_is_read_whole(engine: LlamaEngine):
     """Of a prompt of several hundred tokens the first word still tells: it is not cut."""
     filler = "The sky is wide. " * 110
-    asks = [LogLik(chat(f"The password is {word}. {filler} What is the password?"), "The password is blue.")
-            for word in ("blue", "seven")]  # fmt: skip
+    asks = [
+        LogLik(chat(f"The password is {word}. {filler} What is the password?"), "The password is blue.")
+        for word in ("blue", "seven")
+    ]
     told, untold = engine.loglik(asks)
     assert told.prompt_tokens > Tuning().batch
     assert told.total > untold.total + 1

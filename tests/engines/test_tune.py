@@ -64,8 +64,9 @@ def test_what_was_stored_comes_back_for_its_file_alone(tmp_path: Path):
     tune.store(file, "one", Tuning(threads=3), [])
     tune.store(file, "two", Tuning(threads=5, flash="off"), [])
     assert (tune.stored(file, "one"), tune.stored(file, "two")) == (
-        Tuning(threads=3), Tuning(threads=5, flash="off"),
-    )  # fmt: skip
+        Tuning(threads=3),
+        Tuning(threads=5, flash="off"),
+    )
     assert (tune.forget(file, "one"), tune.forget(file, "one"), tune.stored(file, "one")) == (True, False, None)
     assert tune.stored(file, "two") == Tuning(threads=5, flash="off")
 

@@ -35,9 +35,28 @@ CHATML = (
 
 # Each is a token of its own, reached by merges; "=" * 64 is longer than llama.cpp's usual buffer of 32 bytes.
 WORDS = [
-    "the", " the", " a", " is", " of", " and", " to", " in", " you", " what", "user", "system", "assistant",
-    " plan", " step", "def", "return", "    ", "He", "llo", "=" * 64,
-]  # fmt: skip
+    "the",
+    " the",
+    " a",
+    " is",
+    " of",
+    " and",
+    " to",
+    " in",
+    " you",
+    " what",
+    "user",
+    "system",
+    "assistant",
+    " plan",
+    " step",
+    "def",
+    "return",
+    "    ",
+    "He",
+    "llo",
+    "=" * 64,
+]
 
 
 def dense(path: Path, **kind: object) -> Path:

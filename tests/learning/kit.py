@@ -16,9 +16,14 @@ LEVELS = {"small": -0.5, "middle": 0.0, "large": 1.5}
 
 
 def world(
-    tasks: int, seed: int = 0, *, draft: float = -2.0, jury: float = 0.0, bandit: bool = False,
+    tasks: int,
+    seed: int = 0,
+    *,
+    draft: float = -2.0,
+    jury: float = 0.0,
+    bandit: bool = False,
     levels: Mapping[str, float] = LEVELS,
-) -> Table:  # fmt: skip
+) -> Table:
     """Tasks on which a draft's entropy tells, with this slope, and the jury with that one; plan entropy never does.
 
     `bandit`: as in a user's memory, only one agent's outcome, drawn, is known of every task.

@@ -26,8 +26,11 @@ def test_a_version_is_kept_whole_and_in_force(tmp_path):
     found = versions.in_force(tmp_path, "p")
     assert found is not None
     assert (found.number, found.method, found.data, found.scores) == (
-        2, "outcome model", {"tasks": 3}, [{"name": "shipped"}],
-    )  # fmt: skip
+        2,
+        "outcome model",
+        {"tasks": 3},
+        [{"name": "shipped"}],
+    )
     assert (found.weights.name, found.weights.agents, found.weights.constant) == ("fit-2", {"a": Own(0.5, {})}, 0.25)
     assert [version.number for version in versions.every(tmp_path)] == [1, 2, 3]
 
@@ -72,8 +75,14 @@ def test_nothing_of_a_tasks_text_is_kept(tmp_path):
     """A version holds numbers about its data: keys and short strings alone."""
     keep(tmp_path)
     assert set(json.loads((tmp_path / "fit-1.json").read_text())) == {
-        "number", "pool", "method", "at", "data", "scores", "weights",
-    }  # fmt: skip
+        "number",
+        "pool",
+        "method",
+        "at",
+        "data",
+        "scores",
+        "weights",
+    }
 
 
 def some(folder: Path, count: int) -> None:

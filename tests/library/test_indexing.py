@@ -152,14 +152,19 @@ def test_no_file_stops_the_others(tmp_path: Path):
     folder = write(
         tmp_path / "d",
         {
-            "good.md": "apples", "zz.pdf": pdf(["A pear is green.", "A plum is blue."]),
+            "good.md": "apples",
+            "zz.pdf": pdf(["A pear is green.", "A plum is blue."]),
             "cut.pdf": pdf(["pears"])[:200],
-            "not.pdf": "%PDF-1.7 nothing else", "image.png": bytes(range(256)) * 40, "nul.txt": "text\0text",
-            "key.txt": "-----BEGIN OPENSSH PRIVATE KEY-----\nabc", "empty.txt": "",
+            "not.pdf": "%PDF-1.7 nothing else",
+            "image.png": bytes(range(256)) * 40,
+            "nul.txt": "text\0text",
+            "key.txt": "-----BEGIN OPENSSH PRIVATE KEY-----\nabc",
+            "empty.txt": "",
             "latin.txt": "caf\xe9 au lait".encode("latin-1"),
-            "utf16.txt": "pomegranate".encode("utf-16"), "scan.pdf": pdf([""]),
+            "utf16.txt": "pomegranate".encode("utf-16"),
+            "scan.pdf": pdf([""]),
         },
-    )  # fmt: skip
+    )
     with (folder / "huge.log").open("wb") as huge:
         huge.truncate(1 << 30)  # sparse: a gigabyte that takes no room
     (folder / "loop").symlink_to(folder)
@@ -208,8 +213,10 @@ for one in walk(Path({str(folder)!r}), Wanted()):
     if done.returncode and "Permission" in done.stderr:
         pytest.skip("another user may not run this Python")
     assert done.stdout.splitlines() == [
-        "a.md read", "closed.md cannot be read: Permission denied", "shut cannot be read: Permission denied",
-    ]  # fmt: skip
+        "a.md read",
+        "closed.md cannot be read: Permission denied",
+        "shut cannot be read: Permission denied",
+    ]
 
 
 def test_a_file_that_changes_while_it_is_read_is_told_and_kept_as_it_was(tmp_path: Path, monkeypatch):

@@ -48,8 +48,10 @@ def test_a_definition_begins_a_passage_and_names_it():
     """A function is found by its name, with the lines that it has in the file."""
     text = "import os\n\n\ndef first():\n    return 1\n\n\nclass Second:\n    pass\n"
     assert [(p.title, p.place) for p in cut("m.py", code("m.py", text))] == [
-        ("m.py", "m.py:1"), ("m.py: first", "m.py:4-5"), ("m.py: Second", "m.py:8-9"),
-    ]  # fmt: skip
+        ("m.py", "m.py:1"),
+        ("m.py: first", "m.py:4-5"),
+        ("m.py: Second", "m.py:8-9"),
+    ]
 
 
 def test_only_line_ends_end_a_line():

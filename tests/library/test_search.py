@@ -31,9 +31,7 @@ def test_no_question_is_syntax(text: str):
     assert all(part.startswith('"') and part.endswith('"') for part in ranking.match(text).split(" OR ") if part)
 
 
-@pytest.mark.parametrize(
-    "question", ['"', "AND", "NEAR(", "a* OR -b", "title:x", "", "?!", "\0", "the of", "ａ 漢字"]
-)
+@pytest.mark.parametrize("question", ['"', "AND", "NEAR(", "a* OR -b", "title:x", "", "?!", "\0", "the of", "ａ 漢字"])
 def test_odd_questions_find_or_find_nothing(tmp_path: Path, question: str):
     """No question breaks a search."""
     library, _ = indexed(tmp_path, write(tmp_path / "d", TRAVEL))

@@ -19,10 +19,28 @@ def left_out(folder: Path, wanted: Wanted | None = None) -> dict[str, str]:
 
 
 SECRETS = [
-    ".env", ".env.local", "prod.env", "server.pem", "tls.key", "id_rsa", "id_ed25519", ".netrc", ".pgpass", ".npmrc",
-    "credentials", "credentials.json", "secrets.yaml", "service-account-prod.json", "terraform.tfstate", "db.kdbx",
-    ".git-credentials", "ID_RSA", "a/b/.env", ".ssh/config", ".aws/config",
-]  # fmt: skip
+    ".env",
+    ".env.local",
+    "prod.env",
+    "server.pem",
+    "tls.key",
+    "id_rsa",
+    "id_ed25519",
+    ".netrc",
+    ".pgpass",
+    ".npmrc",
+    "credentials",
+    "credentials.json",
+    "secrets.yaml",
+    "service-account-prod.json",
+    "terraform.tfstate",
+    "db.kdbx",
+    ".git-credentials",
+    "ID_RSA",
+    "a/b/.env",
+    ".ssh/config",
+    ".aws/config",
+]
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -51,13 +69,26 @@ def test_what_git_ignores_is_left_out_as_git_does_it(tmp_path: Path):
             ".git/info/exclude": "private.md\n",
             **dict.fromkeys(
                 [
-                    "a.log", "keep.log", "build/x.md", "docs/build/x.md", "docs/a/draft1.md", "docs/draft-final.md",
-                    "docs/x.tmp", "x.tmp", "private.md", "docs/private.md", "foo/y.md", "docs/foo/y.md", "foo.md",
-                    "docs/keep.log", "docs/a.md",
-                ], "text",
+                    "a.log",
+                    "keep.log",
+                    "build/x.md",
+                    "docs/build/x.md",
+                    "docs/a/draft1.md",
+                    "docs/draft-final.md",
+                    "docs/x.tmp",
+                    "x.tmp",
+                    "private.md",
+                    "docs/private.md",
+                    "foo/y.md",
+                    "docs/foo/y.md",
+                    "foo.md",
+                    "docs/keep.log",
+                    "docs/a.md",
+                ],
+                "text",
             ),
         },
-    )  # fmt: skip
+    )
     for folder in (tmp_path, tmp_path / "docs"):
         listed = subprocess.run(
             ["git", "-C", folder, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, check=True

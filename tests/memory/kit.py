@@ -45,9 +45,7 @@ class Grams:
         return out
 
 
-def bid(
-    agent: str, asking: float, plan: str | None = None, phase: Phase = "opening", price: float = 0.05
-) -> Scored:
+def bid(agent: str, asking: float, plan: str | None = None, phase: Phase = "opening", price: float = 0.05) -> Scored:
     strategy = Strategy(plan or f"plan of {agent}", 12, 1.25, {"length": 12.0})
     return Scored(Bid(agent, price, strategy, {"quick": 3.0, "planner": 2.5}, phase), asking + 1, 1.0)
 
@@ -91,13 +89,21 @@ def sets(path: Path) -> tuple[set[str], set[int], set[int]]:
 def market(memory: AuctionMemory, plans: int = 1) -> Market:
     """Two scripted agents on a real memory, ready for `plans` sales: the cheaper one may refine from its lessons."""
     agents = [
-        Scripted("quick", 0.02, [plan("quick's plan"), plan("quick's better plan")] * plans,
-                 [{"quick's plan": 2.0, "big's plan": 4.0}, {"quick's better plan": 3.0, "big's plan": 4.0}] * plans,
-                 Outcome("quick", "done", "42")),
-        Scripted("big", 0.2, [plan("big's plan")] * plans,
-                 [{"quick's plan": 2.0, "big's plan": 4.0}, {"quick's better plan": 3.0, "big's plan": 4.0}] * plans,
-                 Outcome("big", "done", "42")),
-    ]  # fmt: skip
+        Scripted(
+            "quick",
+            0.02,
+            [plan("quick's plan"), plan("quick's better plan")] * plans,
+            [{"quick's plan": 2.0, "big's plan": 4.0}, {"quick's better plan": 3.0, "big's plan": 4.0}] * plans,
+            Outcome("quick", "done", "42"),
+        ),
+        Scripted(
+            "big",
+            0.2,
+            [plan("big's plan")] * plans,
+            [{"quick's plan": 2.0, "big's plan": 4.0}, {"quick's better plan": 3.0, "big's plan": 4.0}] * plans,
+            Outcome("big", "done", "42"),
+        ),
+    ]
     desk = Desk({}, agents={agent.name: agent for agent in agents})
     return Market(agents, desk, Weights("w", 1, "", {"price_length": 0.1}, juror=0.5), memory, full=True)
 

@@ -67,10 +67,7 @@ def test_processes_at_once_lose_nothing(tmp_path, processes):
     """
     path = tmp_path / "memory.sqlite"
     together = processes.Barrier(PROCESSES)
-    crowd = [
-        processes.Process(target=record_some, args=(path, f"p{n}", AUCTIONS, together))
-        for n in range(PROCESSES)
-    ]
+    crowd = [processes.Process(target=record_some, args=(path, f"p{n}", AUCTIONS, together)) for n in range(PROCESSES)]
     for child in crowd:
         child.start()
     for child in crowd:

@@ -14,8 +14,11 @@ from edge_sale.types import Entry, Outcome, Past, Task
 from tests.memory.kit import Grams, award, bid, run
 
 SUM = "add up the numbers in a list"
-ESCALATED = [Entry("quick", "bid", 1000, 0, 1.0, 1.0), Entry("quick", "work", 1000, 1000, 1.0, 1.0),
-             Entry("far", "escalate", 100, 300, 1.0, 7.5)]  # fmt: skip
+ESCALATED = [
+    Entry("quick", "bid", 1000, 0, 1.0, 1.0),
+    Entry("quick", "work", 1000, 1000, 1.0, 1.0),
+    Entry("far", "escalate", 100, 300, 1.0, 7.5),
+]
 
 
 @pytest.fixture

@@ -36,8 +36,9 @@ def none():
 
 def of(embedder: Grams):
     return lambda: (
-        {"name": embedder.name, "sha256": embedder.identity, "dimension": embedder.dimension}, embedder.embed
-    )  # fmt: skip
+        {"name": embedder.name, "sha256": embedder.identity, "dimension": embedder.dimension},
+        embedder.embed,
+    )
 
 
 @pytest.fixture
@@ -48,8 +49,11 @@ def lines(path) -> list[bytes]:
             text = f"{SUM} of list {n} \u2028 “žluť” \x00"
             lessons = {"drafts": tuple(memory.recall(Task(f"t{n}", text), "drafts"))}
             outcome = Outcome("quick", "passed", "x\ny", True, ("note",), 2, verdict=n % 2 == 0)
-            memory.record(award(f"t{n}", text, lessons=lessons, sat_out={"slow": "timed out"}), outcome,
-                          run(earlier=[Outcome("planner", "failed", "no", False)]))  # fmt: skip
+            memory.record(
+                award(f"t{n}", text, lessons=lessons, sat_out={"slow": "timed out"}),
+                outcome,
+                run(earlier=[Outcome("planner", "failed", "no", False)]),
+            )
         memory.record(award("held", "count words", bid("quick", 1.0)), None, {"seed": None})
     out = io.StringIO()
     assert export(path, out) == 5
@@ -139,7 +143,7 @@ SPOILT = {
     "an empty task": (lambda x: [x[0], changed(x[1], text=" "), *x[2:]], 2, "an id and a task"),
     "an embedder without a size": (lambda x: [changed(x[0], embedder={"name": "g", "sha256": "d"}), *x[1:]], 1, "dim"),
     "nested too deep": (lambda x: [x[0], b"[" * 100_000 + b"\n"], 2, "not a line"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", SPOILT)

@@ -44,12 +44,14 @@ def old(tmp_path_factory) -> Path:
     db.execute("INSERT INTO embedder VALUES (1, 'grams', ?, 64)", ("d1" * 32,))
     for n in range(2):
         text = f"sum the numbers of list {n}"
-        db.execute("INSERT INTO auctions VALUES (?, ?, 1.5, ?, '', '[]', NULL, randomblob(16), '{}', '{}')",
-                   (n + 1, f"t{n}", text))  # fmt: skip
-        db.execute("INSERT INTO bids VALUES (?, 0, 'quick', 'opening', 0.05, 'add', 2, 1.0, '{}', '{}', 1, 1, 1, 1)",
-                   (n + 1,))  # fmt: skip
-        db.execute("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)",
-                   (n + 1, Grams().embed([text])[0].tobytes()))  # fmt: skip
+        db.execute(
+            "INSERT INTO auctions VALUES (?, ?, 1.5, ?, '', '[]', NULL, randomblob(16), '{}', '{}')",
+            (n + 1, f"t{n}", text),
+        )
+        db.execute(
+            "INSERT INTO bids VALUES (?, 0, 'quick', 'opening', 0.05, 'add', 2, 1.0, '{}', '{}', 1, 1, 1, 1)", (n + 1,)
+        )
+        db.execute("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", (n + 1, Grams().embed([text])[0].tobytes()))
     db.execute("PRAGMA journal_mode = wal")
     db.close()
     return path

@@ -94,7 +94,7 @@ def test_show_explains_an_auction_bid_by_bid(memory, path):
         ("quick", "refined", False, True),
         ("big", "opening", True, False),
         ("quick", "opening", False, False),
-    ]  # fmt: skip
+    ]
     first = told["bids"][0]
     assert (first["plan"], first["price"]) == ("better plan", 0.05)
     assert (first["tokens"], first["entropy"]) == (12, 1.25)

@@ -181,9 +181,16 @@ def test_the_overview_counts_what_is_right_as_outcomes_do(path):
     """Sums over verdicts and checks agree with what every auction says of itself."""
     with AuctionMemory.open(path, Grams()) as memory:
         for n, (status, verified, verdict) in enumerate(
-            [("done", None, None), ("passed", True, None), ("failed", False, True), ("passed", True, False),
-             ("failed", None, None), ("cancelled", None, None), ("done", False, None)]
-        ):  # fmt: skip
+            [
+                ("done", None, None),
+                ("passed", True, None),
+                ("failed", False, True),
+                ("passed", True, False),
+                ("failed", None, None),
+                ("cancelled", None, None),
+                ("done", False, None),
+            ]
+        ):
             memory.record(award(f"t{n}", f"list {n}"), Outcome("quick", status, "x", verified, verdict=verdict), run())
         memory.record(award("held", "list"), None, run())
     found = overview.overview(path)

@@ -68,13 +68,23 @@ def record(number: int, made: Made, place: str, text: str) -> tuple[Award, Outco
         own += f"\n{text}" if place in (mine, "all plans") else ""
         bids.append(Scored(Bid(agent, price, Strategy(own, 12, 0.2, {}), {"senior": 3.0}), 0.1, 1.0 / (1 + len(bids))))
     ranked = tuple(sorted(bids, key=lambda scored: scored.bid.agent != "senior"))
-    task = Task(f"past{number}", f"{made.text} {text}" if place == "task" else made.text, "python",
-                (text,) if place == "files" else (), text if place == "check" else None)  # fmt: skip
+    task = Task(
+        f"past{number}",
+        f"{made.text} {text}" if place == "task" else made.text,
+        "python",
+        (text,) if place == "files" else (),
+        text if place == "check" else None,
+    )
     award = Award(task, ranked[0], ranked[0], ranked, {"late": text if place == "sat out" else "late"})
     # a past task's words weigh what the remote did on it: where they differ, home did it
     far = number % 3 and place != "task"
-    outcome = Outcome("far" if far else "senior", "passed", text if place == "answer" else "return x", True,
-                      (text,) if place == "note" else ())  # fmt: skip
+    outcome = Outcome(
+        "far" if far else "senior",
+        "passed",
+        text if place == "answer" else "return x",
+        True,
+        (text,) if place == "note" else (),
+    )
     return award, outcome, run(note=text if place == "run" else "fine")
 
 

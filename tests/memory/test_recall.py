@@ -30,20 +30,48 @@ CASES = {
     "winner failed its check: nor then": ("b", [A, B], {"a": Outcome("a", "done", "x", False)}, None),
     "failed oneself: losing plans are not shown to be good": ("a", [A, B], {"a": Outcome("a", "failed", "x")}, None),
     "failed oneself, another's work only ended": (
-        "a", [A, B], {"a": Outcome("a", "failed", "x"), "b": Outcome("b", "done", "x")}, None),
+        "a",
+        [A, B],
+        {"a": Outcome("a", "failed", "x"), "b": Outcome("b", "done", "x")},
+        None,
+    ),
     "failed oneself, another passed": (
-        "a", [A, B, C], {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "passed", "x")}, (C, A)),
+        "a",
+        [A, B, C],
+        {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "passed", "x")},
+        (C, A),
+    ),
     "the other one's pass is its own lesson too": (
-        "c", [A, B, C], {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "done", "x", True)}, (C, A)),
+        "c",
+        [A, B, C],
+        {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "done", "x", True)},
+        (C, A),
+    ),
     "a third learns from the one who passed": (
-        "b", [A, B, C], {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "passed", "x", True)}, (C, B)),
+        "b",
+        [A, B, C],
+        {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "passed", "x", True)},
+        (C, B),
+    ),
     "a pass that its check denies is none": (
-        "a", [A, B], {"a": Outcome("a", "failed", "x"), "b": Outcome("b", "passed", "x", False)}, None),
+        "a",
+        [A, B],
+        {"a": Outcome("a", "failed", "x"), "b": Outcome("b", "passed", "x", False)},
+        None,
+    ),
     "the user found the winner's answer bad": (
-        "b", [A, B], {"a": Outcome("a", "passed", "x", True, verdict=False)}, None),
+        "b",
+        [A, B],
+        {"a": Outcome("a", "passed", "x", True, verdict=False)},
+        None,
+    ),
     "the user found an answer good that failed its check": (
-        "b", [A, B], {"a": Outcome("a", "failed", "x", False, verdict=True)}, (A, B)),
-}  # fmt: skip
+        "b",
+        [A, B],
+        {"a": Outcome("a", "failed", "x", False, verdict=True)},
+        (A, B),
+    ),
+}
 
 
 @pytest.mark.parametrize("case", CASES)

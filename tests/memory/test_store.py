@@ -131,11 +131,16 @@ class Broken(Grams):
 @pytest.mark.parametrize(
     "vector",
     [
-        np.zeros((1, 64)), np.full((1, 64), np.nan), np.full((1, 64), np.inf), np.ones((1, 63)),
-        np.ones(64), np.ones((2, 64)), np.full((1, 64), 1e-300),
+        np.zeros((1, 64)),
+        np.full((1, 64), np.nan),
+        np.full((1, 64), np.inf),
+        np.ones((1, 63)),
+        np.ones(64),
+        np.ones((2, 64)),
+        np.full((1, 64), 1e-300),
         np.concatenate([np.ones((1, 63)), [[np.nan]]], axis=1),
     ],
-)  # fmt: skip
+)
 def test_a_vector_that_cannot_be_compared_is_refused(path, vector):
     """Zero, NaN, infinite and wrong-sized vectors never reach the file, and none is searched with."""
     with AuctionMemory.open(path, Broken(vector)) as memory:
@@ -223,12 +228,18 @@ BAD = {
     "surrogates in a note": lambda a, o, r: (a, replace(o, notes=("\ud800",)), r),
     "surrogates in the answer": lambda a, o, r: (a, replace(o, answer="\ud800"), r),
     "a price that is no number": lambda a, o, r: (
-        a, o, {**r, "entries": [*r["entries"], Entry("a", "bid", 1, 1, 1.0, float("nan"))]}),
+        a,
+        o,
+        {**r, "entries": [*r["entries"], Entry("a", "bid", 1, 1, 1.0, float("nan"))]},
+    ),
     "more tokens than SQLite counts": lambda a, o, r: (
-        a, o, {**r, "entries": [*r["entries"], Entry("a", "bid", 2**70, 1, 1.0, 1.0)]}),
+        a,
+        o,
+        {**r, "entries": [*r["entries"], Entry("a", "bid", 2**70, 1, 1.0, 1.0)]},
+    ),
     "no answer": lambda a, o, r: (a, replace(o, answer=None), r),
     "infinite settings": lambda a, o, r: (a, o, {**r, "temperature": float("inf")}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -265,13 +276,25 @@ TABLE = st.dictionaries(TEXT, NUMBER, max_size=3)
 STRATEGY = st.builds(Strategy, TEXT, st.integers(0, 2000), NUMBER, TABLE)
 BIDS = st.builds(Bid, TEXT, NUMBER, STRATEGY, TABLE, st.sampled_from(["opening", "refined"]))
 OUTCOME = st.builds(
-    Outcome, TEXT, st.sampled_from(["done", "passed", "failed", "cancelled"]), TEXT,
-    st.none() | st.booleans(), st.lists(TEXT, max_size=3).map(tuple), st.integers(0, 99), st.none() | st.booleans(),
-)  # fmt: skip
+    Outcome,
+    TEXT,
+    st.sampled_from(["done", "passed", "failed", "cancelled"]),
+    TEXT,
+    st.none() | st.booleans(),
+    st.lists(TEXT, max_size=3).map(tuple),
+    st.integers(0, 99),
+    st.none() | st.booleans(),
+)
 ENTRY = st.builds(
-    Entry, TEXT, st.sampled_from(["bid", "judge", "work"]),
-    st.integers(0, 10**9), st.integers(0, 10**9), NUMBER, NUMBER, st.integers(0, 10**9),
-)  # fmt: skip
+    Entry,
+    TEXT,
+    st.sampled_from(["bid", "judge", "work"]),
+    st.integers(0, 10**9),
+    st.integers(0, 10**9),
+    NUMBER,
+    NUMBER,
+    st.integers(0, 10**9),
+)
 TASKS = st.builds(Task, st.just(""), TEXT.map("x".__add__), TEXT, st.lists(TEXT).map(tuple), st.none() | TEXT)
 RUNS = st.dictionaries(TEXT.filter("entries".__ne__), st.none() | st.integers() | TEXT | TABLE, max_size=4)
 
@@ -311,8 +334,9 @@ def test_recall_among_ten_thousand_tasks_takes_milliseconds(path):
             for n, vector in enumerate(unit / np.linalg.norm(unit, axis=1, keepdims=True), start=2):
                 memory._db.execute(
                     "INSERT INTO auctions SELECT ?1, 'b' || ?1, at, text || ?1, domain, files, \"check\","
-                    " randomblob(16), sat_out, run FROM auctions WHERE number = 1", (n,),
-                )  # fmt: skip
+                    " randomblob(16), sat_out, run FROM auctions WHERE number = 1",
+                    (n,),
+                )
                 memory._db.execute("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", (n, bytes(vector)))
         seconds = []
         for _ in range(20):

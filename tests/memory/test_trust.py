@@ -42,14 +42,16 @@ PLACES = ["task", "plan", "other plan", "answer", "note", "sat out", "check", "r
 def poisoned(place: str, order: str) -> dict[str, object]:
     """One recorded auction with `order` somewhere in it; without an order, an innocent one of the same shape."""
     text = f"{TEXT} {order}" if place == "task" else TEXT
-    bids = (bid("big", 1.0, f"count. {order}" if place == "plan" else "count.", price=0.2),
-            bid("quick", 2.0, f"guess. {order}" if place == "other plan" else "guess.", price=0.02))  # fmt: skip
+    bids = (
+        bid("big", 1.0, f"count. {order}" if place == "plan" else "count.", price=0.2),
+        bid("quick", 2.0, f"guess. {order}" if place == "other plan" else "guess.", price=0.02),
+    )
     a = award("past", text, *bids, sat_out={"slow": order if place in ("sat out", "agent's reason") else "late"})
-    task = a.task.__class__(a.task.id, text, "text", (order,) if place == "files" else (),
-                            order if place == "check" else None)  # fmt: skip
+    task = a.task.__class__(
+        a.task.id, text, "text", (order,) if place == "files" else (), order if place == "check" else None
+    )
     a = a.__class__(task, a.winner, a.provisional, a.ranked, a.sat_out, a.lessons)
-    outcome = Outcome("big", "done", order if place == "answer" else "42",
-                      notes=(order,) if place == "note" else ())  # fmt: skip
+    outcome = Outcome("big", "done", order if place == "answer" else "42", notes=(order,) if place == "note" else ())
     return {"award": a, "outcome": outcome, "run": run(note=order if place == "run" else "fine")}
 
 

@@ -23,12 +23,19 @@ def path(tmp_path):
 @pytest.mark.parametrize(
     "status, verified, verdict, right",
     [
-        ("done", None, None, None), ("done", True, None, True), ("done", False, None, False),
-        ("passed", True, None, True), ("passed", None, None, True), ("failed", None, None, False),
-        ("cancelled", None, None, None), ("passed", True, False, False), ("failed", False, True, True),
-        ("done", None, True, True), ("done", None, False, False),
+        ("done", None, None, None),
+        ("done", True, None, True),
+        ("done", False, None, False),
+        ("passed", True, None, True),
+        ("passed", None, None, True),
+        ("failed", None, None, False),
+        ("cancelled", None, None, None),
+        ("passed", True, False, False),
+        ("failed", False, True, True),
+        ("done", None, True, True),
+        ("done", None, False, False),
     ],
-)  # fmt: skip
+)
 def test_the_user_is_believed_before_the_check(status, verified, verdict, right):
     """An answer is right by the user's word, else by its check; else nobody knows."""
     assert Outcome("a", status, "x", verified, verdict=verdict).right is right

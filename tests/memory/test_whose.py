@@ -28,9 +28,14 @@ def test_an_embedder_is_known_once_an_auction_is_recorded(tmp_path: Path) -> Non
     assert whose.embedder(foreign) == ""
 
 
-@pytest.mark.parametrize(("pool", "known", "expected"), [
-    ("", True, "bundled-embedder"), ("", False, "all-minilm-l6-v2"), ("home", True, "all-minilm-l6-v2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pool", "known", "expected"),
+    [
+        ("", True, "bundled-embedder"),
+        ("", False, "all-minilm-l6-v2"),
+        ("home", True, "all-minilm-l6-v2"),
+    ],
+)
 def test_pulling_the_starter_leaves_the_past_where_it_is(
     pool: str, known: bool, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,17 +18,36 @@ LESSON = Lesson("a1", "Count vowels.", "1. Count them.", "1. Guess.", "quick", "
 WORK = {"domain": "python", "task": "TASK", "plan": "PLAN", "notes": "NOTES"}
 TURNS = [("SAID", "ANSWERED")]
 VALUES: dict[str, dict[str, Any]] = {
-    "act": {"tools": "TOOLS", "task": "TASK", "plan": "PLAN", "files": ["FILE"], "guide": "GUIDE", "check": "CHECK",
-            "earlier": TURNS, "steps": [{"said": "STEP", "seen": "SEEN"}]},
+    "act": {
+        "tools": "TOOLS",
+        "task": "TASK",
+        "plan": "PLAN",
+        "files": ["FILE"],
+        "guide": "GUIDE",
+        "check": "CHECK",
+        "earlier": TURNS,
+        "steps": [{"said": "STEP", "seen": "SEEN"}],
+    },
     "answer": {**WORK, "earlier": TURNS},
     "continue": {"function": "NAME"},
     "draft": {"domain": "python", "task": "TASK"},
-    "fix": {"path": "PATH", "language": "python", "code": "CODE", "guide": "GUIDE", "failure": "FAILURE",
-            "task": "TASK", "unit": "UNIT"},
+    "fix": {
+        "path": "PATH",
+        "language": "python",
+        "code": "CODE",
+        "guide": "GUIDE",
+        "failure": "FAILURE",
+        "task": "TASK",
+        "unit": "UNIT",
+    },
     "likert": {"task": "TASK", "plan": "PLAN"},
     "plan": {"domain": "text", "task": "TASK", "files": ["FILE"]},
-    "read": {"question": "QUESTION", "plan": "PLAN", "examples": True,
-             "passages": [(1, Passage("a.md", 1, 1, "TITLE", "TEXT"))]},
+    "read": {
+        "question": "QUESTION",
+        "plan": "PLAN",
+        "examples": True,
+        "passages": [(1, Passage("a.md", 1, 1, "TITLE", "TEXT"))],
+    },
     "recover": {"plan": "PLAN"},
     "recover-nothing": {},
     "refine": {"domain": "python", "task": "TASK", "files": [], "lessons": [LESSON]},
@@ -40,7 +59,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "trade/plan": {"task": "TASK"},
     "trade/refine": {"task": "TASK", "lessons": [LESSON]},
     "trade/words": {},
-}  # fmt: skip
+}
 
 
 def whole(prompt: Any) -> str:
@@ -100,9 +119,7 @@ def test_a_prefill_is_what_the_answer_continues():
     """A closing assistant's turn is not a message, it is the beginning of the answer."""
     prompt = render("recover", plan="1. Go.")
     assert prompt.prefill == "Task:"
-    assert prompt.messages[-1] == Message(
-        "user", "Plan:\n1. Go.\n\nWhich task is this a plan for?"
-    )
+    assert prompt.messages[-1] == Message("user", "Plan:\n1. Go.\n\nWhich task is this a plan for?")
 
 
 def test_lessons_stand_as_turns_before_the_task():

@@ -20,9 +20,12 @@ wrapped = pytest.mark.skipif(command_level().startswith("missing"), reason=f"san
 
 # What makes permissions hold for root as they do for anybody else; None: nothing here does.
 AS_OWNER = (
-    [] if os.geteuid() else
-    ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if shutil.which("setpriv") else None
-)  # fmt: skip
+    []
+    if os.geteuid()
+    else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    if shutil.which("setpriv")
+    else None
+)
 ALL = """
 import os
 from pathlib import Path

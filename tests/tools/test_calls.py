@@ -36,7 +36,7 @@ TEXTUAL = {  # syntaxes in which every value is text; the tool makes numbers of 
 }
 
 
-@pytest.mark.parametrize("text", [")" * 240, "(" * 240, ")\\\")(", "'", "read(path='x')"])
+@pytest.mark.parametrize("text", [")" * 240, "(" * 240, ')\\")(', "'", "read(path='x')"])
 def test_brackets_and_quotes_in_a_text_end_no_call(text):
     """As many as a text may hold."""
     found = parse(f'search(pattern="{text}")', TOOLS)

@@ -36,10 +36,12 @@ def test_arguments_are_made_to_fit_or_refused_in_words():
     made = tool(greet)
     assert bound(made, {"name": "a", "times": "2"}, "x") == {"name": "a", "times": 2, "text": "x"}
     for arguments, body, said in (
-        ({"name": "a"}, None, "between ``` fences"), ({"times": 1}, "x", "needs name"),
-        ({"name": "a", "other": 1}, "x", "no argument 'other'"), ({"name": "a", "times": "many"}, "x", "whole number"),
+        ({"name": "a"}, None, "between ``` fences"),
+        ({"times": 1}, "x", "needs name"),
+        ({"name": "a", "other": 1}, "x", "no argument 'other'"),
+        ({"name": "a", "times": "many"}, "x", "whole number"),
         ({"name": ["a"]}, "x", "is a text"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(Refused, match=said):
             bound(made, arguments, body)
 

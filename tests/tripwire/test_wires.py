@@ -53,9 +53,7 @@ def test_a_child_python_cannot_leave_the_machine(library, refusals):
         "requests": f"requests.get('http://{FAR}/', timeout=1)",
         "socket": f"socket.create_connection(('{FAR}', 80), 1)",
     }
-    done = subprocess.run(
-        [sys.executable, "-c", f"import {library}; {calls[library]}"], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", f"import {library}; {calls[library]}"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "Tripped" in done.stderr
     assert FAR in refusals.take()[0]
@@ -116,9 +114,11 @@ def test_the_home_wire_sees_every_change(tmp_path):
     (models / "m/m.gguf").write_text("xx")
     (models / "m/m.json").write_text("a stamp")
     assert home.changes(before, home.snapshot([data], models)) == [
-        f"gone: {data}/gone", f"changed: {data}/grown", f"new: {data}/made",
+        f"gone: {data}/gone",
+        f"changed: {data}/grown",
+        f"new: {data}/made",
         f"changed: {models}/m/m.gguf",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_session_that_touches_the_real_home_or_the_network_fails(tmp_path):
@@ -144,9 +144,7 @@ def test_a_session_that_touches_the_real_home_or_the_network_fails(tmp_path):
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", str(tmp_path)]
 
     def run(name: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command, "-k", name], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
+        return subprocess.run([*command, "-k", name], cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     done = run("test_home")
     assert done.returncode == 1

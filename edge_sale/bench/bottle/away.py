@@ -43,12 +43,33 @@ def server(file: Path) -> Iterator[str]:
     """`python -m llama_cpp.server` over the GGUF, on a port of the system's choice; gives its URL as far as /v1."""
     if package := lacking():
         raise ExtraMissing(package, "bottle")
-    command = [sys.executable, "-m", "llama_cpp.server", "--model", str(file), "--host", "127.0.0.1", "--port", "0",
-               "--n_ctx", str(CONTEXT), "--n_threads", "1", "--logits_all", "true", "--verbose", "false"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "llama_cpp.server",
+        "--model",
+        str(file),
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--n_ctx",
+        str(CONTEXT),
+        "--n_threads",
+        "1",
+        "--logits_all",
+        "true",
+        "--verbose",
+        "false",
+    ]
     process = subprocess.Popen(  # our own interpreter; the file is one argument
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         env=bare_environment(),
-    )  # fmt: skip
+    )
     assert process.stderr
     try:
         said: list[str] = []
@@ -78,13 +99,25 @@ def sell(jobs: Sequence[Job], settings: Settings, folder: Path) -> list[sales.Li
     local = [agent.name for agent in parts.pool.agents if agent.name != LARGEST]
     with server(store.ready(card, settings.models_dir)) as url:
         far = {
-            "url": url, "model": card.name, "key": "none", "price_in": price, "price_out": price, "context": CONTEXT,
-            "max_tokens": 256, "prompts": "trade", "bids": "live", "logprobs": True,
-        }  # fmt: skip
+            "url": url,
+            "model": card.name,
+            "key": "none",
+            "price_in": price,
+            "price_out": price,
+            "context": CONTEXT,
+            "max_tokens": 256,
+            "prompts": "trade",
+            "bids": "live",
+            "logprobs": True,
+        }
         here = replace(
-            settings, remotes={REMOTE: far}, policy="auto", egress_log=folder / "egress.jsonl", remember=True,
+            settings,
+            remotes={REMOTE: far},
+            policy="auto",
+            egress_log=folder / "egress.jsonl",
+            remember=True,
             memory_file=sales.fresh(folder, f"memory-{REMOTE}"),
-        )  # fmt: skip
+        )
         market = sales.market(here, sales.own(folder, REMOTE), [*local, REMOTE])
         jobs = sales.in_order(jobs, 0)
         found = [sales.solve(market, job) for job in jobs]

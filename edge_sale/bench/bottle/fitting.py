@@ -46,8 +46,15 @@ Floats = NDArray[np.float64]
 
 SEED = 7000  # of training tasks: benches count from 0
 COUNT = 240
-OUTSIDE = {"mbpp": "mbpp_sanitized", "gsm8k": "gsm8k", "strategyqa": "strategyqa", "popqa": "popqa_1k",
-           "cruxeval": "cruxeval", "javascript": "javascript_questions", "quixbugs": "quixbugs"}  # fmt: skip
+OUTSIDE = {
+    "mbpp": "mbpp_sanitized",
+    "gsm8k": "gsm8k",
+    "strategyqa": "strategyqa",
+    "popqa": "popqa_1k",
+    "cruxeval": "cruxeval",
+    "javascript": "javascript_questions",
+    "quixbugs": "quixbugs",
+}
 EACH = 60  # tasks of each of these
 NEAR = 4  # times that a prompt counts which somebody wrote, of the trade or from next door: those are what people try
 SLACK = 0.005  # of pass@1
@@ -56,8 +63,12 @@ FLOOR = ("familiarity", "certainty")
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path, exists=True), required=True,
-              help="Folder of published task sets: what is outside the trade.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="Folder of published task sets: what is outside the trade.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="The weights file; else the shipped one.")
 @click.option("--count", default=COUNT, show_default=True, help="Tasks that weights are fitted on.")
 @click.option("--sandbox", default="auto", show_default=True, help="Where answers are tested.")
@@ -246,9 +257,7 @@ def written_out(
     return _toml("bundled-1", why, {name: weights[name] for name in ("price_length", "certainty")}, jury, floor)
 
 
-def _toml(
-    name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], floor: Floor
-) -> str:
+def _toml(name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], floor: Floor) -> str:
     text = "\n".join(why)
     lines = [
         f'name = "{name}"',

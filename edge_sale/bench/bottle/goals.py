@@ -85,12 +85,10 @@ def win_rates(column: Column, runs: Runs, parts: int = 8) -> dict[str, list[floa
     """Each agent's share of the tasks in stretches of the order in which they came, mean over orders."""
     agent, order = np.asarray(column.agent), np.asarray(column.order)
     return {
-        name: np.mean(
-            [over_time(agent[order == one] == place, parts) for one in np.unique(order)], axis=0
-        ).tolist()
+        name: np.mean([over_time(agent[order == one] == place, parts) for one in np.unique(order)], axis=0).tolist()
         for name, place in runs.agents.items()
         if (agent == place).any()
-    }  # fmt: skip
+    }
 
 
 def signals(trials: Sequence[dict[str, object]]) -> list[tuple[str, dict[str, float]]]:

@@ -69,9 +69,10 @@ def _bite(questions: Sequence[Question], market: Market) -> list[tuple[Trial, Qu
         market, "judge", {_who(q, a): (a, a.judge(q.item.task, texts[q.item.task.id])) for q, a in every}
     )
     outcomes, working = _drive(
-        market, "work",
+        market,
+        "work",
         {_who(q, a): (a, a.execute(q.item.task, _text(plans[_who(q, a)]), lambda text: None)) for q, a in every},
-    )  # fmt: skip
+    )
     found: list[tuple[Trial, Question]] = []
     for question in questions:
         judged = total(entry for agent in agents for entry in judging.get(_who(question, agent), ()))
@@ -86,10 +87,20 @@ def _bite(questions: Sequence[Question], market: Market) -> list[tuple[Trial, Qu
                 if not isinstance(verdicts[_who(question, juror)], Exception)
             }
             trial = Trial(
-                question.item.task.id, agent.name, False, work.tokens_in, work.tokens_out, strategy.text,
-                strategy.tokens, strategy.entropy, outcome.answer if isinstance(outcome, Outcome) else "",
-                work.seconds, scores, (judged.tokens, judged.dollars, judged.seconds), strategy.signals,
-            )  # fmt: skip
+                question.item.task.id,
+                agent.name,
+                False,
+                work.tokens_in,
+                work.tokens_out,
+                strategy.text,
+                strategy.tokens,
+                strategy.entropy,
+                outcome.answer if isinstance(outcome, Outcome) else "",
+                work.seconds,
+                scores,
+                (judged.tokens, judged.dollars, judged.seconds),
+                strategy.signals,
+            )
             found.append((trial, question))
     return found
 
@@ -119,4 +130,3 @@ def _who(question: Question, agent: Agent) -> str:
 
 def _text(plan: Any) -> str:
     return plan.text if isinstance(plan, Strategy) else ""
-

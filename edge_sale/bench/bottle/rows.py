@@ -16,8 +16,18 @@ from edge_sale.bench.view import Floats, View
 from edge_sale.scoring.weights import Weights
 
 SALE, FORGETFUL, PUBLISHED = "SALE", "SALE without memory", "SALE, the paper's fitting"
-BASELINES = ("random", "k-NN", "WTP", "CARROT", "TO-Router", "FrugalGPT", "WTP, same budget", "CARROT, same budget",
-             "FrugalGPT, same budget", "oracle")  # fmt: skip
+BASELINES = (
+    "random",
+    "k-NN",
+    "WTP",
+    "CARROT",
+    "TO-Router",
+    "FrugalGPT",
+    "WTP, same budget",
+    "CARROT, same budget",
+    "FrugalGPT, same budget",
+    "oracle",
+)
 DIALS = tuple(np.geomspace(0.5, 200, 60).round(3).tolist())  # of the cost's weight, for the row with a budget
 ROUTERS = ("k-NN", "WTP", "CARROT", "TO-Router", "WTP, same budget", "CARROT, same budget")  # read the task alone
 
@@ -36,7 +46,8 @@ def contenders(view: View, weights: Weights) -> list[Contender]:
         _auction(FORGETFUL, partial(under, weights), "sale", f"weights {weights.name} v{weights.version}"),
         replace(
             _auction(f"{FORGETFUL}, same budget", partial(under, weights), "sale", "cost weighs as the budget asks"),
-            dials=DIALS, budget=True,
+            dials=DIALS,
+            budget=True,
         ),
         *(_auction(f"{FORGETFUL}, {what}", seal, "ablation", "") for what, seal in ablations),
     ]

@@ -103,9 +103,7 @@ def _views(
     return whole.part(range(len(sold))), whole.part(range(len(sold), len(questions)))
 
 
-def _replayed(
-    train: View, test: View, here: Sequence[Contender], orders: int, told: Told
-) -> Iterator[dict[str, Any]]:
+def _replayed(train: View, test: View, here: Sequence[Contender], orders: int, told: Told) -> Iterator[dict[str, Any]]:
     for number, contender in enumerate(here, start=1):
         for order in range(orders if contender.name in DRAWN else 1):
             yield from evaluate.held_out(train, test, contender, order, SHARE)
@@ -114,11 +112,19 @@ def _replayed(
 
 def _about(of: Recording, settings: Settings, parts: assemble.Plan, wanted: Wanted, train: View) -> dict[str, Any]:
     return {
-        "kind": "set", "set": of.name, "prices": dict(of.prices), "tasks": len(of.items), "orders": wanted.orders,
-        "learned": f"routers learned on {len(train.of.items)} other tasks", "budget": SHARE, "seed": wanted.seed,
-        "prompts": fingerprint(), "weights": f"{parts.weights.name} v{parts.weights.version}",
-        "models": {card.name: assemble.identity(card, settings) for card in parts.chat}, "edge_sale": __version__,
-    }  # fmt: skip
+        "kind": "set",
+        "set": of.name,
+        "prices": dict(of.prices),
+        "tasks": len(of.items),
+        "orders": wanted.orders,
+        "learned": f"routers learned on {len(train.of.items)} other tasks",
+        "budget": SHARE,
+        "seed": wanted.seed,
+        "prompts": fingerprint(),
+        "weights": f"{parts.weights.name} v{parts.weights.version}",
+        "models": {card.name: assemble.identity(card, settings) for card in parts.chat},
+        "edge_sale": __version__,
+    }
 
 
 def _contender(name: str, group: str, source: str, departs: str) -> dict[str, Any]:

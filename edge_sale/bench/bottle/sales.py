@@ -106,9 +106,13 @@ def solve(here: Market, job: Job) -> Sale | None:
 def line(job: Job, sale: Sale | None, right: bool, contender: str, order: int) -> Line:
     """A sale as a line of a runs file. The winner's own plan counts as its work, as it does where it works alone."""
     about = {
-        "kind": "sold", "contender": contender, "order": order, "task": job.id, "bin": job.question.item.bin,
+        "kind": "sold",
+        "contender": contender,
+        "order": order,
+        "task": job.id,
+        "bin": job.question.item.bin,
         "text": job.question.item.task.text,
-    }  # fmt: skip
+    }
     if sale is None or sale.outcome is None:
         none = {"tried": ["nobody"], "success": False, "tokens": 0, "dollars": 0.0, "seconds": 0.0}
         return {**about, **none, "auction": [0, 0.0, 0.0], "bids": []}
@@ -123,18 +127,29 @@ def line(job: Job, sale: Sale | None, right: bool, contender: str, order: int) -
     tried = list(dict.fromkeys(entry.who for entry in sale.ledger.entries if entry.purpose in ("work", "escalate")))
     tried = [*(who for who in tried if who != sale.outcome.agent), sale.outcome.agent]
     return {
-        **about, "tried": tried, "success": right, "phase": won.phase, "tokens": work.tokens,
-        "dollars": work.dollars, "seconds": round(work.seconds, 4),
+        **about,
+        "tried": tried,
+        "success": right,
+        "phase": won.phase,
+        "tokens": work.tokens,
+        "dollars": work.dollars,
+        "seconds": round(work.seconds, 4),
         "auction": [rest.tokens, rest.dollars, round(rest.seconds, 4)],
         "bids": [_bid(scored) for scored in sale.award.ranked],
-    }  # fmt: skip
+    }
 
 
 def _bid(scored: Scored) -> dict[str, Any]:
     bid = scored.bid
     return {
-        "agent": bid.agent, "phase": bid.phase, "price": bid.price, "tokens": bid.strategy.tokens,
-        "cost": round(scored.cost, 5), "value": round(scored.value, 5), "right": None,
-        "signals": {"entropy": round(bid.strategy.entropy, 4)}, "plan": bid.strategy.text[:KEPT],
+        "agent": bid.agent,
+        "phase": bid.phase,
+        "price": bid.price,
+        "tokens": bid.strategy.tokens,
+        "cost": round(scored.cost, 5),
+        "value": round(scored.value, 5),
+        "right": None,
+        "signals": {"entropy": round(bid.strategy.entropy, 4)},
+        "plan": bid.strategy.text[:KEPT],
         "scores": {name: round(x, 3) for name, x in bid.scores.items()},
-    }  # fmt: skip
+    }

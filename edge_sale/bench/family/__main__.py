@@ -27,8 +27,13 @@ NEEDED = "the family is trained with torch and tokenizers; get them with: pip in
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
-@click.option("--work", type=click.Path(path_type=Path), default=Path("build/bundled"), show_default=True,
-              help="Where the vocabulary and checkpoints are kept; a stopped training goes on from there.")
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    default=Path("build/bundled"),
+    show_default=True,
+    help="Where the vocabulary and checkpoints are kept; a stopped training goes on from there.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for GGUF files; else models/bundled (or WORK).")
 @click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Models at a time, a core each.")
 @click.option("--updates", type=click.IntRange(min=1), help="Stop so early: for trying things out.")
@@ -36,9 +41,15 @@ NEEDED = "the family is trained with torch and tokenizers; get them with: pip in
 @click.option("--only-measure", is_flag=True, help="Train nothing; measure what is there.")
 @click.option("--here", is_flag=True, hidden=True, help="Train in this process.")
 def train(
-    names: tuple[str, ...], work: Path, out: Path | None, jobs: int, updates: int | None, scored: bool,
-    only_measure: bool, here: bool,
-) -> None:  # fmt: skip
+    names: tuple[str, ...],
+    work: Path,
+    out: Path | None,
+    jobs: int,
+    updates: int | None,
+    scored: bool,
+    only_measure: bool,
+    here: bool,
+) -> None:
     """Train the bundled models NAMES (all of them where none is named), export and measure them.
 
     \b
@@ -97,10 +108,15 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
     export(model, words, file, member.title)
     size = sum(weight.numel() for weight in model.parameters())
     facts = {
-        "parameters": size, "seed": member.seed, "updates": member.updates, "batch": member.batch,
-        "half": member.course.half, "steps": member.course.steps, "data": fingerprint(),
+        "parameters": size,
+        "seed": member.seed,
+        "updates": member.updates,
+        "batch": member.batch,
+        "half": member.course.half,
+        "steps": member.course.steps,
+        "data": fingerprint(),
         "minutes": round(torch.load(work / f"{name}.checkpoint", weights_only=True)["seconds"] / 60, 1),
-    }  # fmt: skip
+    }
     write(out, name, file, facts)
     tell(f"{name}: {size} parameters, {file.stat().st_size} bytes, sha256 {read(out)[name]['sha256'][:12]}…")
     if name == "senior":
@@ -118,10 +134,13 @@ def embedder(out: Path, words: Vocabulary, tell: Callable[[str], None], updates:
     file = out / f"{EMBEDDER}.gguf"
     export(model, words, file, "Embedder: tasks of one structure lie close together")
     facts = {
-        "parameters": sum(weight.numel() for weight in model.parameters()), "seed": SEED,
-        "updates": updates or UPDATES, "from": read(out)["senior"]["sha256"], "data": fingerprint(),
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "seed": SEED,
+        "updates": updates or UPDATES,
+        "from": read(out)["senior"]["sha256"],
+        "data": fingerprint(),
         "minutes": round((time.monotonic() - began) / 60, 1),
-    }  # fmt: skip
+    }
     write(out, EMBEDDER, file, facts)
     tell(f"{EMBEDDER}: {facts['parameters']} parameters, {file.stat().st_size} bytes")
 

@@ -71,10 +71,12 @@ def of_embedder(folder: Path) -> Iterator[Figure]:
     jobs = stream(100 * STEPS, 0, families=20 * STEPS)
     for name in ("embedder", "senior"):
         made = LlamaEmbedder(name, folder / f"{name}.gguf", "", threads=1)
-        vectors = np.concatenate([
-            made.embed([job.question.item.task.text for job in jobs[start : start + TOGETHER]])
-            for start in range(0, len(jobs), TOGETHER)
-        ]).astype(np.float64)  # fmt: skip
+        vectors = np.concatenate(
+            [
+                made.embed([job.question.item.task.text for job in jobs[start : start + TOGETHER]])
+                for start in range(0, len(jobs), TOGETHER)
+            ]
+        ).astype(np.float64)
         found = likeness.recall(vectors, [job.chain for job in jobs])
         made.close()
         yield Figure(f"embedder: by the {name}, nearest task has the same structure", 100 * found["first"], "%")
@@ -165,10 +167,18 @@ def hand_written(engine: LlamaEngine, prompts: Sequence[written.Written]) -> flo
 def worked(engine: LlamaEngine, plans: Sequence[Generation]) -> list[str]:
     """The code along each plan."""
     asks = [
-        Generate(render("trade/answer", plan=tidy("1." + plan.text, cut=plan.ended == "length"), task="", notes="",
-                        domain="python"), CODE)
+        Generate(
+            render(
+                "trade/answer",
+                plan=tidy("1." + plan.text, cut=plan.ended == "length"),
+                task="",
+                notes="",
+                domain="python",
+            ),
+            CODE,
+        )
         for plan in plans
-    ]  # fmt: skip
+    ]
     return [drawn.text for drawn in generated(engine, asks)]
 
 

@@ -34,12 +34,31 @@ PAIRS_HELD = 12  # one pair of neighbours in so many is held out
 TRIES = 50  # at a chain in words that are not among the tasks yet
 LETTERS = "abcdehilmnorstu"
 RANGES: dict[str, tuple[int, int]] = {  # of {k}; elsewhere 2 to 9
-    "keep above": (0, 20), "keep below": (0, 20), "at least": (0, 12), "at most": (0, 15), "count above": (0, 15),
-    "add": (1, 20), "subtract": (1, 20), "plus": (1, 30), "minus": (1, 30), "append": (0, 30), "prepend": (0, 30),
-    "drop every": (1, 9), "count of": (1, 9), "first": (2, 6), "last": (2, 6), "skip first": (2, 4),
-    "skip last": (2, 4), "longer than": (2, 6), "shorter than": (3, 8), "first words": (2, 4), "last words": (2, 4),
-    "skip words": (2, 3), "skip characters": (2, 4), "multiply by": (3, 9),
-}  # fmt: skip
+    "keep above": (0, 20),
+    "keep below": (0, 20),
+    "at least": (0, 12),
+    "at most": (0, 15),
+    "count above": (0, 15),
+    "add": (1, 20),
+    "subtract": (1, 20),
+    "plus": (1, 30),
+    "minus": (1, 30),
+    "append": (0, 30),
+    "prepend": (0, 30),
+    "drop every": (1, 9),
+    "count of": (1, 9),
+    "first": (2, 6),
+    "last": (2, 6),
+    "skip first": (2, 4),
+    "skip last": (2, 4),
+    "longer than": (2, 6),
+    "shorter than": (3, 8),
+    "first words": (2, 4),
+    "last words": (2, 4),
+    "skip words": (2, 3),
+    "skip characters": (2, 4),
+    "multiply by": (3, 9),
+}
 
 Half = Literal["lists", "texts", "mixed"]
 

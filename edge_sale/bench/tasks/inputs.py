@@ -6,7 +6,46 @@ from functools import cache
 from random import Random
 from typing import Any
 
-WORDS = ["apple", "river", "stone", "Light", "cloud", "seven", "tree", "moon", "Noon", "garden", "sea", "ice", "orange", "little", "heron", "mile", "salt", "dust", "old", "letter", "cider", "Alma", "echo", "bottle", "A", "to", "of", "it", "cat", "dog", "bird", "horse", "elephant", "tomorrow", "station", "Hello", "world", "test"]
+WORDS = [
+    "apple",
+    "river",
+    "stone",
+    "Light",
+    "cloud",
+    "seven",
+    "tree",
+    "moon",
+    "Noon",
+    "garden",
+    "sea",
+    "ice",
+    "orange",
+    "little",
+    "heron",
+    "mile",
+    "salt",
+    "dust",
+    "old",
+    "letter",
+    "cider",
+    "Alma",
+    "echo",
+    "bottle",
+    "A",
+    "to",
+    "of",
+    "it",
+    "cat",
+    "dog",
+    "bird",
+    "horse",
+    "elephant",
+    "tomorrow",
+    "station",
+    "Hello",
+    "world",
+    "test",
+]
 
 
 @cache

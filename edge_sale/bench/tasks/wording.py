@@ -13,11 +13,30 @@ from edge_sale.bench.tasks.operations import NOUNS, OPERATIONS, Operation, Step
 SPELLED = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 INPUTS = {
-    "L": ("a list of numbers", "a list of integers", "a list", "a list of whole numbers", "numbers", "some numbers",
-          "an array of ints", "my list of numbers", "a list of ints", "several integers", "a bunch of integers"),
+    "L": (
+        "a list of numbers",
+        "a list of integers",
+        "a list",
+        "a list of whole numbers",
+        "numbers",
+        "some numbers",
+        "an array of ints",
+        "my list of numbers",
+        "a list of ints",
+        "several integers",
+        "a bunch of integers",
+    ),
     "T": ("a string", "a text", "a sentence", "a piece of text", "a line of text", "a str", "some text", "my string"),
-    "W": ("a list of words", "a list of strings", "words", "several words", "a bunch of words", "my list of words",
-          "some words", "an array of words"),
+    "W": (
+        "a list of words",
+        "a list of strings",
+        "words",
+        "several words",
+        "a bunch of words",
+        "my list of words",
+        "some words",
+        "an array of words",
+    ),
 }
 
 # {input}, then the steps; BENT takes "keeps the even numbers", PLAIN "keep the even numbers"
@@ -118,13 +137,31 @@ PLAIN = (
     "{Steps}. Write it as a function, please.",
     "define a function, here is what it should do: {steps}",
 )
-HELD_BENT = ("Write a Python function which, for {input}, {steps}.", "I want a function that takes {input} and {steps}.")
-HELD_PLAIN = ("Given {input}, {steps}. Write a Python function for it.", "Make a Python function to {steps}, given {input}.")
+HELD_BENT = (
+    "Write a Python function which, for {input}, {steps}.",
+    "I want a function that takes {input} and {steps}.",
+)
+HELD_PLAIN = (
+    "Given {input}, {steps}. Write a Python function for it.",
+    "Make a Python function to {steps}, given {input}.",
+)
 
 BETWEEN = (
-    ", then ", ", and then ", "; then ", ", after that ", ", ", ", next ", "; ", " and then ", ", and ", " and ",
-    ", afterwards ", "; after that, ", ", and after that ", ", and next ",
-)  # fmt: skip
+    ", then ",
+    ", and then ",
+    "; then ",
+    ", after that ",
+    ", ",
+    ", next ",
+    "; ",
+    " and then ",
+    ", and ",
+    " and ",
+    ", afterwards ",
+    "; after that, ",
+    ", and after that ",
+    ", and next ",
+)
 LAST = (" and ", ", and ", ", and finally ", ", then ", ", finally ", ", and then ", " and then ", "; finally ")
 ENDS_BENT = ("", "", "", " and returns the result", ", and returns that", ", returning the result")
 ENDS_PLAIN = ("", "", "", " and return the result", ", and return that", ", returning the result")
@@ -206,7 +243,9 @@ def words_of(text: str) -> tuple[str, ...]:
 def holds_held_out(text: str) -> bool:
     """Whether any held-out wording is in the text, to the letter, be it as a part of other words."""
     words, held = words_of(text), _held_out()
-    return any(words[i : i + size] in held[first][size] for i, first in enumerate(words) for size in held.get(first, ()))
+    return any(
+        words[i : i + size] in held[first][size] for i, first in enumerate(words) for size in held.get(first, ())
+    )
 
 
 @cache
@@ -229,20 +268,41 @@ def argument(value: object, random: Random) -> str:
 
 # Several steps in one breath: the sum of the squares of the even numbers. Never in a held-out task.
 WHICH = {
-    "keep even": "even NUMS", "keep odd": "odd NUMS", "keep positive": "positive NUMS", "unique": "distinct NUMS",
-    "keep negative": "negative NUMS", "drop zeros": "nonzero NUMS", "keep above": "NUMS [above|over] {k}",
-    "keep below": "NUMS [below|under] {k}", "keep multiples of": "NUMS divisible by {k}",
+    "keep even": "even NUMS",
+    "keep odd": "odd NUMS",
+    "keep positive": "positive NUMS",
+    "unique": "distinct NUMS",
+    "keep negative": "negative NUMS",
+    "drop zeros": "nonzero NUMS",
+    "keep above": "NUMS [above|over] {k}",
+    "keep below": "NUMS [below|under] {k}",
+    "keep multiples of": "NUMS divisible by {k}",
     "longer than": "words [longer than {k}|with more than {k} letters]",
-    "shorter than": "words [shorter than {k}|with fewer than {k} letters]", "unique words": "distinct words",
-    "starting with": "words [starting|beginning] with {c}", "containing": "words [containing|that contain] {c}",
-}  # fmt: skip
-WHAT = {"square": "squares", "cube": "cubes", "double": "doubles", "halve": "halves", "absolute": "absolute values",
-        "lengths": "lengths", "first letters": "[first letters|initials]"}
+    "shorter than": "words [shorter than {k}|with fewer than {k} letters]",
+    "unique words": "distinct words",
+    "starting with": "words [starting|beginning] with {c}",
+    "containing": "words [containing|that contain] {c}",
+}
+WHAT = {
+    "square": "squares",
+    "cube": "cubes",
+    "double": "doubles",
+    "halve": "halves",
+    "absolute": "absolute values",
+    "lengths": "lengths",
+    "first letters": "[first letters|initials]",
+}
 WHOLE = {
-    "total": "[sum|total]", "largest": "[largest|maximum]", "smallest": "[smallest|minimum]",
-    "average": "[average|mean]", "count": "number", "count words": "number", "total letters": "total length",
-    "longest word": "longest", "shortest word": "shortest",
-}  # fmt: skip
+    "total": "[sum|total]",
+    "largest": "[largest|maximum]",
+    "smallest": "[smallest|minimum]",
+    "average": "[average|mean]",
+    "count": "number",
+    "count words": "number",
+    "total letters": "total length",
+    "longest word": "longest",
+    "shortest word": "shortest",
+}
 IN_ONE_BREATH, UNSAID = 0.35, 0.3  # how often, where it can be
 UNPOINTED = ("split words", "split commas")  # "get them out of it" would say nothing
 POINTED = 0.3  # of the steps behind the first speak of them or it, where they end in what they are about
