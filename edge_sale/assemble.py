@@ -9,16 +9,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_sale import __version__, abroad
-from edge_sale.abroad import Consent
+from edge_sale import __version__, remote_setup
 from edge_sale.agents.answers import domain_of
-from edge_sale.agents.carry import CARRIERS
 from edge_sale.agents.checks import Checks
+from edge_sale.agents.document_reader import Reader
+from edge_sale.agents.extra_signals import CARRIERS
 from edge_sale.agents.local import LocalAgent
-from edge_sale.agents.reading import Reader
-from edge_sale.agents.site import Site
-from edge_sale.auction import Known, Signals, nothing
-from edge_sale.catalog import fit, gguf, probe, store
+from edge_sale.agents.workspace import Site
+from edge_sale.auction.hold import Known, Signals, nothing
+from edge_sale.auction.market import Market
+from edge_sale.auction.scheduler import Desk
+from edge_sale.catalog import gguf_header, installed, memory_fit, trial_load
 from edge_sale.catalog.cards import (
     BUNDLED_POOL,
     DEFAULT_POOL,
@@ -30,27 +31,26 @@ from edge_sale.catalog.cards import (
     load,
     shipped_dir,
 )
-from edge_sale.catalog.free import free
+from edge_sale.catalog.loaded_models import Resident, Residents
 from edge_sale.catalog.pools import pool_agents
-from edge_sale.catalog.residents import Resident, Residents
-from edge_sale.engines import tune
-from edge_sale.engines.desk import Desk
-from edge_sale.engines.machine import Tuning, cores
 from edge_sale.errors import ConfigError, ModelMissing, TaskError, UnknownName
 from edge_sale.events import Searched, Spent
+from edge_sale.hardware.memory import free
+from edge_sale.hardware.processors import Tuning, cores
 from edge_sale.learning import versions
 from edge_sale.learning.recalibrate import followed
-from edge_sale.market import Market
+from edge_sale.llama import tune
 from edge_sale.prompts import fingerprint
-from edge_sale.remotes import Remote
+from edge_sale.remote.config import Remote
+from edge_sale.remote_setup import Consent
 from edge_sale.scoring.experience import settled
 from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import Settings
 from edge_sale.types import Agent, Embedder, Engine, Entry, Task
 
 if TYPE_CHECKING:
-    from edge_sale.library.passages import Passage
-    from edge_sale.library.store import Library
+    from edge_sale.documents.passages import Passage
+    from edge_sale.documents.store import Library
     from edge_sale.memory.store import AuctionMemory
 
 
@@ -72,7 +72,7 @@ class Plan:
     def missing(self) -> list[str]:
         """Names of models that are not pulled yet."""
         cards = [*self.chat, *([self.embedder] if self.embedder else [])]
-        return store.missing(cards, self.settings.models_dir)
+        return installed.missing(cards, self.settings.models_dir)
 
 
 def new_task(text: str, *, domain: str = "", check: str | None = None, files: Sequence[str] = ()) -> Task:
@@ -89,7 +89,7 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
     catalogue = load(settings.cards_dir)
     pool = pool_agents(catalogue, settings)
     known = {agent.name: agent for agent in pool.agents}
-    far = abroad.allowed(settings, agents)
+    far = remote_setup.allowed(settings, agents)
     if unknown := [name for name in agents if name not in known and name not in far.names]:
         raise UnknownName("agent", unknown[0], [*known, *far.names], see="edge-sale pools")
     if taken := sorted(set(known) & set(far.names)):
@@ -145,9 +145,9 @@ def _encoder(pool: PoolCard, catalogue: Catalogue, settings: Settings) -> ModelC
     former = catalogue.model(catalogue.pool(BUNDLED_POOL).embedder)
     if settings.pool or pool.name != HOME_POOL:
         return wanted
-    from edge_sale.memory import whose
+    from edge_sale.memory import embedder_identity
 
-    return former if whose.embedder(settings.memory_file) == identity(former, settings) else wanted
+    return former if embedder_identity.embedder(settings.memory_file) == identity(former, settings) else wanted
 
 
 def weights_named(name: str, settings: Settings) -> Weights:
@@ -162,7 +162,7 @@ def weights_named(name: str, settings: Settings) -> Weights:
     raise UnknownName("weights", name, [*known, *fitted])
 
 
-def market(parts: Plan, ask: Consent = abroad.nobody, site: Site | None = None) -> Market:
+def market(parts: Plan, ask: Consent = remote_setup.nobody, site: Site | None = None) -> Market:
     """A market ready for tasks: files checked, fitted to the memory there is, memory open.
 
     `ask` is the user's consent to what would leave. `site` is the folder that tasks with `repo` are about.
@@ -180,13 +180,13 @@ def market(parts: Plan, ask: Consent = abroad.nobody, site: Site | None = None) 
 
     engines, contexts = _engines(parts.chat, files, settings, tunings)
     agents: list[Agent] = [_agent(card, settings, seed, checks, site, parts.weights) for card in parts.pool.agents]
-    agents += [abroad.agent(remote, settings, site) for remote in parts.bidders]
+    agents += [remote_setup.agent(remote, settings, site) for remote in parts.bidders]
     desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
     if site:
         site.tell = lambda event: desk.emit(event)
     memory = _memory(parts.embedder, encoder, settings, desk) if parts.embedder and encoder else None
     past = memory.past if memory else None
-    away = abroad.stand_by(parts.bidders, parts.reserve, desk, parts.weights, settings, past, ask, site)
+    away = remote_setup.stand_by(parts.bidders, parts.reserve, desk, parts.weights, settings, past, ask, site)
     return Market(
         agents=agents,
         desk=desk,
@@ -255,7 +255,7 @@ def _beyond(pool: PoolCard, catalogue: Catalogue, settings: Settings) -> str:
     starter = catalogue.pool(DEFAULT_POOL)
     cards = [catalogue.model(name) for name in starter.models]
     way = f"edge-sale pull {starter.name}"
-    if not store.missing(cards, settings.models_dir):
+    if not installed.missing(cards, settings.models_dir):
         way = f"edge-sale run --pool {HOME_POOL}"
     return f"these agents know {pool.trade}, and nothing else; for anything else: {way}"
 
@@ -285,11 +285,11 @@ def checked(card: ModelCard, settings: Settings) -> Path:
 
     What comes with edge-sale is trusted as its code is, once its sha256 is right.
     """
-    file = store.ready(card, settings.models_dir)
+    file = installed.ready(card, settings.models_dir)
     if card.shipped:
         return file
     command = f"edge-sale pull {card.name} --force"
-    probe.loadable(file, identity(card, settings), settings.models_dir, command)
+    trial_load.loadable(file, identity(card, settings), settings.models_dir, command)
     return file
 
 
@@ -298,17 +298,19 @@ def _engines(
 ) -> tuple[Residents[Engine], dict[str, int]]:
     """Engines that are loaded when they are asked for, and the context that each model is given."""
     room = free()
-    budget = int(min(fit.SHARE * room.ram, settings.memory_gb * 1e9 or room.ram))
-    room = replace(room, ram=int(budget / fit.SHARE))
+    budget = int(min(memory_fit.SHARE * room.ram, settings.memory_gb * 1e9 or room.ram))
+    room = replace(room, ram=int(budget / memory_fit.SHARE))
     models: dict[str, Resident[Engine]] = {}
     contexts: dict[str, int] = {}
     for card in cards:
-        info = gguf.inspect(files[card.name])
-        fitted = fit.choose(info, room, context=card.context, name=card.name, gpu_layers=settings.gpu_layers)
+        info = gguf_header.inspect(files[card.name])
+        fitted = memory_fit.choose(info, room, context=card.context, name=card.name, gpu_layers=settings.gpu_layers)
         contexts[card.name] = fitted.context
         layers = fitted.gpu_layers if room.gpus else settings.gpu_layers
-        tuned = replace(tunings[card.name], gpu_layers=layers, mapped=not fit.repacks(info))
-        held = fit.choose(info, room, context=min(fitted.context, PLANNED), name=card.name, gpu_layers=layers).ram
+        tuned = replace(tunings[card.name], gpu_layers=layers, mapped=not memory_fit.repacks(info))
+        held = memory_fit.choose(
+            info, room, context=min(fitted.context, PLANNED), name=card.name, gpu_layers=layers
+        ).ram
         load = _loader(card, files[card.name], fitted.context, tuned, settings)
         models[card.name] = Resident(files[card.name], held, load)
     return Residents(models, budget), contexts
@@ -316,7 +318,7 @@ def _engines(
 
 def _loader(card: ModelCard, file: Path, context: int, tuned: Tuning, settings: Settings) -> Callable[[], Engine]:
     def load() -> Engine:
-        from edge_sale.engines.llama import LlamaEngine  # llama.cpp: a quarter of a second to import
+        from edge_sale.llama.engine import LlamaEngine  # llama.cpp: a quarter of a second to import
 
         return LlamaEngine(
             card.name,
@@ -369,7 +371,7 @@ def _memory(card: ModelCard, file: Path, settings: Settings, desk: Desk) -> Auct
 def engine(card: ModelCard, settings: Settings) -> Engine:
     """One model alone, loaded. Raises ModelMissing, BadModelFile."""
     file = _file(card, settings)
-    tuned = replace(tuning(card, settings), mapped=not fit.repacks(gguf.inspect(file)))
+    tuned = replace(tuning(card, settings), mapped=not memory_fit.repacks(gguf_header.inspect(file)))
     return _loader(card, file, card.context, tuned, settings)()
 
 
@@ -379,13 +381,13 @@ def embedder(card: ModelCard, settings: Settings) -> Embedder:
 
 
 def _file(card: ModelCard, settings: Settings) -> Path:
-    if store.missing([card], settings.models_dir):
+    if installed.missing([card], settings.models_dir):
         raise ModelMissing([card.name], f"edge-sale pull {card.name}")
     return checked(card, settings)
 
 
 def _embedder(card: ModelCard, file: Path, settings: Settings, spent: Callable[[int, float], None] | None) -> Embedder:
-    from edge_sale.engines.embedder import LlamaEmbedder
+    from edge_sale.llama.embedder import LlamaEmbedder
 
     threads = settings.threads or cores()
     return LlamaEmbedder(
@@ -395,5 +397,5 @@ def _embedder(card: ModelCard, file: Path, settings: Settings, spent: Callable[[
 
 def identity(card: ModelCard, settings: Settings) -> str:
     """The sha256 of the model's file as it stood when it was made."""
-    manifest = store.read_manifest(card, settings.models_dir)
+    manifest = installed.read_manifest(card, settings.models_dir)
     return manifest.sha256 if manifest else ""

@@ -140,7 +140,7 @@ class Settings:
     bid_seconds: float = 60.0
     lessons: int = 8
     refine: bool = True
-    carry: tuple[str, ...] = ()  # see agents/carry.py
+    carry: tuple[str, ...] = ()  # see agents/extra_signals.py
     full_auction: bool = False  # True: nothing is left out that cannot change the winner
     recalibrate: bool = False  # fitted weights follow newer outcomes
     max_tokens: int = 512
@@ -155,7 +155,7 @@ class Settings:
     remotes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     private: Path | None = None  # the project's file that says so
     policy: str = "never"  # never | ask | auto: whether the remote may be consulted
-    thrift: float = 0.3  # see scoring/reserve.py
+    thrift: float = 0.3  # see auction/escalation.py
     escalate_to: str = ""  # the remote that is the reserve; empty: the first
     currency: str = "USD"  # of remotes' prices and budgets
     per_task: float | None = None

@@ -131,7 +131,7 @@ class Choice:
 Job = Generator[Sequence[Ask], list[Any], T]
 """Work that needs a model: yields asks, is sent their replies, returns T.
 
-Jobs of several agents are driven in step by `engines.desk`, so that asks on the
+Jobs of several agents are driven in step by `auction.scheduler`, so that asks on the
 same weights share one batch, and the agents stay straight-line code.
 """
 

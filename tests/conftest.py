@@ -98,11 +98,11 @@ def models_dir():
 
 def lacking() -> list[str]:
     """The starter pool's models that are not pulled."""
-    from edge_sale.catalog import cards, store
+    from edge_sale.catalog import cards, installed
 
     catalogue = cards.load()
     wanted = [catalogue.model(name) for name in catalogue.pool("starter").models]
-    return store.missing(wanted, REAL.models_dir)
+    return installed.missing(wanted, REAL.models_dir)
 
 
 def pytest_runtest_setup(item):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted([*(ROOT / "scripts").iterdir(), ROOT / ".ci/run"])
+SCRIPTS = sorted([*(path for path in (ROOT / "scripts").iterdir() if path.is_file()), ROOT / ".ci/run"])
 BASH = [path for path in SCRIPTS if "bash" in path.read_text(encoding="utf-8").splitlines()[0]]
 
 

@@ -20,17 +20,17 @@ from pathlib import PurePosixPath
 
 from edge_sale.agents import steps
 from edge_sale.agents.answers import code_in
-from edge_sale.agents.site import Site
-from edge_sale.agents.ways import WARMER, Show, Worker
+from edge_sale.agents.work_strategies import WARMER, Show, Worker
+from edge_sale.agents.workspace import Site
 from edge_sale.errors import PromptTooLong
 from edge_sale.events import Stepped
-from edge_sale.lines import lines_of
 from edge_sale.prompts import render
-from edge_sale.tools import editing
-from edge_sale.tools.code import Workspace
-from edge_sale.tools.editing import Unit
-from edge_sale.tools.paths import Refused
+from edge_sale.text import lines_of
 from edge_sale.types import Generate, Generation, Job, LogLik, LogProb, Outcome, Prompt, Sampling, Task
+from edge_sale.workspace import editing
+from edge_sale.workspace.editing import Unit
+from edge_sale.workspace.paths import Refused
+from edge_sale.workspace.tools import Workspace
 
 MOST = 32  # candidates that the check is run on
 LINE_SAMPLES = 4  # of each place in a line

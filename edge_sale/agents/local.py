@@ -6,10 +6,10 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from edge_sale.agents import carry, edits, steps, ways
+from edge_sale.agents import edits, extra_signals, steps, work_strategies
 from edge_sale.agents.checks import Checks
-from edge_sale.agents.site import Site
-from edge_sale.jury.methods import METHODS
+from edge_sale.agents.workspace import Site
+from edge_sale.auction.judging import METHODS
 from edge_sale.prompts import prompt_in, render
 from edge_sale.types import (
     Generate,
@@ -69,7 +69,7 @@ class LocalAgent:
         replies: list[list[Generation]] = yield [Generate(prompt, sampling, reserve=room)]
         drawn = replies[0][0]
         text = tidy(prompt.prefill + drawn.text, cut=drawn.ended == "length")
-        more = (yield from carry.load(self, task, text, self.carry)) if self.carry else {}
+        more = (yield from extra_signals.load(self, task, text, self.carry)) if self.carry else {}
         return Strategy(
             text=text,
             tokens=drawn.tokens,
@@ -90,7 +90,7 @@ class LocalAgent:
         if task.repo and self.site is not None:
             way = edits.drafts if self.work == "drafts" and self.site.check else steps.work
             return (yield from way(self, task, plan, show, self.site))
-        return (yield from ways.WAYS[self.work](self, task, plan, show))
+        return (yield from work_strategies.WAYS[self.work](self, task, plan, show))
 
     def seed_for(self, purpose: str) -> int:
         """The run's seed, spread over agents and purposes so that no two draw alike."""

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from edge_sale.agents import steps, ways
+from edge_sale.agents import steps, work_strategies
 from edge_sale.agents.checks import Checks
 from edge_sale.agents.local import LESSON_CHARACTERS, PLAN_TEMPERATURE, tidy, within
-from edge_sale.agents.site import Site
+from edge_sale.agents.workspace import Site
+from edge_sale.auction.judging import METHODS
 from edge_sale.errors import EngineError
-from edge_sale.jury.methods import METHODS
 from edge_sale.prompts import render
 from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Sampling, Strategy, Task
 
@@ -83,7 +83,7 @@ class RemoteAgent:
         live = None if code else show
         replies: list[list[Generation]] = yield [Generate(prompt, Sampling(self.max_tokens), on_text=live)]
         drawn = replies[0][0]
-        text = ways.answer(drawn, task)
+        text = work_strategies.answer(drawn, task)
         if code:
             show(text)
         cut = (f"the answer was cut off at {drawn.tokens} tokens; max_tokens of remote {self.name!r} is the bound",)

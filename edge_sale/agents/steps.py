@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from edge_sale.agents.site import Site
-from edge_sale.agents.ways import Show, Worker
+from edge_sale.agents.work_strategies import Show, Worker
+from edge_sale.agents.workspace import Site
 from edge_sale.errors import PromptTooLong, SandboxMissing
 from edge_sale.events import Stepped
 from edge_sale.prompts import render
-from edge_sale.tools.calls import MARKDOWN, Call, parse
-from edge_sale.tools.code import REPAIRS, TOOLS, Workspace
-from edge_sale.tools.patch import as_patch, summary
-from edge_sale.tools.paths import Refused
-from edge_sale.tools.schema import LONGEST, Tool, bound, described, grammar
 from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
+from edge_sale.workspace.patch import as_patch, summary
+from edge_sale.workspace.paths import Refused
+from edge_sale.workspace.tool_calls import MARKDOWN, Call, parse
+from edge_sale.workspace.tool_schema import LONGEST, Tool, bound, described, grammar
+from edge_sale.workspace.tools import REPAIRS, TOOLS, Workspace
 
 STEPS = {"quick": 8, "planner": 16, "drafts": 16}
 THOUGHT = 48  # tokens

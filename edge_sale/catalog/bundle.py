@@ -18,10 +18,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-from edge_sale.catalog import gguf, incoming, store
+from edge_sale.catalog import gguf_header, installed, staging
+from edge_sale.catalog.card_writer import as_toml
 from edge_sale.catalog.cards import Catalogue, ModelCard, read_model
-from edge_sale.catalog.store import CHUNK, Manifest
-from edge_sale.catalog.write import as_toml
+from edge_sale.catalog.installed import CHUNK, Manifest
 from edge_sale.errors import BadModelFile, ConfigError, PullFailed
 
 CARD, MODEL, WEIGHTS = "card.toml", "model.json", "model.gguf"
@@ -34,8 +34,8 @@ def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -
     """Writes the model, checked, to `target`; whole or not at all. Raises ModelMissing, BadModelFile, PullFailed."""
     if card.shipped:
         raise ConfigError(f"{card.name} comes with edge-sale: it is on that machine already")
-    file = store.ready(card, models_dir)
-    manifest = store.read_manifest(card, models_dir)
+    file = installed.ready(card, models_dir)
+    manifest = installed.read_manifest(card, models_dir)
     assert manifest is not None
     if manifest.original:
         raise PullFailed(
@@ -48,7 +48,7 @@ def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -
         raise PullFailed(f"{target.parent}: there is no such folder")
     if target.exists():
         raise PullFailed(f"{target} is there already; name another file, or remove it")
-    if why := incoming.lacks_room(target.parent if str(target.parent) else Path(), manifest.bytes):
+    if why := staging.lacks_room(target.parent if str(target.parent) else Path(), manifest.bytes):
         raise PullFailed(f"{card.name}: {why}")
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -82,7 +82,7 @@ def read(
                 said = Manifest(**json.loads(_small(archive, MODEL, bundle)))
                 card = _card(card_text, folder, catalogue, said)
                 size = said.bytes
-                if why := incoming.lacks_room(models_dir, size):
+                if why := staging.lacks_room(models_dir, size):
                     raise PullFailed(f"{card.name}: {why}")
                 member = archive.next()
                 stream = archive.extractfile(member) if member and member.name == WEIGHTS else None
@@ -97,10 +97,10 @@ def read(
             if isinstance(error, OSError) and not isinstance(error, tarfile.TarError):
                 raise PullFailed(f"{bundle}: {error.strerror or error}") from error
             raise BadModelFile(f"{bundle}: is no bundle of a model, or not a whole one: {error}") from error
-        digest = store.sha256_of(made, lambda done: progress("verifying", done, size))
+        digest = installed.sha256_of(made, lambda done: progress("verifying", done, size))
         if digest != said.sha256:
             raise BadModelFile(f"{bundle}: its weights' sha256 is {digest[:12]}…, it says {said.sha256[:12]}…")
-        gguf.inspect(made)
+        gguf_header.inspect(made)
         return card, _install(card, said, made, models_dir, cards_dir, card.name not in catalogue.models)
 
 
@@ -115,7 +115,7 @@ def _card(text: bytes, folder: Path, catalogue: Catalogue, said: Manifest) -> Mo
     known = catalogue.models.get(card.name)
     if known is None:
         return card
-    mine = store.made_from(known)
+    mine = installed.made_from(known)
     if any(sha256 not in ("", said.made_from.get(name)) for name, sha256 in mine.items()):
         raise BadModelFile(f"{card.name}: the bundle's model was made from other files than your card names")
     if known.make is None and known.files and known.files[0].sha256 not in ("", said.sha256):
@@ -145,8 +145,10 @@ def _install(card: ModelCard, said: Manifest, made: Path, models_dir: Path, card
         (cards_dir / f"{card.name}.toml").write_text(as_toml(card), encoding="utf-8")
     target.unlink(missing_ok=True)
     made.replace(target)
-    manifest = Manifest(name, said.bytes, said.sha256, said.made_from, said.tools, said.date, store.stamp_of(target))
-    store.write_manifest(card, models_dir, manifest)
+    manifest = Manifest(
+        name, said.bytes, said.sha256, said.made_from, said.tools, said.date, installed.stamp_of(target)
+    )
+    installed.write_manifest(card, models_dir, manifest)
     return target
 
 

@@ -16,7 +16,7 @@ from edge_sale.catalog import strict
 from edge_sale.errors import ConfigError, UnknownName
 
 ROLES = ("chat", "embed")
-KINDS = ("dense", "hybrid", "sliding-window", "encoder")  # what its layers remember: see catalog/fit.py
+KINDS = ("dense", "hybrid", "sliding-window", "encoder")  # what its layers remember: see catalog/memory_fit.py
 TOOLS = ("", "hermes", "qwen-xml", "gemma", "phi", "llama", "lfm")  # how it writes a tool call; empty: none
 WORKS = ("quick", "drafts", "planner")
 JURIES = ("recoverability", "likert")

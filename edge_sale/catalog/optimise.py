@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_sale.catalog import incoming, make, probe, store
+from edge_sale.catalog import convert, installed, staging, trial_load
 from edge_sale.catalog.cards import ModelCard
-from edge_sale.catalog.store import Manifest
+from edge_sale.catalog.installed import Manifest
 from edge_sale.errors import BadModelFile, ModelMissing, PullFailed
 
 TEXT = Path(__file__).with_name("perplexity.txt")
@@ -65,15 +65,15 @@ def optimise(
     *,
     types: tuple[str, ...] = TYPES,
     threads: int = 1,
-    progress: make.Progress = make.quiet,
+    progress: convert.Progress = convert.quiet,
     notice: Notice = lambda line: None,
 ) -> Result:
     """Puts the best of `types` in use, where it is better than what is.
 
     Raises ModelMissing, BadModelFile, PullFailed.
     """
-    file = store.ready(card, models_dir)
-    manifest = store.read_manifest(card, models_dir)
+    file = installed.ready(card, models_dir)
+    manifest = installed.read_manifest(card, models_dir)
     assert manifest is not None
     if manifest.original:
         raise PullFailed(
@@ -83,7 +83,7 @@ def optimise(
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        if why := incoming.lacks_room(scratch, 2 * manifest.bytes):
+        if why := staging.lacks_room(scratch, 2 * manifest.bytes):
             raise PullFailed(f"{card.name}: {why}")
         progress("measuring as it is", 0, 0)
         before = measured(file, threads)
@@ -91,7 +91,7 @@ def optimise(
         tried: dict[str, Measured] = {}
         for to in types:
             candidate = scratch / f"{card.name}.{to}.optimised.gguf"
-            tools = make.requantize_file(file, candidate, to, progress)
+            tools = convert.requantize_file(file, candidate, to, progress)
             progress(f"measuring {to}", 0, 0)
             tried[to] = measured(candidate, threads)
             notice(Result(before, tried).why(to))
@@ -112,13 +112,13 @@ def undo(card: ModelCard, models_dir: Path) -> Path:
     """Back to what was pulled. Raises ModelMissing, BadModelFile."""
     manifest = _optimised(card, models_dir)
     before = Manifest(**{**manifest.original, "stamp": tuple(manifest.original["stamp"])})
-    original = store.path_of(card, models_dir, before)
+    original = installed.path_of(card, models_dir, before)
     if not original.is_file():
         raise ModelMissing([card.name], f"edge-sale pull {card.name} --force (the original was dropped)")
-    store.write_manifest(card, models_dir, before)
+    installed.write_manifest(card, models_dir, before)
     if not Path(manifest.file).is_absolute():
         (models_dir / card.name / manifest.file).unlink(missing_ok=True)
-    return store.ready(card, models_dir)
+    return installed.ready(card, models_dir)
 
 
 def drop_original(card: ModelCard, models_dir: Path) -> int:
@@ -135,8 +135,8 @@ def drop_original(card: ModelCard, models_dir: Path) -> int:
 
 def measured(file: Path, threads: int) -> Measured:
     """Speed and perplexity of a GGUF, in a child process. Raises BadModelFile."""
-    limit = 120 + file.stat().st_size / probe.PACE
-    said, why = probe.run(
+    limit = 120 + file.stat().st_size / trial_load.PACE
+    said, why = trial_load.run(
         file, "--context", str(CONTEXT), "--threads", str(threads), "--speed", "--text", str(TEXT), seconds=limit * 4
     )
     if why:
@@ -163,11 +163,11 @@ def _use(
     tools: dict[str, str],
     before: Measured,
     after: Measured,
-    progress: make.Progress,
+    progress: convert.Progress,
 ) -> None:
     size = chosen.stat().st_size
-    digest = store.sha256_of(chosen, lambda done: progress("verifying", done, size))
-    probe.loadable(chosen, digest, models_dir)
+    digest = installed.sha256_of(chosen, lambda done: progress("verifying", done, size))
+    trial_load.loadable(chosen, digest, models_dir)
     folder = models_dir / card.name
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / chosen.name
@@ -183,7 +183,7 @@ def _use(
         "perplexity": after.perplexity,
     }
     original: dict[str, Any] = dataclasses.asdict(manifest)
-    store.write_manifest(
+    installed.write_manifest(
         card,
         models_dir,
         Manifest(
@@ -193,7 +193,7 @@ def _use(
             manifest.made_from,
             tools,
             manifest.date,
-            store.stamp_of(target),
+            installed.stamp_of(target),
             original,
             numbers,
         ),
@@ -201,7 +201,7 @@ def _use(
 
 
 def _optimised(card: ModelCard, models_dir: Path) -> Manifest:
-    manifest = store.read_manifest(card, models_dir)
+    manifest = installed.read_manifest(card, models_dir)
     if manifest is None:
         raise ModelMissing([card.name], f"edge-sale pull {card.name}")
     if not manifest.original:

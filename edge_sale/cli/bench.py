@@ -13,7 +13,7 @@ import click
 from edge_sale.settings import load
 
 if TYPE_CHECKING:
-    from edge_sale.bench.table import Row, Runs
+    from edge_sale.evaluation.table import Row, Runs
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path)
@@ -71,10 +71,10 @@ def run(
     """
     from dataclasses import replace
 
-    from edge_sale.bench import live
-    from edge_sale.bench.sets import SETS
     from edge_sale.catalog.cards import DEFAULT_POOL
     from edge_sale.errors import UnknownName
+    from edge_sale.evaluation import live
+    from edge_sale.evaluation.task_sets import SETS
 
     if name not in SETS:
         raise UnknownName("set", name, SETS)
@@ -134,14 +134,14 @@ def replay(
     """
     from dataclasses import replace
 
-    from edge_sale.bench import replaying
     from edge_sale.catalog.cards import DEFAULT_POOL
+    from edge_sale.evaluation import replay_runs
 
     settings = load()
     settings = replace(settings, pool=pool or settings.pool or DEFAULT_POOL)
     folder = cache or out.with_name(out.stem + ".cache")
     with bar() as told:
-        count = replaying.write(
+        count = replay_runs.write(
             kind,
             data,
             test_data,
@@ -197,12 +197,12 @@ def bottle(
     import time
     from dataclasses import replace
 
-    from edge_sale.bench.bottle import away, printed
-    from edge_sale.bench.bottle.run import Wanted, run
+    from edge_sale.evaluation.bundled_eval import printed, remote_senior
+    from edge_sale.evaluation.bundled_eval.run import Wanted, run
 
     settings = load()
     settings = replace(settings, sandbox=sandbox or settings.sandbox)
-    if remote is None and (package := away.lacking()):
+    if remote is None and (package := remote_senior.lacking()):
         click.echo(
             f"the row with the senior behind a server is left out: it needs {package}; pip install 'edge-sale[bottle]'",
             err=True,
@@ -229,8 +229,8 @@ def table(files: tuple[Path, ...], html: Path | None, bins: bool, common: bool, 
     edge-sale bench table runs.jsonl
     edge-sale bench table runs.jsonl --html out.html
     """
-    from edge_sale.bench import page, printed
-    from edge_sale.bench import table as tables
+    from edge_sale.evaluation import page, printed
+    from edge_sale.evaluation import table as tables
 
     kept = page.Kept() if html else None
     runs = tables.read(files, kept)
@@ -263,9 +263,9 @@ def own(names: tuple[str, ...], limit: int, as_json: bool) -> None:
     import dataclasses
 
     from edge_sale import assemble
-    from edge_sale.bench import own as owns
-    from edge_sale.cli.tables import print_table
+    from edge_sale.cli.views.tables import print_table
     from edge_sale.errors import EdgeSaleError
+    from edge_sale.evaluation import own as owns
     from edge_sale.memory.history import History
 
     settings = load()
@@ -297,8 +297,8 @@ def own(names: tuple[str, ...], limit: int, as_json: bool) -> None:
 
 
 def _print(runs: Runs, rows: list[Row], bins: bool) -> None:
-    from edge_sale.bench import printed
-    from edge_sale.cli.tables import print_table
+    from edge_sale.cli.views.tables import print_table
+    from edge_sale.evaluation import printed
 
     head, body = printed.cells(rows)
     for columns in printed.PARTS:
@@ -316,7 +316,7 @@ def bar() -> Iterator[Callable[[str, int, int], None]]:
     """Hears (what, done, of how many); a bar with the time left on a terminal, a line a stage elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from edge_sale.cli.tables import stderr_console
+    from edge_sale.cli.views.tables import stderr_console
 
     console = stderr_console()
     with Progress(

@@ -17,10 +17,10 @@ from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo
 from edge_sale.errors import EdgeSaleError
 
 if TYPE_CHECKING:
-    from edge_sale.agents.site import Site
+    from edge_sale.agents.workspace import Site
+    from edge_sale.auction.ledger import Ledger
+    from edge_sale.auction.market import Market, Sale
     from edge_sale.events import Changed
-    from edge_sale.ledger import Ledger
-    from edge_sale.market import Market, Sale
     from edge_sale.sessions import Session
     from edge_sale.settings import Settings
 
@@ -71,7 +71,7 @@ def _chat(
 
     from edge_sale import sessions
     from edge_sale.cli.run import offer
-    from edge_sale.tools.copy import sound
+    from edge_sale.workspace.private_copy import sound
 
     if repo is not None:
         repo = sound(repo)
@@ -184,8 +184,8 @@ class Talk:
     def sell(self, text: str) -> None:
         """One turn as a task of its own."""
         from edge_sale import assemble
-        from edge_sale.cli.consent import asker
-        from edge_sale.cli.screen import as_document, listeners
+        from edge_sale.cli.views.consent import asker
+        from edge_sale.cli.views.screen import as_document, listeners
 
         task = assemble.new_task(text, domain="repo" if self.site else "", check=self.site.check if self.site else None)
         task = replace(task, earlier=self.session.earlier())
@@ -219,7 +219,7 @@ class Talk:
 
 
 def _undo(talk: Talk, rest: str) -> None:
-    from edge_sale.tools.journal import Journal
+    from edge_sale.workspace.undo_log import Journal
 
     if talk.site is None:
         raise EdgeSaleError("this session changes no files; /undo is for edge-sale chat --repo DIR")
@@ -228,7 +228,7 @@ def _undo(talk: Talk, rest: str) -> None:
 
 
 def _redo(talk: Talk, rest: str) -> None:
-    from edge_sale.tools.journal import Journal
+    from edge_sale.workspace.undo_log import Journal
 
     if talk.site is None:
         raise EdgeSaleError("this session changes no files; /redo is for edge-sale chat --repo DIR")
@@ -237,8 +237,8 @@ def _redo(talk: Talk, rest: str) -> None:
 
 
 def _why(talk: Talk, rest: str) -> None:
-    from edge_sale.auction import reason
-    from edge_sale.cli.tables import award_view, stderr_console
+    from edge_sale.auction.hold import reason
+    from edge_sale.cli.views.tables import award_view, stderr_console
 
     if talk.last is None:
         raise EdgeSaleError("nothing was sold in this session yet; earlier ones: edge-sale history")
@@ -270,8 +270,8 @@ def _agent(talk: Talk, rest: str) -> None:
 
 
 def _cost(talk: Talk, rest: str) -> None:
-    from edge_sale.cli.tables import cost_line
-    from edge_sale.ledger import Ledger
+    from edge_sale.auction.ledger import Ledger
+    from edge_sale.cli.views.tables import cost_line
 
     ledger = Ledger([entry for one in talk.spent for entry in one.entries])
     talk.say(f"{len(talk.spent)} turns: {cost_line(ledger.auction, ledger.work)}")

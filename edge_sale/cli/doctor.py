@@ -95,7 +95,7 @@ def llama(settings: Settings) -> list[Check]:
 
 
 def _gpu(about: dict[str, Any]) -> Check:
-    from edge_sale.catalog.fit import size
+    from edge_sale.catalog.memory_fit import size
 
     if about["devices"]:
         told = [f"{name}, {size(free)} of {size(total)} free" for name, free, total in about["devices"]]
@@ -108,8 +108,8 @@ def _gpu(about: dict[str, Any]) -> Check:
 
 
 def memory(settings: Settings) -> list[Check]:
-    from edge_sale.catalog.fit import size
-    from edge_sale.catalog.free import free
+    from edge_sale.catalog.memory_fit import size
+    from edge_sale.hardware.memory import free
 
     room = free(gpus=False)
     found = f"{size(room.ram)} of {size(room.total)} free ({room.limit})"
@@ -119,7 +119,7 @@ def memory(settings: Settings) -> list[Check]:
 
 
 def disk(settings: Settings) -> list[Check]:
-    from edge_sale.catalog.fit import size
+    from edge_sale.catalog.memory_fit import size
 
     place = next(folder for folder in [settings.models_dir, *settings.models_dir.parents] if folder.exists())
     free = shutil.disk_usage(place).free
@@ -160,7 +160,7 @@ def database(settings: Settings) -> list[Check]:
 
 def models(settings: Settings) -> list[Check]:
     """Every model that is here, and those that the pool in use lacks."""
-    from edge_sale.catalog import cards, probe, store
+    from edge_sale.catalog import cards, installed, trial_load
     from edge_sale.catalog.pools import pool_agents
     from edge_sale.errors import EdgeSaleError
 
@@ -170,17 +170,17 @@ def models(settings: Settings) -> list[Check]:
     except EdgeSaleError as error:
         return [Check("cards", "bad", str(error), "mend or remove that card or key")]
     checks = []
-    absent = set(store.missing(catalogue.models.values(), settings.models_dir))
+    absent = set(installed.missing(catalogue.models.values(), settings.models_dir))
     for card in catalogue.models.values():
         if card.name in absent:
             continue
         try:
-            file = store.ready(card, settings.models_dir)
+            file = installed.ready(card, settings.models_dir)
         except EdgeSaleError as error:
             checks.append(Check("model", "bad", f"{card.name}: {error}", f"edge-sale pull {card.name} --force"))
             continue
-        manifest = store.read_manifest(card, settings.models_dir)
-        tried = manifest and probe.read(manifest.sha256, settings.models_dir)
+        manifest = installed.read_manifest(card, settings.models_dir)
+        tried = manifest and trial_load.read(manifest.sha256, settings.models_dir)
         says = "loads" if tried else "not tried with this llama.cpp yet: the next run does"
         if card.shipped:
             says = "comes with edge-sale"
@@ -223,7 +223,7 @@ LOOKS: list[Callable[[Settings], list[Check]]] = [
 ]
 
 
-ABOUT = (sys.executable, "-P", "-m", "edge_sale.engines.about")
+ABOUT = (sys.executable, "-P", "-m", "edge_sale.llama.build_info")
 
 
 def build(program: Sequence[str] = ABOUT) -> tuple[dict[str, Any], str]:

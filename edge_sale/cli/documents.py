@@ -14,9 +14,9 @@ from edge_sale.cli.options import held_to, settings_with, task_text
 from edge_sale.errors import EdgeSaleError, MemoryFault
 
 if TYPE_CHECKING:
-    from edge_sale.library.indexing import Report
-    from edge_sale.library.store import Library
-    from edge_sale.library.walk import Wanted
+    from edge_sale.documents.indexing import Report
+    from edge_sale.documents.store import Library
+    from edge_sale.documents.walk import Wanted
     from edge_sale.settings import Settings
     from edge_sale.types import Embedder
 
@@ -55,14 +55,14 @@ def answer_from(
     settings = settings_with(**{name: others[name] for name in SETTINGS})
 
     from edge_sale import assemble
-    from edge_sale.cli.consent import asker
     from edge_sale.cli.run import offer
-    from edge_sale.cli.screen import listeners
+    from edge_sale.cli.views.consent import asker
+    from edge_sale.cli.views.screen import listeners
+    from edge_sale.documents import indexes
     from edge_sale.events import Noted
-    from edge_sale.library import shelf
 
     wanted = assemble.new_task(task_text(task, file), domain="text")
-    folder = shelf.whole(docs)
+    folder = indexes.whole(docs)
     notes = []
     asked_to = others["escalate"] in ("ask", "auto")
     if settings.remotes and not asked_to:  # what config.toml allows is meant for tasks
@@ -97,12 +97,12 @@ def indexed(
     settings: Settings, folder: Path, embedder: Embedder, *, show: bool, wanted: Wanted | None = None
 ) -> Iterator[tuple[Library, Report]]:
     """The index of a folder, brought up to date; only one process does so at a time."""
-    from edge_sale.cli.progress import counted
-    from edge_sale.library import indexing, shelf
-    from edge_sale.library.store import Library
+    from edge_sale.cli.views.progress import counted
+    from edge_sale.documents import indexes, indexing
+    from edge_sale.documents.store import Library
 
-    file = shelf.place(settings.library_dir, folder)
-    with shelf.alone(file):
+    file = indexes.place(settings.library_dir, folder)
+    with indexes.alone(file):
         library = Library.open(file, folder, embedder)
         try:
             with counted(str(folder), show=show) as hear:

@@ -25,8 +25,8 @@ def egress(limit: int, id_: str | None, as_json: bool) -> None:
     edge-sale egress -n 5
     edge-sale egress --json | jq "map(.bytes) | add"
     """
-    from edge_sale.cli.consent import payload
-    from edge_sale.egress import read
+    from edge_sale.cli.views.consent import payload
+    from edge_sale.remote.egress import read
 
     settings = load()
     lines = read(settings.egress_log)
@@ -52,7 +52,7 @@ def egress(limit: int, id_: str | None, as_json: bool) -> None:
     if not newest:
         click.echo("nothing has left this machine", err=True)
         return
-    from edge_sale.cli.tables import print_table
+    from edge_sale.cli.views.tables import print_table
 
     print_table(
         ["when", "id", "host", "what", "bytes", "sha256 of the body", settings.currency, "reason"],
@@ -85,9 +85,9 @@ def costs(as_json: bool) -> None:
     edge-sale costs
     edge-sale costs --json | jq .saved
     """
-    from edge_sale.egress import costing, read, spending
     from edge_sale.memory.costs import compare
-    from edge_sale.remotes import reserve
+    from edge_sale.remote.config import reserve
+    from edge_sale.remote.egress import costing, read, spending
 
     settings = load()
     lines = read(settings.egress_log)

@@ -117,7 +117,7 @@ def _apply(proposal: Proposal, table: Table, settings: Settings) -> int | None:
 
 
 def _print(proposal: Proposal, base: str, kept: int | None, *, applied: bool) -> None:
-    from edge_sale.cli.tables import print_table
+    from edge_sale.cli.views.tables import print_table
 
     data = proposal.data
     agents = ", ".join(f"{name} {right}/{tried}" for name, (right, tried) in data["agents"].items())
@@ -194,7 +194,7 @@ def _list(settings: Settings, as_json: bool) -> None:
     if not every:
         click.echo("no fitted weights yet; every pool has its own: edge-sale fit", err=True)
         return
-    from edge_sale.cli.tables import print_table
+    from edge_sale.cli.views.tables import print_table
 
     def scored(v: versions.Version) -> str:
         row = next((row for row in v.scores if row["name"] == v.method), None)

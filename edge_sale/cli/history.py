@@ -33,7 +33,7 @@ def history(limit: int, as_json: bool) -> None:
     if not rows:
         click.echo(f"edge-sale: {NOTHING_YET}", err=True)
         return
-    from edge_sale.cli.tables import print_table, shortened
+    from edge_sale.cli.views.tables import print_table, shortened
 
     # on a terminal a line each: the other columns take about 62
     room = min(48, max(16, shutil.get_terminal_size().columns - 62)) if sys.stdout.isatty() else 48
@@ -77,6 +77,6 @@ def show(auction: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
         return
-    from edge_sale.cli.screen import explain
+    from edge_sale.cli.views.screen import explain
 
     explain(found)

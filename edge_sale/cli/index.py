@@ -14,8 +14,8 @@ from edge_sale.errors import EdgeSaleError, LibraryFault
 from edge_sale.settings import load
 
 if TYPE_CHECKING:
-    from edge_sale.library.indexing import Report
-    from edge_sale.library.store import Library, Size
+    from edge_sale.documents.indexing import Report
+    from edge_sale.documents.store import Library, Size
     from edge_sale.settings import Settings
 
 
@@ -81,10 +81,10 @@ def index(
 def _index(settings: Settings, folder: Path, *, verbose: bool, as_json: bool, **wanted: Any) -> None:
     from edge_sale import assemble
     from edge_sale.cli.documents import TOLD, indexed, skipped_lines
-    from edge_sale.library import shelf
-    from edge_sale.library.walk import Wanted
+    from edge_sale.documents import indexes
+    from edge_sale.documents.walk import Wanted
 
-    whole = shelf.whole(folder)
+    whole = indexes.whole(folder)
     embedder = assemble.embedder(assemble.pools_embedder(settings), settings)
     with indexed(settings, whole, embedder, show=not as_json, wanted=Wanted(**wanted)) as (library, report):
         size = library.size()
@@ -122,10 +122,10 @@ def _document(folder: Path, report: Report, size: Size) -> dict[str, Any]:
 
 
 def _list(settings: Settings, *, as_json: bool) -> None:
-    from edge_sale.library import shelf
+    from edge_sale.documents import indexes
 
     found = []
-    for library in shelf.libraries(settings.library_dir):
+    for library in indexes.libraries(settings.library_dir):
         if isinstance(library, LibraryFault):
             click.echo(f"edge-sale: {library}", err=True)
         else:
@@ -135,7 +135,7 @@ def _list(settings: Settings, *, as_json: bool) -> None:
     elif not found:
         click.echo("edge-sale: nothing indexed yet; try: edge-sale index ~/notes", err=True)
     else:
-        from edge_sale.cli.tables import print_table
+        from edge_sale.cli.views.tables import print_table
 
         print_table(
             ["folder", "files", "passages", "MB", "when", ""],
@@ -170,9 +170,9 @@ def _row(library: Library) -> dict[str, Any]:
 
 
 def _remove(settings: Settings, folder: Path, *, as_json: bool) -> None:
-    from edge_sale.library import shelf
+    from edge_sale.documents import indexes
 
-    if not shelf.remove(settings.library_dir, folder):
+    if not indexes.remove(settings.library_dir, folder):
         raise EdgeSaleError(f"{folder}: is not indexed (see: edge-sale index --list)")
     if as_json:
         click.echo(json.dumps({"removed": str(folder)}))

@@ -106,7 +106,7 @@ def search(text: str, limit: int, exact: bool, as_json: bool) -> None:
     if not rows:
         click.echo("nothing found", err=True)
         return
-    from edge_sale.cli.tables import print_table, shortened
+    from edge_sale.cli.views.tables import print_table, shortened
 
     print_table(
         ["cosine", "id", "when", "task", "winner", "right"],
@@ -329,7 +329,7 @@ def _embedder() -> Embedder:
 
 
 def _confirm(tasks: Sequence[str], also: Sequence[Path]) -> None:
-    from edge_sale.cli.tables import printable, shortened
+    from edge_sale.cli.views.tables import printable, shortened
 
     if not sys.stdin.isatty():
         raise click.UsageError(f"{_count(len(tasks))} would be forgotten; to do so without being asked: --yes")
@@ -370,7 +370,7 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
         return
     from rich.progress import Progress
 
-    from edge_sale.cli.tables import stderr_console
+    from edge_sale.cli.views.tables import stderr_console
 
     with Progress(console=stderr_console(), transient=True) as bar:
         task = bar.add_task(what, total=None)

@@ -92,7 +92,7 @@ def search(words: tuple[str, ...], hub: bool, as_json: bool) -> None:
     for found in caches.find(model_caches()):
         row(found.whose, found.name, str(found.path), found.bytes, f"edge-sale models add {found}")
     if hub:
-        from edge_sale.catalog.repository import search as search_hub
+        from edge_sale.download.repository import search as search_hub
 
         for repo, downloads in search_hub(" ".join(words), settings.egress_log, bool(settings.closed)):
             what, command = f"{downloads} downloads", f"edge-sale models add {repo}"
@@ -103,8 +103,8 @@ def search(words: tuple[str, ...], hub: bool, as_json: bool) -> None:
     if not rows:
         click.echo(f"nothing here is called {' '.join(words)!r}" + ("" if hub else "; ask the hub too with --hub"))
         return
-    from edge_sale.catalog.fit import size
-    from edge_sale.cli.tables import print_table
+    from edge_sale.catalog.memory_fit import size
+    from edge_sale.cli.views.tables import print_table
 
     print_table(
         ["where", "model", "what", "size", "get it with"],
@@ -141,13 +141,13 @@ def show(name: str, fit: bool, context: int | None, as_json: bool) -> None:
 
 
 def _list(as_json: bool, fits: bool) -> None:
-    from edge_sale.catalog import cards, store
-    from edge_sale.catalog.free import free
+    from edge_sale.catalog import cards, installed
     from edge_sale.cli.models_show import check_of, parameters, roughly_fits
+    from edge_sale.hardware.memory import free
 
     settings = load()
     catalogue = cards.load(settings.cards_dir)
-    absent = set(store.missing(catalogue.models.values(), settings.models_dir))
+    absent = set(installed.missing(catalogue.models.values(), settings.models_dir))
     room = free(gpus=False) if fits else None
     rows: list[dict[str, Any]] = [
         {
@@ -169,8 +169,8 @@ def _list(as_json: bool, fits: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    from edge_sale.catalog.fit import size
-    from edge_sale.cli.tables import price_of, print_table
+    from edge_sale.catalog.memory_fit import size
+    from edge_sale.cli.views.tables import price_of, print_table
 
     print_table(
         ["model", "what", "size", "pull", "context", "$/Mt", "licence", "sha256", "here"],
@@ -213,7 +213,7 @@ def pools(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(pool) for pool in found], indent=2))
         return
-    from edge_sale.cli.tables import price_of, print_table
+    from edge_sale.cli.views.tables import price_of, print_table
 
     print_table(
         ["pool", "agent", "model", "works by", "$/Mt", "judges by", "about"],

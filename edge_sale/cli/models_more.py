@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from edge_sale.cli.progress import bars
+from edge_sale.cli.views.progress import bars
 from edge_sale.settings import load, model_caches
 
 
@@ -34,7 +34,8 @@ def add_(what: str, name: str | None, price: float | None, role: str | None, lic
     """
     from dataclasses import replace
 
-    from edge_sale.catalog import caches, install, repository, write
+    from edge_sale.catalog import caches, card_writer
+    from edge_sale.download import install, repository
     from edge_sale.errors import BadModelFile
 
     settings = load()
@@ -48,7 +49,7 @@ def add_(what: str, name: str | None, price: float | None, role: str | None, lic
     if found or is_file:
         file = found.path if found else file.absolute()
         plain = repository.plain_name(found.name if found else file.name)
-        card = write.card_for(file, name or plain, price or 0.0, role or "", licence or "")
+        card = card_writer.card_for(file, name or plain, price or 0.0, role or "", licence or "")
     elif repository.REPO.fullmatch(repo) and (colon or not repo.endswith(".gguf")):
         card = repository.card_of(what, name or "", price or 0.0, settings.egress_log, bool(settings.closed))
         card = replace(card, role=role or card.role, licence=licence or card.licence)
@@ -56,7 +57,7 @@ def add_(what: str, name: str | None, price: float | None, role: str | None, lic
         raise BadModelFile(f"{what}: no such file; a repository is OWNER/NAME; see: edge-sale models search {what}")
     if price is None:
         card = replace(card, price=price_by_size(card.parameters))
-    at = write.save(card, settings.cards_dir, force)
+    at = card_writer.save(card, settings.cards_dir, force)
     click.echo(f"{card.name}: card written to {at} ({card.role}, ${card.price:g} a million tokens)")
     if card.files:
         click.echo(f"get it with: edge-sale pull {card.name}")
@@ -86,8 +87,8 @@ def rm_(name: str, with_card: bool, forget: bool) -> None:
     """
     import shutil
 
-    from edge_sale.catalog import cards, store
-    from edge_sale.catalog.fit import size
+    from edge_sale.catalog import cards, installed
+    from edge_sale.catalog.memory_fit import size
     from edge_sale.errors import ConfigError, ModelMissing
 
     settings = load()
@@ -95,8 +96,8 @@ def rm_(name: str, with_card: bool, forget: bool) -> None:
     if card.shipped:
         raise ConfigError(f"{name} comes with edge-sale and takes {size(card.bytes)}; it goes with edge-sale alone")
     folder, own = settings.models_dir / name, settings.cards_dir / f"{name}.toml"
-    manifest = store.read_manifest(card, settings.models_dir)
-    files = store.ours(card, settings.models_dir)
+    manifest = installed.read_manifest(card, settings.models_dir)
+    files = installed.ours(card, settings.models_dir)
     if not files and not (with_card and own.exists()) and not forget:
         raise ModelMissing([name], f"edge-sale pull {name}")
     if files:
@@ -110,7 +111,7 @@ def rm_(name: str, with_card: bool, forget: bool) -> None:
     if manifest and Path(manifest.file).is_absolute() and not Path(manifest.file).is_relative_to(folder):
         click.echo(f"{name}: its file stays where it is: {manifest.file}")
     if forget:
-        store.forget_pins(card, settings.models_dir)
+        installed.forget_pins(card, settings.models_dir)
         click.echo(f"{name}: the next pull records its sha256 anew")
     if with_card and own.exists():
         own.unlink()
@@ -130,13 +131,13 @@ def verify_(names: tuple[str, ...], as_json: bool) -> None:
     \b
     edge-sale models verify
     """
-    from edge_sale.catalog import cards, store
+    from edge_sale.catalog import cards, installed
     from edge_sale.errors import BadModelFile, EdgeSaleError
 
     settings = load()
     catalogue = cards.load(settings.cards_dir)
     chosen = [catalogue.model(name) for name in names] or sorted(catalogue.models.values(), key=lambda c: c.name)
-    absent = set(store.missing(chosen, settings.models_dir))
+    absent = set(installed.missing(chosen, settings.models_dir))
     rows: list[dict[str, Any]] = []
     with bars() as show:
         for card in chosen:
@@ -145,7 +146,7 @@ def verify_(names: tuple[str, ...], as_json: bool) -> None:
                     rows.append({"name": card.name, "ok": False, "say": f"not here; edge-sale pull {card.name}"})
                 continue
             try:
-                digest = store.verify(card, settings.models_dir, show(card.name))
+                digest = installed.verify(card, settings.models_dir, show(card.name))
                 rows.append({"name": card.name, "ok": True, "say": f"sha256 {digest}"})
             except BadModelFile as error:
                 rows.append({"name": card.name, "ok": False, "say": str(error)})
@@ -175,7 +176,7 @@ def export_(name: str, file: Path) -> None:
     edge-sale models export smollm2-135m /media/stick
     """
     from edge_sale.catalog import bundle, cards
-    from edge_sale.catalog.fit import size
+    from edge_sale.catalog.memory_fit import size
 
     settings = load()
     card = cards.load(settings.cards_dir).model(name)

@@ -34,10 +34,10 @@ def optimise_(name: str, types: tuple[str, ...], undo: bool, drop_original: bool
     edge-sale models optimise smollm2-135m --undo
     """
     from edge_sale.catalog import cards, optimise
-    from edge_sale.catalog.fit import size
-    from edge_sale.cli.progress import bars
-    from edge_sale.engines.machine import cores
+    from edge_sale.catalog.memory_fit import size
+    from edge_sale.cli.views.progress import bars
     from edge_sale.errors import ConfigError
+    from edge_sale.hardware.processors import cores
 
     settings = load()
     card = cards.load(settings.cards_dir).model(name)

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from edge_sale.catalog import fit, gguf, store
+from edge_sale.catalog import gguf_header, installed, memory_fit
 from edge_sale.catalog.cards import ModelCard
-from edge_sale.catalog.fit import size
-from edge_sale.catalog.free import Free, free
+from edge_sale.catalog.memory_fit import size
 from edge_sale.errors import DoesNotFit, ModelMissing
+from edge_sale.hardware.memory import Free, free
 from edge_sale.settings import Settings
 
 PLANNED = 4096  # tokens of context that --fit asks for unless told
@@ -25,12 +25,12 @@ def details(card: ModelCard, models_dir: Path) -> dict[str, Any]:
     for source, row in zip(card.sources, known["sources"], strict=True):
         row["path"] = str(source.path) if source.kind in ("path", "shipped") else ""
         row["said"] = str(source)
-    pins = store.read_pins(card, models_dir)
+    pins = installed.read_pins(card, models_dir)
     for row in known["files"]:
         row["recorded"] = pins.get(row["name"], "")
     known["bytes"], known["sha256"] = card.bytes, check_of(card, models_dir)
-    manifest = store.read_manifest(card, models_dir)
-    file = store.path_of(card, models_dir, manifest)
+    manifest = installed.read_manifest(card, models_dir)
+    file = installed.path_of(card, models_dir, manifest)
     known["here"] = str(file) if manifest and file.is_file() else ""
     known["manifest"] = asdict(manifest) if manifest else None
     return known
@@ -42,7 +42,7 @@ def check_of(card: ModelCard, models_dir: Path) -> str:
         return "your own file"
     if card.pinned:
         return "pinned"
-    return "recorded" if store.pinned(card, models_dir).pinned else "at first pull"
+    return "recorded" if installed.pinned(card, models_dir).pinned else "at first pull"
 
 
 def parameters(count: int) -> str:
@@ -52,7 +52,7 @@ def parameters(count: int) -> str:
 
 def roughly_fits(card: ModelCard, room: Free) -> bool:
     """By its size alone, before it is here."""
-    return card.bytes * ROUGHLY <= fit.SHARE * room.ram
+    return card.bytes * ROUGHLY <= memory_fit.SHARE * room.ram
 
 
 def fit_of(card: ModelCard, settings: Settings, context: int | None) -> dict[str, Any]:
@@ -61,16 +61,18 @@ def fit_of(card: ModelCard, settings: Settings, context: int | None) -> dict[str
     wanted = context or min(PLANNED, card.context)
     known: dict[str, Any] = {"free": asdict(room), "context": wanted, "exact": True}
     try:
-        info = gguf.inspect(store.ready(card, settings.models_dir))
+        info = gguf_header.inspect(installed.ready(card, settings.models_dir))
     except ModelMissing:
         whole = int(card.bytes * ROUGHLY)
         known |= {"exact": False, "weights": card.bytes, "total": whole, "fits": roughly_fits(card, room)}
         return known | {"say": "" if known["fits"] else f"about {size(whole)} with its context; choose a smaller one"}
-    needs = fit.need(info, wanted)
+    needs = memory_fit.need(info, wanted)
     known |= {"weights": needs.weights, "kv": needs.kv, "compute": needs.compute, "total": needs.total}
-    known |= {"kind": fit.shape(info).kind, "largest_context": fit.largest_context(info, room)}
+    known |= {"kind": memory_fit.shape(info).kind, "largest_context": memory_fit.largest_context(info, room)}
     try:
-        chosen = fit.choose(info, room, context=wanted, name=card.name, gpu_layers=settings.gpu_layers, shrink=False)
+        chosen = memory_fit.choose(
+            info, room, context=wanted, name=card.name, gpu_layers=settings.gpu_layers, shrink=False
+        )
     except DoesNotFit as error:
         return known | {"fits": False, "say": str(error)}
     return known | {"fits": True, "gpu_layers": chosen.gpu_layers, "layers": chosen.layers, "say": ""}

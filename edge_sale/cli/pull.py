@@ -53,10 +53,10 @@ def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> Non
 
     A model that is here is tried in a child process, so that no later run has to.
     """
-    from edge_sale.catalog import cards, probe, store
-    from edge_sale.catalog.fit import size
-    from edge_sale.catalog.pull import pull as pull_one
-    from edge_sale.cli.progress import bars
+    from edge_sale.catalog import cards, installed, trial_load
+    from edge_sale.catalog.memory_fit import size
+    from edge_sale.cli.views.progress import bars
+    from edge_sale.download.pull import pull as pull_one
 
     def notice(line: str) -> None:
         click.echo(line, err=True)
@@ -78,8 +78,8 @@ def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> Non
                 notice=notice,
                 roots=model_caches(),
             )
-            manifest = store.read_manifest(card, settings.models_dir)
+            manifest = installed.read_manifest(card, settings.models_dir)
             progress("trying it in a child process", 0, 0)
             command = f"edge-sale pull {name} --force"
-            probe.loadable(file, manifest.sha256 if manifest else "", settings.models_dir, command)
+            trial_load.loadable(file, manifest.sha256 if manifest else "", settings.models_dir, command)
         notice(f"{name}: ready, verified, loads ({size(file.stat().st_size)})")

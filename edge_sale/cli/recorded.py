@@ -58,8 +58,8 @@ def table_of(runs: Path | None, settings: Settings, jury: str | None, cache: Pat
         from edge_sale.memory.history import History
 
         return from_history(History.open(settings.memory_file).auctions(newest=NEWEST), pool_of(settings))
-    from edge_sale.bench import outcomes
     from edge_sale.cli.bench import bar
+    from edge_sale.evaluation import outcomes
 
     with bar() as told:
         return outcomes.read(runs, settings, jury or "", cache, told)

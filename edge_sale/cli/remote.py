@@ -10,8 +10,8 @@ import click
 
 from edge_sale.cli.options import offline_option
 from edge_sale.errors import EdgeSaleError
-from edge_sale.remotes import PROVIDERS, Remote, add, check, keep_key, remote_named, remotes
-from edge_sale.remotes import remove as take_out
+from edge_sale.remote.config import PROVIDERS, Remote, add, check, keep_key, remote_named, remotes
+from edge_sale.remote.config import remove as take_out
 from edge_sale.settings import load
 
 
@@ -110,17 +110,17 @@ def test_(name: str) -> None:
     \b
     edge-sale remote test gpt
     """
-    from edge_sale import abroad
+    from edge_sale import remote_setup
     from edge_sale.types import Generate, Message, Prompt, Sampling
 
     settings = load()
     this = remote_named(name, settings)
-    out = abroad.door(replace(settings, policy="auto"))  # to test it is to agree to these words
+    out = remote_setup.door(replace(settings, policy="auto"))  # to test it is to agree to these words
     out.task, out.reason = "test", "remote test"
     ask = Generate(Prompt((Message("user", "Answer with the word: ready"),)), Sampling(max_tokens=64))
     for logprobs in (True, False):  # whoever gives none may also refuse to be asked
         tried = replace(this, logprobs=logprobs)
-        engine = abroad.remote_engines([tried], out, lambda line: click.echo(line, err=True))[name]
+        engine = remote_setup.remote_engines([tried], out, lambda line: click.echo(line, err=True))[name]
         (answer,) = engine.generate([ask])
         if not isinstance(answer, Exception) or ("answer 4" not in str(answer) and "answer 5" not in str(answer)):
             break
@@ -151,7 +151,7 @@ def list_(as_json: bool) -> None:
         click.echo(json.dumps([asdict(this) for this in known.values()], indent=2))
         return
     if known:
-        from edge_sale.cli.tables import price_of, print_table
+        from edge_sale.cli.views.tables import price_of, print_table
 
         print_table(
             ["remote", "model", "host", "key", f"{settings.currency}/Mt in", "out", "context", "where", "bids"],

@@ -16,7 +16,7 @@ import click
 from edge_sale.errors import EdgeSaleError
 
 if TYPE_CHECKING:
-    from edge_sale.agents.site import Site
+    from edge_sale.agents.workspace import Site
     from edge_sale.events import Changed
     from edge_sale.settings import Settings
     from edge_sale.types import Outcome, Task
@@ -50,11 +50,11 @@ def repo_options(command: F) -> F:
 @contextmanager
 def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[str]) -> Iterator[Site]:
     """The folder as agents find it; its private copies are gone afterwards. Raises TaskError, SandboxMissing."""
-    from edge_sale.agents.site import Site, guide
+    from edge_sale.agents.workspace import Site, guide
     from edge_sale.sandbox.command import Place, run_command
     from edge_sale.settings import variable
-    from edge_sale.tools.code import Workspace
-    from edge_sale.tools.copy import discard, private_copy
+    from edge_sale.workspace.private_copy import discard, private_copy
+    from edge_sale.workspace.tools import Workspace
 
     path = variable("PATH") or ""
     settings.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -103,7 +103,7 @@ def conclude(
     Raises nothing where they cannot be taken over: that is said, and the patch is still the answer.
     """
     from edge_sale.events import Changed
-    from edge_sale.tools.journal import ChangedSince, Journal
+    from edge_sale.workspace.undo_log import ChangedSince, Journal
 
     changes = site.changes.get(outcome.agent, ())
     files = tuple(change.path for change in changes)
@@ -151,7 +151,7 @@ def printed(patch: str, *, err: bool = False) -> None:
 
     `git apply` knows no locale: what is to be written to a file is UTF-8, whatever a terminal here would want.
     """
-    from edge_sale.cli.tables import printable
+    from edge_sale.cli.views.tables import printable
     from edge_sale.settings import colour_wanted
 
     if not (sys.stderr if err else sys.stdout).isatty():

@@ -81,14 +81,14 @@ def _sell(
         raise click.UsageError("--json and --quiet exclude each other")
     settings = settings_with(**changes)
     if repo is not None:
-        from edge_sale.tools.copy import sound
+        from edge_sale.workspace.private_copy import sound
 
         settings = held_to(settings, sound(repo))
 
     from edge_sale import assemble
     from edge_sale.agents.answers import syntax_fault
-    from edge_sale.cli.consent import asker
-    from edge_sale.cli.screen import listeners
+    from edge_sale.cli.views.consent import asker
+    from edge_sale.cli.views.screen import listeners
     from edge_sale.events import Noted
 
     if repo is not None and domain is not None:

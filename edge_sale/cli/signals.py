@@ -28,12 +28,12 @@ def signals(runs: Path | None, pool: str | None, jury: str | None, cache: Path |
     edge-sale signals runs.jsonl --json
     """
     from edge_sale import assemble
-    from edge_sale.learning import fitting, telling
+    from edge_sale.learning import fitting, signal_report
 
     settings = settings_of(pool)
     table = table_of(runs, settings, jury, cache)
     known, _ = fitting.usable(table, table.agents)
-    found = telling.tell(known, assemble.plan(replace(settings, remember=False)).weights)
+    found = signal_report.tell(known, assemble.plan(replace(settings, remember=False)).weights)
     if as_json:
         echo(
             {
@@ -53,7 +53,7 @@ def signals(runs: Path | None, pool: str | None, jury: str | None, cache: Path |
             }
         )
         return
-    from edge_sale.cli.tables import print_table
+    from edge_sale.cli.views.tables import print_table
 
     def cell(area: Area) -> str:
         if math.isnan(area.auc):

@@ -20,8 +20,8 @@ def trace(file: Path) -> None:
     edge-sale run "Sort a list in Python." --trace sale.jsonl
     edge-sale trace sale.jsonl
     """
-    from edge_sale.cli.tables import AuctionTable, cost_line, plain, price_of, stdout_console
-    from edge_sale.ledger import Ledger
+    from edge_sale.auction.ledger import Ledger
+    from edge_sale.cli.views.tables import AuctionTable, cost_line, plain, price_of, stdout_console
     from edge_sale.types import Entry, Scored
 
     console = stdout_console()

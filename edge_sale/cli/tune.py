@@ -29,17 +29,17 @@ def tune(models: tuple[str, ...], forget: bool, as_json: bool) -> None:
     edge-sale tune --forget
     """
     from edge_sale import assemble
-    from edge_sale.catalog import store
+    from edge_sale.catalog import installed
     from edge_sale.catalog.cards import load as load_cards
-    from edge_sale.cli.tables import print_table
-    from edge_sale.engines import tune as tuning
-    from edge_sale.engines.machine import Tuning, cores
+    from edge_sale.cli.views.tables import print_table
+    from edge_sale.hardware.processors import Tuning, cores
+    from edge_sale.llama import tune as tuning
     from edge_sale.settings import load
 
     settings = load()
     catalogue = load_cards(settings.cards_dir)
     cards = [catalogue.model(name) for name in models] or list(assemble.plan(settings).chat)
-    if missing := store.missing(cards, settings.models_dir):
+    if missing := installed.missing(cards, settings.models_dir):
         raise ModelMissing(missing, f"edge-sale pull {' '.join(missing)}")
     report: list[dict[str, Any]] = []
     for card in cards:
@@ -52,7 +52,7 @@ def tune(models: tuple[str, ...], forget: bool, as_json: bool) -> None:
             continue
         file = assemble.checked(card, settings)
 
-        from edge_sale.engines.llama import LlamaEngine
+        from edge_sale.llama.engine import LlamaEngine
 
         default = Tuning(threads=cores(), gpu_layers=settings.gpu_layers)
         engine = LlamaEngine(card.name, file, context=card.context, tuning=default)

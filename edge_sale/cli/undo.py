@@ -13,7 +13,7 @@ from edge_sale.cli.options import whole
 from edge_sale.settings import load
 
 if TYPE_CHECKING:
-    from edge_sale.tools.journal import Applied
+    from edge_sale.workspace.undo_log import Applied
 
 
 @click.command()
@@ -35,7 +35,7 @@ def undo(change: str, redo: bool, show: bool, repo: Path | None, as_json: bool) 
     edge-sale undo --redo
     edge-sale undo --list
     """
-    from edge_sale.tools.journal import Journal
+    from edge_sale.workspace.undo_log import Journal
 
     journal = Journal(load().undo_dir)
     root = whole(repo) if repo else None
@@ -61,7 +61,7 @@ def _list(entries: list[Applied], as_json: bool) -> None:
     if not entries:
         click.echo("edge-sale: no agent has changed any file yet", err=True)
         return
-    from edge_sale.cli.tables import print_table, shortened
+    from edge_sale.cli.views.tables import print_table, shortened
 
     print_table(
         ["id", "when", "state", "files", "folder", "task"],

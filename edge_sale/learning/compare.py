@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_sale.learning import outcome, paper
-from edge_sale.learning.outcome import SLACK
+from edge_sale.learning import outcome_model, paper_program
+from edge_sale.learning.outcome_model import SLACK
 from edge_sale.learning.table import Floats, Places, Table, experienced
 from edge_sale.scoring.auc import LEVEL
 from edge_sale.scoring.weights import Weights
@@ -69,12 +69,12 @@ def compare(
     """
     ways: dict[str, Fit] = {
         SHIPPED: lambda train: shipped,
-        PAPER: lambda train: paper.fit(train, shipped, seconds / outcome.FOLDS).weights,
-        OUTCOME: lambda train: outcome.fit(train, shipped, seed, slack).weights,
+        PAPER: lambda train: paper_program.fit(train, shipped, seconds / outcome_model.FOLDS).weights,
+        OUTCOME: lambda train: outcome_model.fit(train, shipped, seed, slack).weights,
     }
-    passed, paid = outcome.expected(table)
+    passed, paid = outcome_model.expected(table)
     chosen = {name: np.zeros(len(table.bids), dtype=int) for name in ways}
-    for train, test in outcome.folds(len(table.bids), seed):
+    for train, test in outcome_model.folds(len(table.bids), seed):
         past = table.part(train)
         seen = experienced(table.part(test), past)
         for name, fit in ways.items():

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_sale.learning.table import Floats, Table
-from edge_sale.scoring.chance import sigmoid
+from edge_sale.scoring.success_chance import sigmoid
 from edge_sale.scoring.weights import Own, Weights
 
 PRIOR = 10.0  # outcomes at even odds, each worth 1/4 of curvature

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge_sale.errors import EdgeSaleError
-from edge_sale.learning import compare, outcome, paper
+from edge_sale.learning import compare, outcome_model, paper_program
 from edge_sale.learning.compare import PAPER, Comparison
 from edge_sale.learning.table import Table
 from edge_sale.scoring.weights import Weights
@@ -81,12 +81,12 @@ def propose(
     agents: Sequence[str],
     seconds: float,
     seed: int = 0,
-    slack: float = outcome.SLACK,
+    slack: float = outcome_model.SLACK,
 ) -> Proposal:
     """Fits both ways, compares them on tasks held out, and says which is better. Raises EdgeSaleError."""
     known, notes = usable(table, agents)
     compared = compare.compare(known, shipped, now, seconds, seed, slack)
-    fitted, solved = outcome.fit(known, shipped, seed, slack), paper.fit(known, shipped, seconds)
+    fitted, solved = outcome_model.fit(known, shipped, seed, slack), paper_program.fit(known, shipped, seconds)
     notes.append(f"the paper's program: {solved.how}")
     if known.outcomes < FEW:
         notes.append(

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sale.ledger import AUCTION, total
+from edge_sale.auction.ledger import AUCTION, total
 from edge_sale.memory.history import Auction
 from edge_sale.scoring.experience import experience
 from edge_sale.scoring.signals import SIGNALS

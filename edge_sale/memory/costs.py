@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_sale.memory import rows
 from edge_sale.memory.history import History
-from edge_sale.remotes import Remote
+from edge_sale.remote.config import Remote
 
 CHARACTERS_A_TOKEN = 4  # of text, about: the task and the answer as the remote would have counted them
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import apsw
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory import journal, migrations
+from edge_sale.memory import migrations
 from edge_sale.memory.rows import Torn
-from edge_sale.memory.transactions import writing
+from edge_sale.sqlite import wal_check
+from edge_sale.sqlite.transactions import writing
 
 APPLICATION = 0x53414C45  # "SALE" in the file's header: tells our files from other people's
 BUSY_SECONDS = 30
@@ -161,5 +162,5 @@ def _believe_empty(db: apsw.Connection, path: Path) -> None:
 
     if empty() and wal.exists() and wal.stat().st_size:
         with writing(db):  # nobody adds to the journal while it is looked at
-            if empty() and journal.hides(wal.read_bytes(), db.pragma("page_size")):
+            if empty() and wal_check.hides(wal.read_bytes(), db.pragma("page_size")):
                 raise MemoryFault(f"{wal}: damaged, and without it {path.name} would be empty; {ASIDE}")

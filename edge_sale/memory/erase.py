@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory import codes, rows, vectors
+from edge_sale.memory import binary_index, rows, vectors
 from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.history import find
-from edge_sale.memory.transactions import writing
+from edge_sale.sqlite.transactions import writing
 
 if TYPE_CHECKING:
     import apsw
@@ -78,7 +78,7 @@ def remove(db: apsw.Connection, numbers: Iterable[int]) -> None:
     for number in numbers:
         vectors.remove(db, number)
         db.execute("DELETE FROM auctions WHERE number = ?", (number,))  # the rest goes with it: ON DELETE CASCADE
-    codes.changed(db)
+    binary_index.changed(db)
 
 
 def clear(db: apsw.Connection) -> None:
@@ -88,7 +88,7 @@ def clear(db: apsw.Connection) -> None:
     for (dimension,) in rows.select(db, "SELECT dimension FROM embedder"):
         db.execute("DROP TABLE vectors")
         vectors.create(db, dimension)
-    codes.changed(db)
+    binary_index.changed(db)
 
 
 def scrub(db: apsw.Connection, path: Path) -> None:

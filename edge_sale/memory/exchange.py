@@ -22,7 +22,7 @@ from edge_sale.errors import EdgeSaleError
 from edge_sale.memory import rows, vectors
 from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.recall import likeness
-from edge_sale.memory.transactions import reading, writing
+from edge_sale.sqlite.transactions import reading, writing
 
 if TYPE_CHECKING:
     import apsw

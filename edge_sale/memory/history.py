@@ -152,7 +152,7 @@ class History:
     def view(self) -> Iterator[apsw.Connection | None]:
         """The file for one question, read-only; None where there is none. Raises MemoryFault."""
         from edge_sale.memory.database import opened
-        from edge_sale.memory.transactions import reading
+        from edge_sale.sqlite.transactions import reading
 
         if not self.path.exists():
             yield None

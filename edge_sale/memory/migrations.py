@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from edge_sale.memory.transactions import writing
+from edge_sale.sqlite.transactions import writing
 
 if TYPE_CHECKING:
     import apsw

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_sale.memory import codes, rows, vectors
+from edge_sale.memory import binary_index, rows, vectors
 from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.erase import scrub
-from edge_sale.memory.transactions import writing
-from edge_sale.memory.units import unit
+from edge_sale.sqlite.transactions import writing
+from edge_sale.sqlite.unit_vectors import unit
 from edge_sale.types import Embedder
 
 if TYPE_CHECKING:
@@ -92,5 +92,5 @@ def _exchange(db: apsw.Connection, embedder: Embedder) -> int:
         vectors.add(db, number, vector)
     db.execute("DELETE FROM pending")
     db.execute("DELETE FROM pending_of")
-    codes.changed(db)
+    binary_index.changed(db)
     return len(found)

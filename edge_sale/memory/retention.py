@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_sale.memory import rows
 from edge_sale.memory.erase import DAY, remove
-from edge_sale.memory.transactions import writing
+from edge_sale.sqlite.transactions import writing
 
 if TYPE_CHECKING:
     import apsw

@@ -18,12 +18,12 @@ import apsw
 
 from edge_sale.errors import MemoryFault
 from edge_sale.memory import evidence, retention, rows, vectors
-from edge_sale.memory.codes import Codes
+from edge_sale.memory.binary_index import Codes
 from edge_sale.memory.database import ASIDE, connect, faults, load_vectors, shut
 from edge_sale.memory.recall import SIMILAR, contrast
 from edge_sale.memory.retention import Bounds
-from edge_sale.memory.transactions import reading, writing
-from edge_sale.memory.units import unit
+from edge_sale.sqlite.transactions import reading, writing
+from edge_sale.sqlite.unit_vectors import unit
 from edge_sale.types import Award, Embedder, Lesson, Outcome, Past, Task
 
 TAKEN_PART = "SELECT auction FROM bids WHERE agent = ? UNION SELECT auction FROM outcomes WHERE agent = ?"

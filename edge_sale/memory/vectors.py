@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory import codes, rows
+from edge_sale.memory import binary_index, rows
 from edge_sale.memory.database import ASIDE
 from edge_sale.types import Embedder
 
@@ -47,13 +47,13 @@ def begin(db: apsw.Connection, name: str, sha256: str, dimension: int) -> None:
 def add(db: apsw.Connection, number: int, vector: bytes) -> None:
     """Keep the vector of auction `number`. Inside the caller's transaction."""
     db.execute("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", (number, vector))
-    codes.add(db, number, vector)
+    binary_index.add(db, number, vector)
 
 
 def remove(db: apsw.Connection, number: int) -> None:
     """Forget the vector of auction `number`. Inside the caller's transaction, which ends with `codes.changed`."""
     db.execute("DELETE FROM vectors WHERE rowid = ?", (number,))
-    codes.remove(db, number)
+    binary_index.remove(db, number)
 
 
 def cosines(db: apsw.Connection, query: bytes, numbers: Sequence[int]) -> list[tuple[float, int]]:
@@ -85,7 +85,7 @@ def lay_out(db: apsw.Connection) -> None:
         create(db, dimension)
         for number, vector in old:
             add(db, number, vector)
-        codes.changed(db)
+        binary_index.changed(db)
 
 
 def laid_out(db: apsw.Connection) -> bool:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_sale.errors import SandboxMissing
-from edge_sale.sandbox.watch import Seen
+from edge_sale.sandbox.child_process import Seen
 
 FILE = 64 * 2**20  # bytes in one file, and in all of the sandbox's /tmp
 PROCESSES = 64

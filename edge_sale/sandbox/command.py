@@ -35,8 +35,8 @@ from pathlib import Path
 from edge_sale.errors import SandboxMissing
 from edge_sale.sandbox import bubblewrap, seatbelt
 from edge_sale.sandbox.bubblewrap import Ran
+from edge_sale.sandbox.child_process import watch
 from edge_sale.sandbox.python import MODES
-from edge_sale.sandbox.watch import watch
 
 OUTPUT = 64 * 1024  # bytes kept of each of stdout and stderr
 FILE = 512 * 2**20  # bytes in one file

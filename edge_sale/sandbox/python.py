@@ -24,7 +24,7 @@ from pathlib import Path
 from edge_sale.errors import SandboxMissing
 from edge_sale.sandbox import bubblewrap
 from edge_sale.sandbox.bubblewrap import PROCESSES, Ran
-from edge_sale.sandbox.watch import watch
+from edge_sale.sandbox.child_process import watch
 
 MODES = ("auto", "bwrap", "none")
 OUTPUT = 64 * 1024  # bytes kept of each of stdout and stderr

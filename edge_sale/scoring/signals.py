@@ -28,7 +28,7 @@ class Signal:
     `span` is between what it can be for a bid at a price before anything else of it is known; lazy clearing
     rests on it, so an end that nothing bounds is infinite. `jury`: it depends on the jurors' scores, so it
     may still become anything in its span while a juror is to be heard. `carried`: what a bid must be asked
-    to carry for it (see `agents.carry`). `alike`: another signal says the same, so it is not fitted.
+    to carry for it (see `agents.extra_signals`). `alike`: another signal says the same, so it is not fitted.
     """
 
     side: Literal["cost", "value"]
@@ -128,7 +128,7 @@ SIGNALS: dict[str, Signal] = {
     "recoverability": Signal(
         "value",
         told("recoverability"),
-        "how much of the task the agent itself recovers from its plan, 0..5 (see jury/methods.py)",
+        "how much of the task the agent itself recovers from its plan, 0..5 (see auction/judging.py)",
         within(0.0, TOP),
         carried="recoverability",
     ),
@@ -155,7 +155,7 @@ SIGNALS: dict[str, Signal] = {
     "chance": Signal(
         "value",
         told("chance"),
-        "a chance of success that the bid was given from outside, 0..1 (recorded bids: see bench/replay.py)",
+        "a chance of success that the bid was given from outside, 0..1 (recorded bids: see evaluation/replay.py)",
         within(0.0, 1.0),
         alike=True,
     ),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sale.errors import ConfigError
-from edge_sale.scoring.floor import Floor
+from edge_sale.scoring.reserve_price import Floor
 from edge_sale.scoring.signals import SIGNALS
 
 
@@ -72,7 +72,7 @@ class Weights:
 
     @property
     def carried(self) -> frozenset[str]:
-        """What bids must carry for these weights (see `agents/carry.py`)."""
+        """What bids must carry for these weights (see `agents/extra_signals.py`)."""
         return frozenset(SIGNALS[name].carried for name in self.needs) - {""}
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from edge_sale.agents.checks import Checks, assertions, called, expectations, heedless, probes
 from edge_sale.types import Task
-from tests.tools.kit import wrapped
+from tests.workspace.kit import wrapped
 
 TASK = Task("t", "Square.", "python", check="assert f(3) == 9")
 RIGHT, ALSO, LUCKY = "def f(x):\n    return x * x", "def f(n): return n ** 2", "def f(x):\n    return 9"

@@ -11,12 +11,12 @@ import pytest
 from edge_sale.agents import edits
 from edge_sale.agents.edits import Target, located
 from edge_sale.agents.local import LocalAgent
-from edge_sale.agents.site import Site
+from edge_sale.agents.workspace import Site
 from edge_sale.events import Stepped
-from edge_sale.tools.editing import Unit
 from edge_sale.types import Generation, LogLik, LogProb, Outcome, Task
+from edge_sale.workspace.editing import Unit
 from tests.scripted import Heard
-from tests.tools.kit import repository, workspace, wrapped
+from tests.workspace.kit import repository, workspace, wrapped
 
 CALC = "import os\n\n\ndef add(a, b):\n    total = a - b\n    return total\n\n\ndef other():\n    return 1\n"
 TEST = "from calc import add\nassert add(2, 2) == 4, add(2, 2)\n"

@@ -7,7 +7,7 @@ from typing import Any
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.types import Choice, Generate, Lesson, LogLik, LogProb, Message, Task
-from tests.engines.kit import generation
+from tests.llama.kit import generation
 
 TASK = Task("t", "Write a function that reverses a list.", "python")
 LESSON = Lesson("a", "Past.", "1. won", "1. lost", "x", "y", 0.9)

@@ -10,13 +10,13 @@ import pytest
 
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.remote import RemoteAgent
-from edge_sale.agents.site import Site
 from edge_sale.agents.steps import STEPS
+from edge_sale.agents.workspace import Site
 from edge_sale.errors import PromptTooLong
 from edge_sale.events import Stepped
 from edge_sale.types import Generation, Outcome, Task
 from tests.scripted import Heard
-from tests.tools.kit import repository, workspace, wrapped
+from tests.workspace.kit import repository, workspace, wrapped
 
 TASK = Task("t", "Make f return 2.", "repo", ("a.py",), None, repo=True)
 CHECK = "python3 -c 'from a import f; assert f() == 2'"

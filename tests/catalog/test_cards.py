@@ -10,8 +10,7 @@ from edge_sale import settings
 from edge_sale.catalog import cards
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.errors import ConfigError, UnknownName
-
-from .conftest import HUB, WHEEL, card_text
+from tests.hub import HUB, WHEEL, card_text
 
 GOOD = card_text("tiny", {"tiny.gguf": b"abc"}, HUB)
 

@@ -8,18 +8,17 @@ from pathlib import Path
 import pytest
 
 from edge_sale import settings
-from edge_sale.catalog import cards, store
+from edge_sale.catalog import cards, installed
 from edge_sale.catalog.pools import in_use, pool_agents
-from edge_sale.catalog.pull import pull
+from edge_sale.download.pull import pull
 from edge_sale.errors import BadModelFile, ConfigError
-
-from .conftest import card_text, write_gguf
+from tests.hub import card_text, write_gguf
 
 SHIPPED = '[[sources]]\nkind = "shipped"\nfolder = "bundled"\n'
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installation of one shipped model, `tiny`."""
     folder = tmp_path / "installed"
     (folder / "pools").mkdir(parents=True)
@@ -29,18 +28,18 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_it_is_here_without_having_been_pulled(installed: Path, tmp_path: Path) -> None:
+def test_it_is_here_without_having_been_pulled(package: Path, tmp_path: Path) -> None:
     """Not missing, used where it lies, its sha256 the card's; nothing is written for that."""
     card = cards.load().model("tiny")
     models = tmp_path / "models"
-    assert card.shipped == installed / "bundled" / "tiny.gguf"
-    assert store.missing([card], models) == []
-    assert store.ready(card, models) == card.shipped
-    assert store.verify(card, models, lambda *told: None) == card.files[0].sha256
+    assert card.shipped == package / "bundled" / "tiny.gguf"
+    assert installed.missing([card], models) == []
+    assert installed.ready(card, models) == card.shipped
+    assert installed.verify(card, models, lambda *told: None) == card.files[0].sha256
     assert not models.exists()
 
 
-def test_pulling_it_sends_nothing(installed: Path, tmp_path: Path) -> None:
+def test_pulling_it_sends_nothing(package: Path, tmp_path: Path) -> None:
     """Not even with force: there is nowhere it could come from."""
     card = cards.load().model("tiny")
     log = tmp_path / "egress.jsonl"
@@ -48,27 +47,27 @@ def test_pulling_it_sends_nothing(installed: Path, tmp_path: Path) -> None:
     assert not log.exists()
 
 
-def test_one_changed_byte_is_refused_before_any_load(installed: Path, tmp_path: Path) -> None:
+def test_one_changed_byte_is_refused_before_any_load(package: Path, tmp_path: Path) -> None:
     """Whatever the times of the file say; and one that is gone is an installation that is not whole."""
     card = cards.load().model("tiny")
-    file = installed / "bundled" / "tiny.gguf"
+    file = package / "bundled" / "tiny.gguf"
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(bytes(data))
     with pytest.raises(BadModelFile, match=r"its sha256 is .* \(tiny\): the installation is not whole; install"):
-        store.ready(card, tmp_path)
+        installed.ready(card, tmp_path)
     file.unlink()
     with pytest.raises(BadModelFile, match=r"is not there \(tiny\): the installation is not whole"):
-        store.ready(card, tmp_path)
+        installed.ready(card, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [("sha256 =", "# sha256 ="), (SHIPPED, SHIPPED + SHIPPED), ('folder = "bundled"', 'folder = "../bundled"')],
 )
-def test_a_card_that_does_not_pin_it_is_refused(installed: Path, old: str, new: str) -> None:
+def test_a_card_that_does_not_pin_it_is_refused(package: Path, old: str, new: str) -> None:
     """One source inside the installation, one file, its sha256."""
-    file = installed / "tiny.toml"
+    file = package / "tiny.toml"
     file.write_text(file.read_text().replace(old, new))
     with pytest.raises(ConfigError, match=r"tiny\.toml: .*(a shipped model is one source|should lie inside)"):
         cards.load()
@@ -78,7 +77,7 @@ def test_every_model_of_the_bundled_pool_ships_and_is_small() -> None:
     """At most 2 MB each and 8 MB together, verified; the whole pool is here on any machine."""
     catalogue = cards.load()
     chosen = [catalogue.model(name) for name in catalogue.pool(cards.BUNDLED_POOL).models]
-    files = {store.ready(card, Path("nowhere")) for card in chosen}
+    files = {installed.ready(card, Path("nowhere")) for card in chosen}
     sizes = [file.stat().st_size for file in files]
     assert max(sizes) <= 2e6 and sum(sizes) <= 8e6
     assert {card.files[0].bytes for card in chosen} == set(sizes)
@@ -98,7 +97,9 @@ def test_what_comes_with_edge_sale_bids_until_the_starter_is_pulled(tmp_path: Pa
         card = catalogue.model(name)
         folder = tmp_path / "models" / name
         file = write_gguf(folder / card.gguf)
-        store.write_manifest(card, tmp_path / "models", store.Manifest(file.name, 1, "00", store.made_from(card)))
+        installed.write_manifest(
+            card, tmp_path / "models", installed.Manifest(file.name, 1, "00", installed.made_from(card))
+        )
         assert chosen(tmp_path) == ("home" if name == catalogue.pool("starter").models[-1] else "bundled")
     both = catalogue.pool("home")
     assert both.agents == (*catalogue.pool("bundled").agents, *catalogue.pool("starter").agents)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_sale import assemble
-from edge_sale.agents.site import Site
+from edge_sale.agents.workspace import Site
+from edge_sale.auction.market import Market
+from edge_sale.auction.scheduler import Desk
 from edge_sale.cli import main
-from edge_sale.engines.desk import Desk
-from edge_sale.market import Market
 from edge_sale.scoring.weights import Weights
-from edge_sale.tools.patch import as_patch, summary
 from edge_sale.types import Job, Outcome, Task
+from edge_sale.workspace.patch import as_patch, summary
 from tests.scripted import Scripted, ScriptedMemory, plan
 
 

@@ -11,7 +11,7 @@ from edge_sale import sessions
 from edge_sale.errors import EdgeSaleError
 from tests.cli.kit import edge, new_home
 from tests.cli.test_terminal import on_terminal
-from tests.tools.kit import repository
+from tests.workspace.kit import repository
 
 
 def test_commands_need_no_model(tmp_path: Path) -> None:

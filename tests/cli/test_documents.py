@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.kit import CONFIG, EDGE_SALE, SCRIPTED, STARTER, edge, environment, new_home, only_document
-from tests.library.kit import pdf, write
+from tests.documents.kit import pdf, write
 
 HANDBOOK = {
     "team.md": "# Team\n\n## Budget\nAnna asked for 4,000 euros.\nThe board granted 3,500 euros on 2 May.\n",

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from edge_sale import settings
-from edge_sale.catalog import cards, store
+from edge_sale.catalog import cards, installed
 from edge_sale.cli import doctor
 from edge_sale.cli.models_more import price_by_size
-from tests.catalog.conftest import Hub, serve, sha256, write_gguf
 from tests.cli.kit import edge, new_home, only_document
+from tests.hub import Hub, serve, sha256, write_gguf
 
 hub = pytest.fixture(serve, name="hub")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -187,7 +187,7 @@ def test_a_model_is_carried_to_another_home_in_one_file(home: Path, tmp_path: Pa
     done = edge(there, "models", "import", str(bundle), **elsewhere)
     assert done.returncode == 0, done.stderr
     card = cards.load(there / "cards").model("carried")
-    assert store.ready(card, tmp_path / "elsewhere").read_bytes() == data
+    assert installed.ready(card, tmp_path / "elsewhere").read_bytes() == data
     again = edge(home, "models", "export", "carried", str(tmp_path))
     assert again.returncode == 1 and "is there already" in again.stderr
 
@@ -202,7 +202,7 @@ def test_a_model_that_is_here_already_can_be_imported_again(home: Path, tmp_path
         done = edge(there, "models", "import", bundle, EDGE_SALE_MODELS=str(tmp_path / "elsewhere"))
         assert done.returncode == 0, done.stderr
     card = cards.load(there / "cards").model("carried")
-    assert store.missing([card], tmp_path / "elsewhere") == []
+    assert installed.missing([card], tmp_path / "elsewhere") == []
     refused = edge(home, "models", "import", bundle)
     assert refused.returncode == 1 and "a file of your own" in refused.stderr
     assert edge(home, "models", "verify", "carried").returncode == 0
@@ -348,12 +348,12 @@ def test_the_doctor_is_content_with_the_starter_pool(models_dir: Path, tmp_path:
 @pytest.mark.models
 def test_a_slow_type_is_optimised_measured_and_can_be_undone(models_dir: Path, tmp_path: Path) -> None:
     """The starter as Q5_0, which no CPU has fast kernels for, becomes faster; its original stays until dropped."""
-    from edge_sale.catalog import make
+    from edge_sale.catalog import convert
 
     catalogue = cards.load()
-    starter = store.ready(catalogue.model("smollm2-135m"), models_dir)
+    starter = installed.ready(catalogue.model("smollm2-135m"), models_dir)
     slow = tmp_path / "slow.gguf"
-    make.requantize_file(starter, slow, "Q5_0", make.quiet)
+    convert.requantize_file(starter, slow, "Q5_0", convert.quiet)
     home = new_home(tmp_path / "home")
     models = {"EDGE_SALE_MODELS": str(tmp_path / "models")}
     assert edge(home, "models", "add", str(slow), **models).returncode == 0
@@ -407,11 +407,11 @@ price = 0.03
 @pytest.mark.models
 def test_two_models_take_turns_in_memory_for_one(models_dir: Path, tmp_path: Path) -> None:
     """Each is loaded when it is asked and leaves for the other; both bid, and the auction ends."""
-    from edge_sale.catalog import make
+    from edge_sale.catalog import convert
 
-    starter = store.ready(cards.load().model("smollm2-135m"), models_dir)
+    starter = installed.ready(cards.load().model("smollm2-135m"), models_dir)
     other = tmp_path / "other.gguf"
-    make.requantize_file(starter, other, "Q8_0", make.quiet)
+    convert.requantize_file(starter, other, "Q8_0", convert.quiet)
     home, models = new_home(tmp_path / "home", TURNS), tmp_path / "models"
     shutil.copytree(models_dir, models)
     assert edge(home, "models", "add", str(other), EDGE_SALE_MODELS=str(models)).returncode == 0

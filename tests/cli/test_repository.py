@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from edge_sale.agents.site import Site
+from edge_sale.agents.workspace import Site
 from edge_sale.cli import repository as cli
 from edge_sale.settings import load
-from edge_sale.tools.copy import Change
 from edge_sale.types import Outcome, Task
+from edge_sale.workspace.private_copy import Change
 from tests.cli.kit import SCRIPTED, edge, new_home, only_document, start, wait_for
 from tests.cli.test_terminal import on_terminal
-from tests.tools.kit import repository, tree, wrapped
+from tests.workspace.kit import repository, tree, wrapped
 
 BUGGY = "def add(a, b):\n    return a - b\n"
 CHECK = "python3 -c 'from calc import add; assert add(2, 3) == 5; assert add(0, 4) == 4; assert add(7, 1) == 8'"

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from edge_sale.cli.screen import Screen, listeners
-from edge_sale.cli.tables import AuctionTable, award_view, cost_line
-from edge_sale.engines.desk import Desk
+from edge_sale.auction.ledger import Sum
+from edge_sale.auction.market import Market, Sale
+from edge_sale.auction.scheduler import Desk
+from edge_sale.cli.views.screen import Screen, listeners
+from edge_sale.cli.views.tables import AuctionTable, award_view, cost_line
 from edge_sale.errors import EngineError, MemoryFault
-from edge_sale.ledger import Sum
-from edge_sale.market import Market, Sale
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Bid, Lesson, Outcome, Scored, Strategy, Task
 from tests.cli.kit import edge, only_document

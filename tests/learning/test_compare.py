@@ -92,6 +92,6 @@ def test_agents_that_are_gone_are_left_out_and_named():
 
 def test_weights_in_force_stand_beside_the_others():
     """Fitted weights that are in force are a row of their own."""
-    now = replace(fitting.outcome.fit(world(100), SHIPPED).weights, name="fit-1")
+    now = replace(fitting.outcome_model.fit(world(100), SHIPPED).weights, name="fit-1")
     found = compare.compare(world(100), SHIPPED, now, seconds=5)
     assert "in force: fit-1" in [row.name for row in found.rows]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_sale.learning import drift, outcome
-from edge_sale.scoring.chance import sigmoid
+from edge_sale.learning import drift, outcome_model
+from edge_sale.scoring.success_chance import sigmoid
 from tests.learning.kit import LEVELS, SHIPPED, world
 
 
 @pytest.fixture(scope="module")
 def weights():
-    return outcome.value_of(world(1000), SHIPPED).weights
+    return outcome_model.value_of(world(1000), SHIPPED).weights
 
 
 def test_promises_kept_raise_no_alarm(weights):

@@ -14,8 +14,8 @@ import apsw
 import numpy as np
 import sqlite_vec
 
-from edge_sale.engines.desk import Desk
-from edge_sale.market import Market
+from edge_sale.auction.market import Market
+from edge_sale.auction.scheduler import Desk
 from edge_sale.memory.store import AuctionMemory
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Award, Bid, Entry, Outcome, Phase, Scored, Strategy, Task

@@ -16,7 +16,7 @@ from edge_sale.memory import migrations
 from edge_sale.memory.database import APPLICATION, connect
 from edge_sale.memory.history import History
 from edge_sale.memory.store import AuctionMemory
-from edge_sale.memory.transactions import writing
+from edge_sale.sqlite.transactions import writing
 from edge_sale.types import Task
 
 from .kit import Grams, award, done, look, run, sets

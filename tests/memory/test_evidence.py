@@ -9,7 +9,7 @@ import pytest
 from edge_sale.memory.costs import compare
 from edge_sale.memory.history import History
 from edge_sale.memory.store import AuctionMemory
-from edge_sale.remotes import Remote
+from edge_sale.remote.config import Remote
 from edge_sale.types import Entry, Outcome, Past, Task
 from tests.memory.kit import Grams, award, bid, run
 

@@ -8,10 +8,10 @@ import time
 
 import numpy as np
 import pytest
+from benchmarks.recall import Given, fill
 
-from edge_sale.bench.recall import Given, fill
 from edge_sale.memory import overview, retention
-from edge_sale.memory.codes import BLOCK, Codes
+from edge_sale.memory.binary_index import BLOCK, Codes
 from edge_sale.memory.retention import Bounds
 from edge_sale.memory.store import AuctionMemory
 from edge_sale.types import Task

@@ -18,16 +18,16 @@ import pytest
 
 from edge_sale import assemble
 from edge_sale.agents.local import LESSON_CHARACTERS, within
-from edge_sale.bench.tasks.functions import Made, stream
-from edge_sale.egress import read
-from edge_sale.engines import native
+from edge_sale.auction.market import Market, Sale
+from edge_sale.evaluation.bundled_tasks.functions import Made, stream
 from edge_sale.events import Began, Led, Placed, Weighed
-from edge_sale.market import Market, Sale
+from edge_sale.llama import native
 from edge_sale.prompts import render
+from edge_sale.remote.egress import read
 from edge_sale.settings import load
 from edge_sale.types import Award, Bid, Outcome, Prompt, Scored, Strategy, Task
 from tests.cli.kit import CONFIG, new_home
-from tests.egress.servers import Recorder, good, recorder, saying
+from tests.remote.servers import Recorder, good, recorder, saying
 
 from .kit import run
 from .orders import MORE, ORDERS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_sale.memory import verdicts
+from edge_sale.memory import feedback
 from edge_sale.memory.store import AuctionMemory
 from edge_sale.scoring.experience import settled
 from edge_sale.types import Outcome, Task
@@ -19,7 +19,7 @@ def test_records_are_of_known_outcomes_near_and_of_late(tmp_path):
             outcome = Outcome("quick", "done", "x", verified)
             memory.record(award(f"w{n}", f"count the words of file {n}"), outcome, run())
         memory.record(award("s", "bake a cake of seven layers"), Outcome("quick", "failed", ""), run())
-        verdicts.give(path, "w3", False)
+        feedback.give(path, "w3", False)
         found = memory.records(Task("new", "count the words of file 7"), ["quick", "planner"])
     assert set(found) == {"quick"}  # the planner never finished anything
     record = found["quick"]

@@ -10,7 +10,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from edge_sale import prompts
-from edge_sale.library.passages import Passage
+from edge_sale.documents.passages import Passage
 from edge_sale.prompts import fingerprint, names, render
 from edge_sale.types import Lesson, Message
 

@@ -244,7 +244,7 @@ def test_no_descriptor_is_inherited(place, tmp_path):
 @wrapped
 def test_a_model_cannot_set_where_it_stands():
     """The place and the mode are no part of what a call may say."""
-    from edge_sale.tools.code import TOOLS
+    from edge_sale.workspace.tools import TOOLS
 
     assert [p.name for p in TOOLS["run"].parameters] == ["command"]
 

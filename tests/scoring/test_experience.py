@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge_sale.scoring import chance, program, wording
+from edge_sale.scoring import hashed_features, program, success_chance
 from edge_sale.scoring.experience import experience
 
 
@@ -36,27 +36,27 @@ def test_what_was_never_tried_is_unknown():
 def test_chance_learns_a_sign_and_stays_finite():
     """A signal that separates perfectly gets a large but finite weight; a constant one gets none."""
     x = np.column_stack([np.arange(20.0), np.ones(20)])
-    model = chance.fit(x, x[:, 0] >= 10)
+    model = success_chance.fit(x, x[:, 0] >= 10)
     assert model.of([[0, 1]])[0] < 0.2 < 0.8 < model.of([[19, 1]])[0]
     assert model.weights[2] == pytest.approx(0)
-    alike = chance.fit(x, np.ones(20))
+    alike = success_chance.fit(x, np.ones(20))
     assert 0.9 < alike.of([[3, 1]])[0] < 1
 
 
 def test_chance_without_signal_is_the_share():
     """Noise leaves the overall share of success."""
     rng = np.random.default_rng(0)
-    model = chance.fit(rng.normal(size=(4000, 1)), rng.random(4000) < 0.3)
+    model = success_chance.fit(rng.normal(size=(4000, 1)), rng.random(4000) < 0.3)
     assert model.of([[0.0]])[0] == pytest.approx(0.3, abs=0.03)
 
 
 def test_wording_tells_forms_apart():
     """Two questions of one form are nearer than one of another form on the same matter; digits are alike."""
     texts = ["What is 3 and 4? Options: A) 7", "What is 8 and 1? Options: B) 9", "Write three plus four."]
-    near = wording.vectors(texts) @ wording.vectors(texts).T
+    near = hashed_features.vectors(texts) @ hashed_features.vectors(texts).T
     assert near[0, 0] == pytest.approx(1.0)
     assert near[0, 1] > 0.8 > 0.3 > near[0, 2]
-    assert wording.vectors([""]).sum() == 0
+    assert hashed_features.vectors([""]).sum() == 0
 
 
 def test_program_weighs_what_solved_tasks_need():
@@ -83,9 +83,9 @@ def test_the_likeliest_weights_are_found_from_far_away():
     """However far the offset is off, the slope of the posterior is zero at what is found."""
     rng = np.random.default_rng(0)
     design = np.column_stack([np.ones(900), rng.normal(size=(900, 3)), np.eye(3)[rng.integers(3, size=900)]])
-    right = (rng.random(900) < chance.sigmoid(design @ [0, 1, -1, 0, -2, -2, 2])).astype(float)
+    right = (rng.random(900) < success_chance.sigmoid(design @ [0, 1, -1, 0, -2, -2, 2])).astype(float)
     penalty = np.array([1e-3, 3, 3, 3, 1, 1, 1])
     for offset in (0.0, 4.0, rng.normal(0, 6, 900)):
-        found = chance.most_likely(design, right, penalty, offset)
-        promised = chance.sigmoid(offset + design @ found)
+        found = success_chance.most_likely(design, right, penalty, offset)
+        promised = success_chance.sigmoid(offset + design @ found)
         assert np.abs(design.T @ (promised - right) + penalty * found).max() < 1e-6

@@ -1,0 +1,186 @@
+"""The auction of SALE (Alazraki et al., ICML 2026, arXiv 2602.02751), start to hammer.
+
+Every agent bids a plan, every agent judges every plan, the least C - V leads; agents
+cheaper than the leader refine their plans from the auction memory and are judged again.
+What can no longer change the winner is not asked for (see `auction.jury`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from edge_sale.auction.jury import Jury, batches
+from edge_sale.auction.scheduler import Desk
+from edge_sale.errors import BelowFloor, NoBids
+from edge_sale.events import Began, Judged, Led, Placed, Recalled, SatOut, Skipped, Won
+from edge_sale.scoring.weights import Weights
+from edge_sale.types import Agent, Award, Bid, Lesson, Memory, Phase, Purpose, Scored, Task
+
+Signals = Mapping[str, Mapping[str, float]]  # agent -> signal -> number
+Known = Callable[[Task, Sequence[str]], Signals]
+NOTHING: Signals = {}
+
+
+def nothing(task: Task, agents: Sequence[str]) -> Signals:
+    """What is known of the agents beforehand where there is no memory."""
+    return NOTHING
+
+
+def hold(
+    task: Task,
+    agents: Sequence[Agent],
+    desk: Desk,
+    weights: Weights,
+    memory: Memory | None = None,
+    *,
+    k: int = 8,
+    full: bool = False,
+    known: Known = nothing,
+    spare: bool = False,
+) -> Award:
+    """Sells `task` to the agent whose plan asks least for what it promises.
+
+    Cheaper losers refine from at most `k` lessons each; without `memory`, or with k = 0, nobody does.
+    With `full` every bid and every judgement is asked for; winner and asking are the same.
+    `known` gives signals that agents' bids carry whatever they say, such as experience.
+    Raises NoBids, with each agent's reason, when there is nothing to choose from, and BelowFloor when
+    those who bid are held to a floor that none of them reaches; with `spare` they are then let stand.
+    """
+    jury = Jury(task, agents, desk, weights, full)
+    signals = known(task, [agent.name for agent in agents])
+    bids, sat_out = opening(task, agents, jury, desk, signals)
+    if not bids and not (spare and jury.low):
+        raise nobody(sat_out, jury.low, weights)
+    bids = bids or jury.low
+    ranked = jury.clear(bids)
+    tell(ranked, desk)
+    provisional = ranked[0].bid
+    desk.emit(Led(ranked[0]))
+
+    past = recall(task, agents, memory, desk, k) if memory and k else {}
+    pupils = [a for a in agents if a.price < provisional.price and past.get(a.name)]
+    lessons = {agent.name: past[agent.name] for agent in pupils}
+    refined, _ = collect(task, pupils, desk, lessons, signals)
+    refined, _ = standing(refined, jury, desk, "refine")
+    final = jury.clear([provisional, *refined])
+    tell([scored for scored in final if scored.bid.phase == "refined"], desk)
+
+    ranked = jury.ranked([*bids, *refined])  # once more over all: a juror who failed half-way is out for everybody
+    jury.tell_skipped(ranked)
+    award = Award(
+        task,
+        winner=_same(final[0].bid, ranked),
+        provisional=_same(provisional, ranked),
+        ranked=tuple(ranked),
+        sat_out=sat_out,
+        lessons=lessons,
+    )
+    desk.emit(Won(award, reason(award)))
+    return award
+
+
+def opening(
+    task: Task, agents: Sequence[Agent], jury: Jury, desk: Desk, known: Signals = NOTHING
+) -> tuple[list[Bid], dict[str, str]]:
+    """All opening bids in the order of the agents, and why those who made none did not."""
+    bids: dict[str, Bid] = {}
+    sat_out: dict[str, str] = {}
+    for batch in [agents] if jury.full else batches(agents):
+        asked = []
+        for agent in batch:
+            if why := jury.hopeless(agent, list(bids.values())):
+                sat_out[agent.name] = f"not asked: {why}"
+                desk.emit(Skipped("bid", (agent.name,), agent.name, why))
+            else:
+                asked.append(agent)
+        made, missing = collect(task, asked, desk, known=known)
+        made, low = standing(made, jury, desk, "bid")
+        missing |= low
+        bids |= {bid.agent: bid for bid in made}
+        sat_out |= missing
+    return [bids[agent.name] for agent in agents if agent.name in bids], sat_out
+
+
+def collect(
+    task: Task,
+    agents: Sequence[Agent],
+    desk: Desk,
+    lessons: Mapping[str, Sequence[Lesson]] | None = None,
+    known: Signals = NOTHING,
+) -> tuple[list[Bid], dict[str, str]]:
+    """The agents' bids, refined where there are lessons; and why those who made none did not."""
+    if not agents:
+        return [], {}
+    phase: Phase = "opening" if lessons is None else "refined"
+    purpose: Purpose = "bid" if lessons is None else "refine"
+    desk.emit(Began(purpose, tuple(agent.name for agent in agents)))
+    jobs = {agent.name: agent.bid(task, (lessons or {}).get(agent.name, ())) for agent in agents}
+    plans = desk.drive(jobs, purpose)
+    bids, sat_out = [], {}
+    for agent in agents:
+        plan = plans[agent.name]
+        if isinstance(plan, Exception):
+            sat_out[agent.name] = str(plan)
+            desk.emit(SatOut(agent.name, str(plan), purpose))
+        else:
+            if more := known.get(agent.name):
+                plan = replace(plan, signals={**plan.signals, **more})
+            bids.append(Bid(agent.name, agent.price, plan, phase=phase))
+            desk.emit(Placed(bids[-1]))
+    return bids, sat_out
+
+
+def standing(bids: Sequence[Bid], jury: Jury, desk: Desk, purpose: Purpose) -> tuple[list[Bid], dict[str, str]]:
+    """The bids that reach the floor, and why the others do not stand."""
+    kept, low = [], {}
+    for bid in bids:
+        if why := jury.below(bid):
+            low[bid.agent] = why
+            desk.emit(SatOut(bid.agent, why, purpose))
+        else:
+            kept.append(bid)
+    return kept, low
+
+
+def recall(task: Task, agents: Sequence[Agent], memory: Memory, desk: Desk, k: int) -> dict[str, tuple[Lesson, ...]]:
+    """What memory has for each agent on tasks like this one, whoever may then refine from it."""
+    lessons = {}
+    for agent in agents:
+        lessons[agent.name] = tuple(memory.recall(task, agent.name, k))
+        desk.emit(Recalled(agent.name, lessons[agent.name]))
+    return lessons
+
+
+def reason(award: Award) -> str:
+    """Why the winner won, in a sentence."""
+    won, first = award.winner, award.provisional
+    name, price = won.bid.agent, f"asking {won.asking:.3f}"
+    if won.bid.phase == "refined":
+        taught = len(award.lessons[name])
+        return (
+            f"{name} refined its plan from {taught} lesson{'s' * (taught != 1)} and underbid "
+            f"{first.bid.agent} ({price} against {first.asking:.3f})"
+        )
+    rivals = [scored for scored in award.ranked if scored.bid.agent != name]
+    if not rivals:
+        return f"{name} made the only bid ({price})"
+    return f"{name} asks least ({price}; next {rivals[0].bid.agent} with {rivals[0].asking:.3f})"
+
+
+def nobody(sat_out: Mapping[str, str], low: Sequence[Bid], weights: Weights, beyond: str = "") -> NoBids:
+    """Why nobody does the task: for want of bids, or for want of one that reaches the floor."""
+    if low and weights.floor:
+        reached = {bid.agent: weights.floor.reached(bid) for bid in low}
+        return BelowFloor(sat_out, reached, weights.floor.least, beyond)
+    return NoBids(sat_out, beyond)
+
+
+def tell(ranked: Sequence[Scored], desk: Desk) -> None:
+    for scored in ranked:
+        desk.emit(Judged(scored))
+
+
+def _same(bid: Bid, ranked: Sequence[Scored]) -> Scored:
+    """The entry of the ranking that is this bid's."""
+    return next(s for s in ranked if (s.bid.agent, s.bid.phase) == (bid.agent, bid.phase))

@@ -1,0 +1,82 @@
+"""Loaded models: there when they are asked for, within a budget of memory, the least recently used leave first.
+
+Two names of one file share what is loaded, as two agents on one model do already. Used by one
+thread at a time, like the desk that asks: what it was given last stays until it asks for another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from edge_sale.catalog import memory_fit
+from edge_sale.errors import NoRoom
+
+E = TypeVar("E")  # an engine or an embedder: what has a close()
+
+
+@dataclass(frozen=True, slots=True)
+class Resident(Generic[E]):
+    """A model to be loaded from `file`: `bytes` is what it will hold, as fit.need says."""
+
+    file: Path
+    bytes: int
+    load: Callable[[], E]
+
+
+class Residents(Mapping[str, E]):
+    """Loaded models by name. `budget` bounds the bytes that all of them may hold, None: whatever they take."""
+
+    def __init__(self, models: Mapping[str, Resident[E]], budget: int | None = None) -> None:
+        self._models = {name: dataclasses.replace(m, file=m.file.resolve()) for name, m in models.items()}
+        self._loaded: OrderedDict[Path, tuple[E, int]] = OrderedDict()
+        self.budget = budget
+
+    def __getitem__(self, name: str) -> E:
+        """The model, loaded now where it is not. Raises KeyError, NoRoom, and what loading raises."""
+        wanted = self._models[name]
+        if wanted.file not in self._loaded:
+            self._make_room(name, wanted.bytes)
+            self._loaded[wanted.file] = (wanted.load(), wanted.bytes)
+        self._loaded.move_to_end(wanted.file)
+        return self._loaded[wanted.file][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    @property
+    def held(self) -> int:
+        """Bytes that the loaded models are counted with."""
+        return sum(size for _, size in self._loaded.values())
+
+    @property
+    def loaded(self) -> list[str]:
+        """Names of the models that are loaded, the least recently used file first."""
+        return [name for file in self._loaded for name, model in self._models.items() if model.file == file]
+
+    def close(self) -> None:
+        """Puts every model away; they are loaded again when they are asked for."""
+        while self._loaded:
+            self._put_away()
+
+    def _make_room(self, name: str, wanted: int) -> None:
+        if self.budget is None:
+            return
+        if wanted > self.budget:
+            raise NoRoom(
+                f"model {name!r} needs {memory_fit.size(wanted)}, the budget is {memory_fit.size(self.budget)}; "
+                "a smaller model or context, or memory_gb in config.toml"
+            )
+        while self._loaded and self.held + wanted > self.budget:
+            self._put_away()
+
+    def _put_away(self) -> None:
+        least: Any = self._loaded.popitem(last=False)[1][0]
+        least.close()

@@ -1,0 +1,44 @@
+"""Asking before anything leaves: the exact payload, its size and what it may cost, then yes or no."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+import click
+
+from edge_sale.remote.egress import Letter
+
+
+def asker(currency: str) -> Callable[[Letter], str]:
+    """Gives why a letter may not leave, or nothing where the user says yes. Where there is no one to ask: no."""
+
+    def ask(letter: Letter) -> str:
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            from edge_sale.remote_setup import nobody
+
+            return nobody(letter)
+        from edge_sale.cli.views.tables import printable
+
+        click.echo(f"\nTo {letter.remote!r} at {letter.host} would go, word for word:\n", err=True)
+        click.echo(printable(payload(letter.body.decode("utf-8", "replace"))), err=True)
+        click.echo(
+            f"\n{letter.size} bytes with headers, {len(letter.body)} of them shown above; "
+            f"it may cost up to {letter.expected:.6f} {currency}.",
+            err=True,
+        )
+        try:
+            return "" if click.confirm("Send this?", default=False, err=True) else "you said no"
+        except click.Abort as stop:  # as an Exception a client would take it for a broken connection
+            raise KeyboardInterrupt from stop
+
+    return ask
+
+
+def payload(body: str) -> str:
+    """A request's body to be read: its JSON indented, with the lines of texts as lines."""
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False).replace("\\n", "\n    ")
+    except ValueError:
+        return body

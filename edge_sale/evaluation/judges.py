@@ -1,0 +1,185 @@
+"""Real local models as the jury of a replay: what they make of every recorded plan, asked once, ever.
+
+The agents of a recording are gone, so the jurors are the models of a pool of this machine, one juror
+for each model and method. A juror never bids here: self-only and peer-only juries mean nothing for
+such a replay, and are measured on recordings of our own runs instead.
+
+Beside the scores, the same weights say of each task how little they expected its words: `unlikely`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sale import assemble
+from edge_sale.assemble import Plan
+from edge_sale.auction.judging import METHODS
+from edge_sale.auction.ledger import Ledger, Sum
+from edge_sale.auction.scheduler import Desk
+from edge_sale.errors import EdgeSaleError
+from edge_sale.evaluation.cache import Cache, key
+from edge_sale.evaluation.records import Item, Recording
+from edge_sale.prompts import render
+from edge_sale.types import Choice, Choose, Embedder, Engine, Generate, Generation, Job, LogLik, LogProb, Prompt
+
+Told = Callable[[int], None]  # hears how many more are done
+BITE = 32  # texts embedded at a time
+
+
+def quiet(count: int) -> None:
+    """For those who show no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the jury makes of one task and the plans for it."""
+
+    scores: Mapping[str, Mapping[str, float]]  # juror -> agent -> score, 0..5
+    unlikely: float  # -mean log p of the task's words, nats a token
+    spent: Sum  # what judging these plans took
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """The samples of one ask, as the cache keeps them."""
+
+    samples: list[dict[str, Any]]
+
+    @property
+    def generations(self) -> list[Generation]:
+        return [Generation(**one) for one in self.samples]
+
+
+@dataclass(slots=True)
+class Remembered:
+    """An engine behind a cache: implements `types.Engine`, and loads the real one when it must ask it."""
+
+    name: str
+    identity: str  # sha256 of the weights
+    cache: Cache
+    load: Callable[[], Engine]
+    context: int = 0
+    engine: Engine | None = None
+
+    def count(self, prompt: Prompt) -> int:
+        return self._real().count(prompt)
+
+    def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
+        quiet = [dataclasses.replace(one, on_text=None) for one in asks]  # who listens is no part of the question
+        told = self._answers(quiet, lambda new: [self._drawn(r) for r in self._real().generate(new, seconds)], _Drawn)
+        replies = [reply if isinstance(reply, Exception) else reply.generations for reply in told]
+        for ask, reply in zip(asks, replies, strict=True):
+            if ask.on_text and not isinstance(reply, Exception):
+                ask.on_text(reply[0].text)
+        return replies
+
+    @staticmethod
+    def _drawn(reply: list[Generation] | Exception) -> _Drawn | Exception:
+        return reply if isinstance(reply, Exception) else _Drawn([dataclasses.asdict(one) for one in reply])
+
+    def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
+        return self._answers(asks, lambda new: self._real().loglik(new, seconds), LogProb)
+
+    def choose(self, asks: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
+        return self._answers(asks, lambda new: self._real().choose(new, seconds), Choice)
+
+    def _answers(self, asks: Sequence[Any], ask: Callable[[list[Any]], Sequence[Any]], kind: Any) -> list[Any]:
+        names = [key(self.identity, repr(one)) for one in asks]
+        new = {name: one for name, one in zip(names, asks, strict=True) if name not in self.cache}
+        failed: dict[str, Any] = {}
+        if new:
+            for name, reply in zip(new, ask(list(new.values())), strict=True):
+                if isinstance(reply, Exception):
+                    failed[name] = reply
+                else:
+                    self.cache.put(name, dataclasses.asdict(reply))
+        return [failed[n] if n in failed else kind(**self.cache[n]) for n in names]
+
+    def _real(self) -> Engine:
+        if self.engine is None:
+            self.engine = self.load()
+        return self.engine
+
+
+@dataclass(frozen=True, slots=True)
+class Juror:
+    """A model that only judges; what the desk needs to know of an agent."""
+
+    name: str
+    model: str
+    price: float
+    prompts: str = ""  # the folder of prompts that its model is used to
+
+
+def opinions(
+    of: Recording, jurors: Sequence[Juror], engines: Mapping[str, Engine], methods: Sequence[str], told: Told = quiet
+) -> dict[str, Opinion]:
+    """The opinion on each task by its id. Raises EdgeSaleError where a juror could not read a task or plan."""
+    voices: dict[str, Any] = {f"{juror.name} {method}": juror for juror in jurors for method in methods}
+    found: dict[str, Opinion] = {}
+    for item in of.items:
+        ledger = Ledger()
+        everyone: dict[str, Any] = {**voices, TASK: jurors[0]}
+        desk = Desk(engines, ledger, agents=everyone)
+        plans = [of.trial(item, agent).plan for agent in of.agents]
+        jobs: dict[str, Job[Any]] = {
+            f"{juror.name} {method}": METHODS[method](item.task, plans, juror.prompts)
+            for juror in jurors
+            for method in methods
+        }
+        heard: dict[str, Any] = desk.drive({**jobs, TASK: _expected(item)}, "judge")
+        for voice, reply in heard.items():
+            if isinstance(reply, EdgeSaleError):
+                raise EdgeSaleError(f"{voice} could not judge {item.task.id!r}: {reply}") from reply
+        scores = {voice: dict(zip(of.agents, heard[voice], strict=True)) for voice in voices}
+        found[item.task.id] = Opinion(scores, -heard[TASK], ledger.auction)
+        told(1)
+    return found
+
+
+TASK = "the task"
+
+
+def _expected(item: Item) -> Job[float]:
+    """Mean log p of the task's words; `recoverability` asks the same, so it costs nothing beside it."""
+    replies: list[LogProb] = yield [LogLik(render("recover-nothing"), f" {item.task.text}")]
+    return replies[0].mean
+
+
+def panel(parts: Plan, folder: Path | None) -> tuple[list[Juror], dict[str, Engine]]:
+    """A juror for each model of the plan's pool, and their engines behind a cache in `folder`."""
+    settings, cache = parts.settings, Cache(folder, "jury")
+    engines: dict[str, Engine] = {
+        card.name: Remembered(
+            card.name, assemble.identity(card, settings), cache, partial(assemble.engine, card, settings), card.context
+        )
+        for card in parts.chat
+    }
+    used = {agent.model: agent.prompts for agent in parts.pool.agents}
+    return [Juror(card.name, card.name, card.price, used[card.name]) for card in parts.chat], engines
+
+
+def vectors(texts: Sequence[str], parts: Plan, folder: Path | None, told: Told = quiet) -> NDArray[np.float64]:
+    """A unit vector a text, shape (texts, dimension), by the plan's embedder; cached in `folder`."""
+    if parts.embedder is None:
+        raise EdgeSaleError("this pool has no embedder")
+    card, settings = parts.embedder, parts.settings
+    name = assemble.identity(card, settings)
+    loaded: list[Embedder] = []
+
+    def ask(places: list[int]) -> list[list[float]]:
+        if not loaded:
+            loaded.append(assemble.embedder(card, settings))
+        return [[round(float(x), 5) for x in vector] for vector in loaded[0].embed([texts[i] for i in places])]
+
+    found = np.array(Cache(folder, "vectors").fill([key(name, text) for text in texts], ask, BITE, told))
+    unit: NDArray[np.float64] = found / np.linalg.norm(found, axis=1, keepdims=True)
+    return unit

@@ -1,0 +1,132 @@
+"""Rows of a table as text: for a terminal, as Markdown, as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from edge_sale.evaluation.table import Row, Runs, escalations, pool_value
+
+HEAD = (
+    "contender",
+    "pass@1 %",
+    "95 %",
+    "± orders",
+    "largest %",
+    "$/Mt",
+    "$/1k tasks",
+    "auction tok. %",
+    "APGR",
+    "CPT50",
+    "CPT80",
+    "AIQ",
+    "CostSave %",
+    "PerfGain %",
+    "Gap@O",
+    "arena",
+)
+PARTS = (range(8), (0, *range(8, 16)))  # columns of the two tables that a terminal has room for
+
+
+def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Head and body, all text."""
+    return list(HEAD), [_cells(row) for row in rows]
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The first columns as a Markdown table, that a README has room for."""
+    shown = [[row[i] for i in PARTS[0]] for row in (list(HEAD), *cells(rows)[1])]
+    lines = ["| " + " | ".join(row) + " |" for row in shown]
+    lines.insert(1, "|---" + "|---:" * (len(PARTS[0]) - 1) + "|")
+    return "\n".join(lines)
+
+
+def bins(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """pass@1 (and the largest agent's share) of each contender in each bin."""
+    return _by_bin(rows, lambda bin: f"{100 * bin[0]:.0f} ({100 * bin[1]:.0f})")
+
+
+def costs(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Millionths of a dollar a task, with what choosing took, of each contender in each bin."""
+    return _by_bin(rows, lambda bin: f"{1e6 * bin[3]:.3g}")
+
+
+def _by_bin(
+    rows: Sequence[Row], shown: Callable[[tuple[float, float, int, float]], str]
+) -> tuple[list[str], list[list[str]]]:
+    names = sorted({name for row in rows for name in row.bins})
+    sizes = {name: max(row.bins[name][2] for row in rows if name in row.bins) for name in names}
+    body = [[row.name, *(shown(row.bins[n]) if n in row.bins else "–" for n in names)] for row in rows]
+    return ["contender", *(f"{name} n={sizes[name]}" for name in names)], body
+
+
+def notes(runs: Runs, rows: Sequence[Row]) -> list[str]:
+    """What must be known to read the table."""
+    about = runs.about
+    said = [
+        f"{about.get('set')}: {rows[0].tasks} tasks, {about.get('orders', 1)} order(s); {about.get('learned', '')}; "
+        f"dials with a budget plan for at most {100 * about.get('budget', 1):.0f} % of {runs.largest}",
+        "95 %: bootstrap over tasks; ± orders: standard deviation over task orders; dollars and tokens include the "
+        "auction; AIQ is divided by the range of cost, CPT is a share of the largest agent, – is not defined",
+    ]
+    if worth := pool_value(runs):
+        said.append("Shapley value for the oracle: " + ", ".join(f"{a} {v:.3f}" for a, v in worth.items()))
+    for row in rows:
+        over, under, _ = escalations(runs, row.name) if row.group == "sale" else (math.nan, math.nan, {})
+        if not math.isnan(over):
+            said.append(f"{row.name}: over-escalated {100 * over:.0f} % of tasks, under-escalated {100 * under:.0f} %")
+    for name, contender in runs.contenders.items():
+        if contender.get("group") in ("baseline", "sale") and name in runs.columns:
+            departs = contender.get("departs")
+            said.append(f"{name}: {contender.get('source', '')}" + (f"; here: {departs}" if departs else ""))
+    return said
+
+
+def document(runs: Runs, rows: Sequence[Row]) -> dict[str, Any]:
+    """Everything as plain JSON values; what is not defined is null."""
+    return {
+        "about": {name: value for name, value in runs.about.items() if name != "clusters"},
+        "bids": runs.bids,
+        "shapley": pool_value(runs),
+        "rows": [plain(dataclasses.asdict(row)) for row in rows],
+        "confusion": {row.name: escalations(runs, row.name)[2] for row in rows if row.group == "sale"},
+        "contenders": list(runs.contenders.values()),
+    }
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it: what is not defined is null, and floats end after eight digits."""
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, 8)
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row.name,
+        f"{100 * row.passed:.1f}",
+        f"{100 * row.low:.1f}–{100 * row.high:.1f}",
+        f"{100 * row.spread:.1f}",
+        f"{100 * row.share:.1f}",
+        _number(row.per_million, "{:.2f}"),
+        _number(1000 * row.per_task, "{:.2f}"),
+        f"{100 * row.overhead:.1f}",
+        _number(row.apgr, "{:.2f}"),
+        _number(row.cpt50, "{:.2f}"),
+        _number(row.cpt80, "{:.2f}"),
+        _number(row.aiq, "{:.3f}"),
+        _number(100 * row.cost_save, "{:.0f}"),
+        _number(100 * row.perf_gain, "{:.1f}"),
+        _number(100 * row.gap, "{:.1f}"),
+        _number(row.arena, "{:.3f}"),
+    ]
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else form.format(value)

@@ -1,0 +1,41 @@
+"""What this build of llama.cpp is: run as a program, since a build for another CPU dies when it is loaded.
+
+    python -m edge_sale.llama.build_info
+
+prints one JSON object: version, features (name -> in use), gpu (can it offload), devices.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import version
+
+
+def main() -> None:
+    import llama_cpp.llama_cpp as lib
+
+    from edge_sale.hardware.memory import devices
+
+    lib.llama_backend_init()
+    said = lib.llama_print_system_info().decode("utf-8", "replace")
+    print(
+        json.dumps(
+            {
+                "version": version("llama-cpp-python"),
+                "system": " ".join(said.split()),
+                "features": features(said),
+                "gpu": bool(lib.llama_supports_gpu_offload()),
+                "devices": [[gpu.name, gpu.free, gpu.total] for gpu in devices()],
+            }
+        )
+    )
+
+
+def features(said: str) -> dict[str, bool]:
+    """The features of a line such as `CPU : SSE3 = 1 | AVX2 = 1 | REPACK = 1 |`."""
+    return {name: value != "0" for name, value in re.findall(r"(\w+) = (\d+)", said)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Putting a model's text into a file: the whole of it, a function, or a range of lines.
+
+Small models write whole files and whole functions well and patches badly, so matching is done here: a
+function that is in the file already is found by its name, and text is indented like what it takes the place of.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+import warnings
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, cast
+
+from edge_sale.text import lines_of
+from edge_sale.workspace.paths import Refused
+
+WHOLE = 150  # lines up to which a file is written whole
+BOM = "\ufeff"  # some editors begin a file with it; Python's parser takes it for a sign of the code
+CODING = re.compile(r"#.*coding[:=]")
+
+# Other languages are asked in the sandbox, where their program is there.
+CHECKERS = {
+    ".sh": "bash -n",
+    ".bash": "bash -n",
+    ".js": "node --check",
+    ".mjs": "node --check",
+    ".cjs": "node --check",
+    ".c": "gcc -fsyntax-only",
+    ".cpp": "g++ -fsyntax-only",
+    ".cc": "g++ -fsyntax-only",
+    ".rb": "ruby -c",
+    ".go": "gofmt -e -l",
+    ".php": "php -l",
+    ".pl": "perl -c",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A function or class in a file: its lines, counted from 1, decorators included."""
+
+    name: str
+    first: int
+    last: int
+    owner: str = ""  # the class it is in
+
+
+def placed(old: str | None, new: str, first: int = 0, last: int = 0) -> str:
+    """The file with `new` in it, its lines ended as the first there is; every other line stays byte for byte.
+
+    Functions and classes alone take the place of those of their names, and those that the file has not are put
+    behind the last one. Raises Refused where it is not clear what `new` takes the place of.
+    """
+    new = new.removeprefix(BOM).strip("\r\n").replace("\r\n", "\n") + "\n"
+    if not old or not old.strip():
+        return new
+    if old.startswith(BOM):
+        return BOM + placed(old.removeprefix(BOM), new, first, last)
+    lines = lines_of(old, ends=True)
+    end = "\r\n" if lines[0].endswith("\r\n") else "\n"
+    if first or last:
+        first, last = max(first, 1), last or first
+        if not first <= last <= len(lines):
+            raise Refused(f"the file has lines 1 to {len(lines)}; first and last are lines of it")
+        return _spliced(lines, new, first, last, end)
+    by_name = _by_name(old, new, lines, end)
+    if by_name is not None:
+        return by_name
+    if len(lines) > WHOLE:
+        raise Refused(f"the file has {len(lines)} lines: give one whole function, or first and last")
+    return new.replace("\n", end)
+
+
+def units(code: str) -> list[Unit]:
+    """The functions and classes of Python code, methods too; none where it does not parse."""
+    tree = _tree(code)
+    found: list[Unit] = []
+
+    def look(body: list[ast.stmt], owner: str) -> None:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                begin = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                found.append(Unit(node.name, begin, node.end_lineno or node.lineno, owner))
+            if isinstance(node, ast.ClassDef):
+                look(node.body, node.name)
+
+    look(tree.body if tree else [], "")
+    return found
+
+
+def fault(path: str, text: str) -> str | None:
+    """Why a file cannot be right: the first error of Python, JSON or TOML; None where nothing is known."""
+    kind = PurePosixPath(path).suffix
+    text = text.removeprefix(BOM)
+    try:
+        if kind in (".py", ".pyi"):
+            _compiled(text)  # not parsed alone: a late `from __future__` or a stray `return` is found only so
+        elif kind == ".json":
+            json.loads(text)
+        elif kind == ".toml":
+            tomllib.loads(text)
+    except SyntaxError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except json.JSONDecodeError as error:
+        return f"line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return str(error) or type(error).__name__
+    return None
+
+
+def indented(new: str, like: str) -> str:
+    """`new` moved to the indentation that `like` begins with."""
+    wanted = _indent(like)
+    has = _indent(new)
+    moved = []
+    for line in lines_of(new, ends=True):
+        if not line.strip():
+            moved.append(line.lstrip(" \t"))
+        elif line.startswith(has):
+            moved.append(wanted + line[len(has) :])
+        else:
+            moved.append(wanted + line.lstrip(" \t"))
+    return "".join(moved)
+
+
+def _by_name(old: str, new: str, lines: list[str], end: str) -> str | None:
+    """The file with the functions and classes of `new` at their places, or None where `new` is a whole file.
+
+    Raises Refused where the file has a name more often than `new`.
+    """
+    plain = new.expandtabs(4) if "\t" in new else new
+    ours = [unit for unit in units(plain) if not unit.owner]
+    theirs = units(old)
+    top = [unit for unit in theirs if not unit.owner]
+    if not ours or not _tree(old):
+        return None
+    if {unit.name for unit in top} <= {unit.name for unit in ours} and not _only_these(plain):
+        return None  # all that the file has
+    text = lines_of(new, ends=True)
+    put: list[tuple[int, int, str]] = []  # lines from and to, and what takes their place
+    added = ""
+    for name in dict.fromkeys(unit.name for unit in ours):
+        codes = ["".join(text[unit.first - 1 : unit.last]) for unit in ours if unit.name == name]
+        same = [t for t in top if t.name == name] or [t for t in theirs if t.name == name]
+        if len(same) > 1 and (len(same) != len(codes) or len({t.owner for t in same}) > 1):
+            raise Refused(f"{name} is there {len(same)} times: give the whole file, or first and last")
+        if not same:
+            added += "".join(f"\n\n{code}" for code in codes)
+            continue
+        codes[len(same) - 1 :] = ["\n".join(codes[len(same) - 1 :])]  # a second one, such as a setter, comes behind
+        put += [(t.first - 1, t.last, indented(code, lines[t.first - 1])) for t, code in zip(same, codes, strict=True)]
+    behind, head = max((unit.last for unit in top), default=len(lines)), _head(old)
+    imports = "".join(f"{line}\n" for line in _imports(plain) if line not in old)
+    put += [(at, at, code) for at, code in ((behind, added), (head, imports)) if code]
+    if not lines[-1].endswith(("\r", "\n")) and any(first == len(lines) for first, _, _ in put):
+        lines[-1] += end
+    for first, last, code in sorted(put, key=lambda one: one[:2], reverse=True):
+        lines[first:last] = [code.replace("\n", end)]
+    return "".join(lines)
+
+
+def _only_these(code: str) -> bool:
+    """Whether the text is functions, classes and imports and nothing else."""
+    body = _parsed(code).body
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+    return all(isinstance(node, kinds) for node in body)
+
+
+def _imports(code: str) -> list[str]:
+    return [ast.unparse(node) for node in _parsed(code).body if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+def _head(code: str) -> int:
+    """How many lines stand before a new import: #!, a docstring, `from __future__`, and what is above other imports."""
+    first = lines_of(code)[:2]
+    head = max((n for n, line in enumerate(first, 1) if line.startswith("#!") or CODING.match(line)), default=0)
+    for node in _parsed(code).body:
+        docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if docstring or (isinstance(node, ast.ImportFrom) and node.module == "__future__"):
+            head = node.end_lineno or head
+        elif isinstance(node, ast.Import | ast.ImportFrom) and node.lineno > head:
+            return node.lineno - 1
+        else:
+            break
+    return head
+
+
+def _spliced(lines: list[str], new: str, first: int, last: int, end: str) -> str:
+    kept = next((line for line in lines[first - 1 : last] if line.strip()), "")
+    return "".join([*lines[: first - 1], indented(new, kept).replace("\n", end), *lines[last:]])
+
+
+def _indent(text: str) -> str:
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _tree(code: str) -> ast.Module | None:
+    try:
+        return _parsed(code.removeprefix(BOM))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _parsed(code: str) -> ast.Module:
+    return cast(ast.Module, _compiled(code, ast.PyCF_ONLY_AST))
+
+
+def _compiled(code: str, flags: int = 0) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an invalid escape is the author's affair
+        return compile(code, "<text>", "exec", flags, dont_inherit=True)

@@ -1,0 +1,213 @@
+"""The engine beside llama-cpp-python's own `Llama` in one run, and what llama.cpp and the machine allow.
+
+Same GGUF file, prompts, threads and sampler on both sides; both sides begin cold wherever a row does not say
+otherwise. A row is a function of the bench that yields its figures as it gets them; sides take turns in rounds
+(`race`), ratios are medians over the rounds. Everything runs on the process's one worker thread: OpenMP keeps
+threads for every thread that calls it, and a second set would slow both sides down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import engine_pool, limits, peak_memory
+from benchmarks.auctions import auctions, growth, judging, warmth
+from benchmarks.race import OURS, Lap, Laps, Tell, against, rate, stopwatch
+from benchmarks.sequential import SequentialEngine
+from benchmarks.sides import LIMIT, LLAMA, Bench, drawn_by
+from edge_sale.catalog import gguf_header
+from edge_sale.errors import EngineError
+from edge_sale.evaluation.report import Figure
+from edge_sale.llama.llama_thread import worker
+from edge_sale.llama.lookup import Lookup
+from edge_sale.prompts import render
+from edge_sale.types import Generate, Message, Prompt, Sampling
+
+CONTEXT = 2048  # of the baseline: what its longest question needs
+# Greedy, this prompt's answer at 135M runs on for more than 1,000 tokens: neither side ends early.
+STORY = Prompt((Message("system", "You are brief."), Message("user", "Tell a long story about a fox and a river.")))
+DRAFTS, DRAFT_TOKENS = 8, 96
+DECODE_GOALS = {LLAMA: 1.05, "llama_decode alone": 0.97}
+GIVEN = 5  # lines
+ECHO_TOKENS = 200  # of the file: all of it would take this bench beyond its time
+
+
+def measure(data: Path | None, runs: int, tell: Tell) -> Iterator[Figure]:
+    """The engine's figures as they come, goals first. Raises ModelMissing where the starter is not pulled."""
+    model = engine_pool.starter()
+    ours = engine_pool.new_engine(model)
+    llama = SequentialEngine(model.name, model.file, context=CONTEXT, threads=model.threads)
+    try:
+        bench = Bench(model, ours, llama, runs, tell)
+        tell(f"{model.file.name}, {model.threads} threads, {runs} rounds by turns, at most about 15 minutes")
+        for row in ROWS:
+            if bench.clock.over:
+                tell(f"left out, the {LIMIT:.0f} s of this bench are over: {(row.__doc__ or '').splitlines()[0]}")
+                continue
+            yield from row(bench)
+    finally:
+        llama.close()
+        ours.close()
+
+
+# --- drawing -----------------------------------------------------------------
+
+
+def decode_200(bench: Bench) -> Iterator[Figure]:
+    """Decoding 200 tokens, entropy on, against create_completion and against llama_decode alone."""
+    bare = worker().do(lambda: limits.BareLoop(bench.llama.llama.model, threads=bench.model.threads, cells=512))
+    try:
+        bandwidth = limits.copy_bandwidth(bench.model.threads)
+        laps = decode(bench, 200, bare)
+        bandwidth = max(bandwidth, limits.copy_bandwidth(bench.model.threads))
+    finally:
+        worker().do(bare.close)
+    names = {OURS: OURS, LLAMA: LLAMA, "bare": "llama_decode alone"}
+    yield from against("decode 200 tokens", {names[side]: laps[side] for side in laps}, DECODE_GOALS)
+    read = limits.weight_bytes(gguf_header.inspect(bench.model.file))
+    yield Figure("weights read a token", read / 1e6, "MB")
+    yield Figure("copy bandwidth", bandwidth / 1e9, "GB/s")
+    yield Figure("decode, bound by that bandwidth", bandwidth / read, "tokens/s")
+    yield Figure("decode, our share of the bound", 100 * rate(laps[OURS]) * read / bandwidth, "%")
+
+
+def decode_1000(bench: Bench) -> Iterator[Figure]:
+    """Decoding 1,000 tokens, entropy on, against create_completion."""
+    yield from against("decode 1000 tokens", decode(bench, 1000), 1.3)
+
+
+def decode(bench: Bench, count: int, bare: limits.BareLoop | None = None) -> Laps:
+    """One sequence, greedy, from a cold prompt to exactly `count` tokens on every side."""
+    prompt, sampling = bench.llama.tokens(STORY), Sampling(max_tokens=count)
+    drawn: list[int] = []
+
+    def ours(_: int) -> Lap:
+        bench.forget()
+        return whole(stopwatch(lambda: drawn_by(bench.ours, Generate(STORY, sampling))[0].tokens), count)
+
+    def theirs(_: int) -> Lap:
+        bench.forget()
+        lap = stopwatch(lambda: worker().do(lambda: bench.llama.complete(prompt, sampling, 0))[1])
+        known = bench.llama.llama
+        drawn[:] = known.input_ids[len(prompt) : known.n_tokens].tolist()
+        return whole(lap, count)
+
+    def alone(_: int) -> Lap:
+        assert bare is not None
+        tokens = [*drawn, 0]  # the last one drawn is not decoded, here as there
+        return Lap(count, stopwatch(lambda: worker().do(lambda: bare.run(prompt, tokens)) or 0).seconds)
+
+    sides = {OURS: ours, LLAMA: theirs} | ({"bare": alone} if bare else {})
+    return bench.race(f"decode {count}", sides, warm=bare is not None)
+
+
+def whole(lap: Lap, count: int) -> Lap:
+    """The lap, if all `count` tokens were written: an early end would compare unlike work."""
+    if lap.work != count:
+        raise EngineError(f"one side wrote {lap.work:.0f} of {count} tokens; this model needs another prompt here")
+    return lap
+
+
+def drafts(bench: Bench) -> Iterator[Figure]:
+    """8 drafts of one prompt in a batch against 8 calls: all of one length, and each to its own end."""
+    even = Sampling(max_tokens=DRAFT_TOKENS, temperature=0.8)
+    yield from against("8 drafts of equal length", drafting(bench, lambda number: STORY, even), 2.2)
+    own = Sampling(max_tokens=DRAFT_TOKENS, temperature=0.5, stop=("```",))
+    yield from against("8 drafts of code, each to its end", drafting(bench, code_prompt, own), None)
+
+
+def code_prompt(number: int) -> Prompt:
+    """What the starter's agents are asked when they work."""
+    task, plan = engine_pool.task(number), engine_pool.LESSONS[0].won
+    prompt = render("answer", domain=task.domain, task=task.text, plan=plan, notes="", earlier=())
+    return replace(prompt, prefill=f"{prompt.prefill}\n")
+
+
+def drafting(bench: Bench, prompt: Callable[[int], Prompt], sampling: Sampling) -> Laps:
+    def ours(number: int) -> Lap:
+        bench.forget()
+        ask = Generate(prompt(number), replace(sampling, seed=number * DRAFTS), samples=DRAFTS)
+        return stopwatch(lambda: sum(g.tokens - (g.ended == "end") for g in drawn_by(bench.ours, ask)))
+
+    def theirs(number: int) -> Lap:
+        bench.forget()
+        tokens = bench.llama.tokens(prompt(number))
+
+        def calls() -> int:
+            return sum(bench.llama.complete(tokens, sampling, number * DRAFTS + i)[1] for i in range(DRAFTS))
+
+        return stopwatch(lambda: worker().do(calls))
+
+    return bench.race("8 drafts", {OURS: ours, LLAMA: theirs})
+
+
+def echo(bench: Bench) -> Iterator[Figure]:
+    """A 200-line file written again with one change, with prompt lookup against without."""
+    before = engine_pool.source()
+    after = [*before[:2], "- item three", *before[3:]]
+    text = "\n".join(before)
+    request = f"```\n{text}\n```\nWrite the same file again, with line 3 changed to: {after[2]}"
+    # a model of 135M repeats a file once it is under way: the first lines, with the change, are given
+    given = "\n".join(after[:GIVEN])
+    prompt = Prompt((Message("user", request),), prefill=f"```\n{given}\n")
+    ask = Generate(prompt, Sampling(max_tokens=ECHO_TOKENS), lookup=True)
+    drawn_by(bench.ours, ask)  # the prompt is read: from here on both sides only write
+
+    def side(lookup: bool) -> Callable[[int], Lap]:
+        return lambda _: stopwatch(lambda: drawn_by(bench.ours, replace(ask, lookup=lookup))[0].tokens)
+
+    laps = bench.race("echo", {OURS: side(True), "no lookup": side(False)}, warm=False)
+    [guessed] = drawn_by(bench.ours, ask)
+    with unguessed():
+        [plain] = drawn_by(bench.ours, ask)
+    yield from against(f"200-line file echoed, first {ECHO_TOKENS} tokens", laps, 1.5)
+    yield Figure("of it the same with guesses and without", same_start(guessed.text, plain.text), "%", 100, "least")
+    # below what so many tokens hold, the model has left the file and the row is not about an echo
+    wanted = "\n".join(after[GIVEN:])
+    yield Figure("lines echoed before the first wrong one", right_lines(guessed.text, wanted), "lines")
+
+
+@contextmanager
+def unguessed() -> Iterator[None]:
+    """Lookup without a guess: decoding in the same batches' manner, one token at a time."""
+    guess = Lookup.guess
+    Lookup.guess = lambda self, most: []  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Lookup.guess = guess  # type: ignore[method-assign]
+
+
+def right_lines(written: str, wanted: str) -> int:
+    """How many whole lines at the beginning are those that were wanted."""
+    whole = written.splitlines()[:-1]  # the last one may be cut off
+    pairs = list(zip(whole, wanted.splitlines(), strict=False))
+    return next((place for place, (line, other) in enumerate(pairs) if line != other), len(pairs))
+
+
+def same_start(one: str, other: str) -> float:
+    """Per cent of the longer text that both have before they first differ."""
+    longer = max(len(one), len(other))
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    return 100 * same / longer if longer else 100.0
+
+
+# --- memory ------------------------------------------------------------------
+
+
+def peak(bench: Bench) -> Iterator[Figure]:
+    """Peak memory of a process that holds one auction, against weights and KV cache as the header has them."""
+    info, found = gguf_header.inspect(bench.model.file), peak_memory.measured()
+    computed = limits.file_bytes(info) + limits.kv_bytes(info, found["tokens"])
+    yield Figure("peak memory, one auction", found["peak"] / 1e6, "MB")
+    yield Figure("of it before any model", found["start"] / 1e6, "MB")
+    yield Figure("of it once the model was loaded", found["loaded"] / 1e6, "MB")
+    yield Figure(f"weights + KV cache of {found['tokens']} tokens", computed / 1e6, "MB")
+    yield Figure("peak memory beyond those", (found["peak"] - computed) / 1e6, "MB", 150)
+
+
+ROWS = (decode_200, decode_1000, drafts, judging, auctions, warmth, peak, echo, growth)

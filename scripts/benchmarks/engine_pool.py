@@ -1,0 +1,168 @@
+"""What the engine's bench sells and to whom: the starter pool's agents on its one model, and tasks alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_sale.agents.local import LocalAgent
+from edge_sale.catalog import cards, gguf_header, installed, memory_fit
+from edge_sale.errors import ModelMissing
+from edge_sale.hardware.processors import Tuning, cores
+from edge_sale.scoring.weights import Weights, read
+from edge_sale.settings import load
+from edge_sale.types import (
+    Award,
+    Choice,
+    Choose,
+    Engine,
+    Generate,
+    Generation,
+    Lesson,
+    LogLik,
+    LogProb,
+    Outcome,
+    Prompt,
+    Task,
+)
+
+POOL = "starter"
+PLAN_TOKENS = 80
+SEED = 20
+
+WHAT = ("sum", "product", "largest", "smallest", "count")
+WHICH = ("even", "odd", "positive", "negative", "one-digit", "two-digit", "repeated")
+
+LESSONS = tuple(
+    Lesson(
+        auction=f"past-{number}",
+        task=f"Write a Python function that returns the {what} of the {which} numbers in a list.",
+        won=f"1. Keep the {which} numbers of the list.\n2. Work out their {what}.\n3. Return it.",
+        lost="1. Look at the list.\n2. Write a function.\n3. Test the function and print the list.",
+        winner="quick",
+        loser="drafts",
+        similarity=0.8,
+    )
+    for number, (what, which) in enumerate([("average", "prime"), ("mean square", "even")])
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """The starter pool's chat model on this machine, verified, and how it will be run."""
+
+    name: str
+    file: Path
+    context: int
+    threads: int
+
+
+def starter() -> Starter:
+    """Where the model is. Raises ModelMissing with the command that pulls it, BadModelFile."""
+    settings, catalogue = load(), cards.load()
+    card = catalogue.model(catalogue.pool(POOL).agents[0].model)
+    if installed.missing([card], settings.models_dir):
+        raise ModelMissing([card.name], f"edge-sale pull {card.name}")
+    file = installed.ready(card, settings.models_dir)
+    return Starter(card.name, file, card.context, settings.threads or cores())
+
+
+def new_engine(model: Starter) -> Any:
+    """Our engine over the model, without prefixes on disk: what is cold here is cold."""
+    from edge_sale.llama.engine import LlamaEngine
+
+    tuning = Tuning(threads=model.threads, mapped=not memory_fit.repacks(gguf_header.inspect(model.file)), lookup=True)
+    return LlamaEngine(model.name, model.file, context=model.context, tuning=tuning)
+
+
+def task(number: int) -> Task:
+    """The number-th of 35 tasks that differ in two words: memory has lessons for each, no cache has its answer."""
+    what, which = WHAT[number % len(WHAT)], WHICH[number % len(WHICH)]
+    text = f"Write a Python function that returns the {what} of the {which} numbers in a list."
+    return Task(f"task-{number}", text, domain="python")
+
+
+def agents(count: int = 3, plan_tokens: int = PLAN_TOKENS, seed: int = SEED) -> list[LocalAgent]:
+    """The starter pool's agents; beyond three they come again under other names, at rising prices."""
+    pool = cards.load().pool(POOL)
+    found = []
+    for number in range(count):
+        again, card = number // len(pool.agents), pool.agents[number % len(pool.agents)]
+        found.append(
+            LocalAgent(
+                name=f"{card.name}-{again}" if again else card.name,
+                model=card.model,
+                price=card.price + 0.1 * again,
+                work=card.work,
+                jury=card.jury,
+                samples=card.samples,
+                temperature=card.temperature,
+                plan_tokens=plan_tokens,
+                max_tokens=card.max_tokens or PLAN_TOKENS,
+                seed=seed,
+            )
+        )
+    return found
+
+
+def weights() -> Weights:
+    """The weights that the starter pool is shipped with."""
+    return read(cards.shipped_dir() / "weights" / f"{cards.load().pool(POOL).weights}.toml")
+
+
+class Remembered:
+    """A memory that has the same two lessons for everybody, so that whoever may refine does."""
+
+    def recall(self, task: Task, agent: str, k: int = 8) -> list[Lesson]:
+        return list(LESSONS[:k])
+
+    def record(self, award: Award, outcome: Outcome | None, run: Mapping[str, Any]) -> None:
+        """Keeps nothing: every auction of a bench begins alike."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """An engine that passes all on, and keeps what was drawn and the tokens of the largest batch.
+
+    What `told` holds of another engine's generations is answered from there, so that two engines can
+    be compared as judges of the same plans.
+    """
+
+    engine: Engine
+    told: Mapping[Generate, list[Generation]] = field(default_factory=dict)
+    drawn: dict[Generate, list[Generation]] = field(default_factory=dict)
+    tokens: int = 0
+    name: str = field(init=False)
+    context: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.name, self.context = self.engine.name, self.engine.context
+
+    def count(self, prompt: Prompt) -> int:
+        return self.engine.count(prompt)
+
+    def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
+        self._most(sum((self.count(ask.prompt) + ask.sampling.max_tokens) * ask.samples for ask in asks))
+        fresh = [ask for ask in asks if ask not in self.told]
+        replies = dict(zip(fresh, self.engine.generate(fresh, seconds) if fresh else (), strict=True))
+        self.drawn |= {ask: reply for ask, reply in replies.items() if not isinstance(reply, Exception)}
+        return [self.told.get(ask) or replies[ask] for ask in asks]
+
+    def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
+        replies = self.engine.loglik(asks, seconds)
+        self._most(sum(r.prompt_tokens + r.tokens for r in replies if isinstance(r, LogProb)))
+        return replies
+
+    def choose(self, asks: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
+        self._most(sum(self.count(ask.prompt) for ask in asks))
+        return self.engine.choose(asks, seconds)
+
+    def _most(self, tokens: int) -> None:
+        self.tokens = max(self.tokens, tokens)
+
+
+def source(lines: int = 200) -> list[str]:
+    """A file of so many lines, to be written again: numbered ones, which 135M keep to for longest."""
+    return [f"- item {number}" for number in range(1, lines + 1)]

@@ -1,0 +1,205 @@
+"""The baseline: llama-cpp-python's own `Llama`, as its users drive it, behind our `Engine` protocol.
+
+Every question is a call of its own, one after the other. What `Llama` does by itself stands: it keeps the
+beginning that a prompt has in common with the one before. Where it has no call for what is asked (entropy while
+drawing, the likelihood of a text) the shortest way over its public methods is taken, so that the baseline is no
+slower than it must be. Its numbers are those of our engine within what llama.cpp's batch shapes make of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from llama_cpp import Llama, LlamaGrammar, llama_cpp
+from numpy.typing import NDArray
+
+from edge_sale.errors import EngineError, PromptTooLong
+from edge_sale.llama.chat import ChatTemplate
+from edge_sale.llama.llama_thread import worker
+from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt, Sampling
+
+A = TypeVar("A")
+Out = TypeVar("Out")
+
+
+class Listening(Llama):  # type: ignore[misc]  # llama_cpp has no types
+    """`Llama` that measures the entropy and log p of every token it draws, while `measuring`."""
+
+    measuring = False
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.entropies: list[float] = []
+        self.logprobs: list[float] = []
+
+    def last_logits(self) -> NDArray[np.float32]:
+        """A view on the logits after the last token decoded, shape (vocabulary,)."""
+        pointer = llama_cpp.llama_get_logits_ith(self.ctx, -1)
+        return np.ctypeslib.as_array(pointer, (self.n_vocab(),))
+
+    def sample(self, *args: Any, **values: Any) -> int:
+        """The next token; `create_completion` draws every one of its tokens here."""
+        token = int(super().sample(*args, **values))
+        if self.measuring:
+            shifted = (row := self.last_logits()) - row.max()
+            weights = np.exp(shifted)
+            z = weights.sum(dtype=np.float64)
+            self.entropies.append(float(np.log(z) - np.dot(weights, shifted) / z))
+            self.logprobs.append(float(shifted[token] - np.log(z)))
+        return token
+
+
+class SequentialEngine:
+    """One model under `Llama`. Implements `types.Engine`; a batch is a loop."""
+
+    def __init__(self, name: str, file: Path, *, context: int, threads: int, batch: int = 512) -> None:
+        """Loads `file`, which the caller has verified. `context`: tokens of prompt and answer together.
+
+        `batch` tokens of a prompt are read at a time; 512 is what `Llama` takes on its own.
+        """
+        self.name, self.context = name, context
+        self._file, self._threads, self._batch = file, threads, batch
+        self._scorer: Llama | None = None
+        self.llama: Listening = worker().do(lambda: self._load(Listening, context))
+        self._template = ChatTemplate(name, self.llama.metadata.get("tokenizer.chat_template"), bos="", eos="")
+
+    def tokens(self, prompt: Prompt) -> list[int]:
+        """The prompt's tokens, tokenized as one text: for prompts of our own, not for untrusted text."""
+        text = "".join(piece for piece, _ in self._template.pieces(prompt))
+        return list(self.llama.tokenize(text.encode(), add_bos=False, special=True))
+
+    def count(self, prompt: Prompt) -> int:
+        return len(self.tokens(prompt))
+
+    def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
+        """Every ask's samples, one call of `create_completion` each."""
+        return self._each(asks, self._generate)
+
+    def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
+        """log p(text | prompt), one prefill each with the logits of every position, as `Llama` gives them."""
+        return self._each(asks, self._loglik)
+
+    def choose(self, asks: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
+        """Which option comes next, from the logits after one prefill each."""
+        return self._each(asks, self._choose)
+
+    def forget(self) -> None:
+        """The next prompt is read from its first token."""
+        self.llama.reset()
+        if self._scorer:
+            self._scorer.reset()
+
+    def close(self) -> None:
+        self.llama.close()
+        if self._scorer:
+            self._scorer.close()
+
+    def complete(self, tokens: Sequence[int], sampling: Sampling, seed: int) -> tuple[str, int, str]:
+        """One call of `create_completion`: text, tokens in it, and "stop" or "length". On the worker only."""
+        grammar = LlamaGrammar.from_string(sampling.grammar, verbose=False) if sampling.grammar else None
+        out: Any = self.llama.create_completion(
+            list(tokens),
+            max_tokens=sampling.max_tokens,
+            temperature=sampling.temperature,
+            top_k=sampling.top_k,
+            top_p=sampling.top_p,
+            min_p=sampling.min_p,
+            repeat_penalty=sampling.repeat_penalty,
+            seed=seed,
+            stop=list(sampling.stop),
+            grammar=grammar,
+        )
+        choice = out["choices"][0]
+        return choice["text"], out["usage"]["completion_tokens"], choice["finish_reason"]
+
+    # --- on the worker -------------------------------------------------------
+
+    def _load(self, kind: type[Any], context: int, **values: Any) -> Any:
+        return kind(
+            str(self._file),
+            n_ctx=context,
+            n_threads=self._threads,
+            n_threads_batch=self._threads,
+            flash_attn=True,  # as llama.cpp chooses on its own, and as our engine has it
+            n_batch=self._batch,
+            n_ubatch=self._batch,
+            n_gpu_layers=-1,
+            verbose=False,
+            **values,
+        )
+
+    def _each(self, asks: Sequence[A], answer: Callable[[A], Out]) -> list[Out | Exception]:
+        """The asks' replies in turn; a failed ask is its exception."""
+
+        def one(ask: A) -> Out | Exception:
+            try:
+                return answer(ask)
+            except Exception as error:
+                return error
+
+        return worker().do(lambda: [one(ask) for ask in asks])
+
+    def _generate(self, ask: Generate) -> list[Generation]:
+        tokens = self._fitting(ask.prompt, max(ask.sampling.max_tokens, ask.reserve))
+        return [self._sample(tokens, ask.sampling, i) for i in range(ask.samples)]
+
+    def _sample(self, tokens: list[int], sampling: Sampling, i: int) -> Generation:
+        began = time.monotonic()
+        self.llama.measuring, self.llama.entropies, self.llama.logprobs = True, [], []
+        try:
+            text, written, finish = self.complete(tokens, sampling, sampling.seed + i)
+        finally:
+            self.llama.measuring = False
+        drawn = len(self.llama.entropies)  # with the end token, where there was one
+        return Generation(
+            text=text,
+            tokens=drawn,
+            prompt_tokens=len(tokens),
+            entropy=float(np.mean(self.llama.entropies)),
+            logprob=float(np.mean(self.llama.logprobs)),
+            ended="length" if finish == "length" else "end" if drawn > written else "stop",
+            seconds=time.monotonic() - began,
+        )
+
+    def _loglik(self, ask: LogLik) -> LogProb:
+        began = time.monotonic()
+        targets = self.llama.tokenize(ask.text.encode(), add_bos=False, special=False) if ask.text else []
+        prompt = self._fitting(ask.prompt, len(targets))
+        if not targets:
+            return LogProb(0.0, 0, len(prompt), time.monotonic() - began)
+        if self._scorer is None:  # a second context: with logits_all drawing would keep every position's too
+            self._scorer = self._load(Llama, self.context, logits_all=True)
+        scorer = self._scorer
+        self._read(scorer, prompt + targets[:-1], keep=len(prompt) - 1)
+        rows = np.array(scorer.scores[len(prompt) - 1 : len(prompt) + len(targets) - 1], dtype=np.float64)
+        tops = rows.max(axis=1)
+        log_z = tops + np.log(np.exp(rows - tops[:, None]).sum(axis=1))
+        total = float(rows[np.arange(len(targets)), targets].sum() - log_z.sum())
+        return LogProb(total, len(targets), len(prompt), time.monotonic() - began)
+
+    def _choose(self, ask: Choose) -> Choice:
+        began = time.monotonic()
+        options = [self.llama.tokenize(option.encode(), add_bos=False, special=False) for option in ask.options]
+        if wrong := [text for text, ids in zip(ask.options, options, strict=True) if len(ids) != 1]:
+            raise EngineError(f"option {wrong[0]!r} is not one token")
+        prompt = self._fitting(ask.prompt, 1)
+        self._read(self.llama, prompt, keep=len(prompt) - 1)
+        logits = self.llama.last_logits()[[ids[0] for ids in options]].astype(np.float64)
+        weights = np.exp(logits - logits.max())
+        return Choice(tuple((weights / weights.sum()).tolist()), len(prompt), time.monotonic() - began)
+
+    def _read(self, llama: Llama, tokens: list[int], keep: int) -> None:
+        """Decodes what the last prompt did not begin with, as `Llama.generate` does: at most `keep` stay unread."""
+        known = Llama.longest_token_prefix(llama.input_ids[: llama.n_tokens].tolist(), tokens[:keep])
+        llama.n_tokens = known
+        llama.eval(tokens[known:])
+
+    def _fitting(self, prompt: Prompt, more: int) -> list[int]:
+        tokens = self.tokens(prompt)
+        if len(tokens) + more > self.context:
+            raise PromptTooLong(self.name, len(tokens) + more, self.context)
+        return tokens

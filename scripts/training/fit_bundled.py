@@ -1,0 +1,290 @@
+"""The bundled pool's weights and floor, fitted from outcomes: `python -m training.fit_bundled --data DIR`.
+
+Weights. Every agent does every training task (made under a seed of its own; of single steps and held-out words there
+are only so many, so some recur in benches). The value of a bid is what
+tells right from wrong among them: a ridge logistic regression (`scoring/success_chance.py`) of success on the paper's signals,
+certainty (entropy with its sign turned) and each juror's score, without those that would get a negative weight. What
+cost weighs is then chosen on the same tasks: the most with which pass@1 stays within SLACK of the best. All is scaled
+to sum to 1, as in the paper's normalisation; the regression's constant changes no order and is left out.
+
+Floor. A ridge logistic regression of "is of the trade" on familiarity and certainty, over the bids of all agents, on
+half of the tasks, and on hand-written prompts, of the trade (`tasks/written.py`, MORE) and such that sound like it and
+are not of it (`tasks/strangers.py`, FITTED), which count NEAR times; `least` is where the sum of both error rates is
+least there. A task is refused when no agent's bid reaches it. The error rates in the file are those of the other half,
+and of WRITTEN and WANTED there, which were not fitted to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_sale import assemble
+from edge_sale.auction.market import Market
+from edge_sale.catalog.cards import BUNDLED_POOL, DEFAULT_POOL, shipped_dir
+from edge_sale.catalog.cards import load as load_cards
+from edge_sale.evaluation import run_records, task_sets
+from edge_sale.evaluation.arrays import View
+from edge_sale.evaluation.bundled_eval import grid, sales, tasks
+from edge_sale.evaluation.bundled_tasks import written
+from edge_sale.evaluation.cache import Cache
+from edge_sale.evaluation.grading import Question
+from edge_sale.scoring import success_chance
+from edge_sale.scoring.reserve_price import Floor
+from edge_sale.scoring.weights import Weights, read
+from edge_sale.settings import load
+from training import out_of_domain
+
+Floats = NDArray[np.float64]
+
+SEED = 7000  # of training tasks: benches count from 0
+COUNT = 240
+OUTSIDE = {
+    "mbpp": "mbpp_sanitized",
+    "gsm8k": "gsm8k",
+    "strategyqa": "strategyqa",
+    "popqa": "popqa_1k",
+    "cruxeval": "cruxeval",
+    "javascript": "javascript_questions",
+    "quixbugs": "quixbugs",
+}
+EACH = 60  # tasks of each of these
+NEAR = 4  # times that a prompt counts which somebody wrote, of the trade or from next door: those are what people try
+SLACK = 0.005  # of pass@1
+SHARE = 0.95  # of the bundled pool's weights where both pools bid
+FLOOR = ("familiarity", "certainty")
+
+
+@click.command()
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="Folder of published task sets: what is outside the trade.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="The weights file; else the shipped one.")
+@click.option("--count", default=COUNT, show_default=True, help="Tasks that weights are fitted on.")
+@click.option("--sandbox", default="auto", show_default=True, help="Where answers are tested.")
+def main(data: Path, out: Path | None, count: int, sandbox: str) -> None:
+    """Fit the bundled pool's weights and its floor, and write them with where they come from."""
+    settings = replace(load(), pool=BUNDLED_POOL, seed=SEED, threads=1, remember=False, sandbox=sandbox)
+    folder = Path("bottle-fitting.cache")
+    folder.mkdir(exist_ok=True)
+    market = sales.market(settings, Cache(folder, sales.ASKS))
+    weights, told = fitted(market, count, sandbox)
+    floor, said = floored(market, data)
+    now = f"{datetime.now(UTC):%Y-%m-%d}"
+    models = {card.name: assemble.identity(card, settings)[:12] for card in assemble.plan(settings).chat}
+    text = written_out(weights, floor, {**told, **said}, now, models)
+    target = out or shipped_dir() / "weights" / "bundled-1.toml"
+    target.write_text(text, encoding="utf-8")
+    beside = target.with_name("home-1.toml")
+    beside.write_text(joined(weights, floor, read(shipped_dir() / "weights" / "starter-1.toml")), encoding="utf-8")
+    click.echo(json.dumps({**told, **said}, indent=2))
+    click.echo(f"{target}, {beside}: written", err=True)
+
+
+# --- weights -----------------------------------------------------------------
+
+
+def fitted(market: Market, count: int, sandbox: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """Weights by name (price_length, certainty, a juror's name), summing to 1; and what was found."""
+    jobs = tasks.stream(count, SEED, families=count // 2)
+    of = grid.everyone([job.question for job in jobs], market, sandbox, "training")
+    view = View(of, np.zeros((len(jobs), 1)), run_records.opinions(of))
+    assert view.entropy is not None
+    names = ["certainty", *view.scores]
+    signs = np.stack([-view.entropy, *view.scores.values()], axis=2)  # (N, A, signals)
+    value = useful(signs.reshape(-1, len(names)), view.success.ravel())
+    worth = signs @ value
+    cost = view.prices * view.plan_tokens
+    rate, curve = cost_rate(cost, worth, view.success)
+    total = rate + value.sum()
+    weights = {"price_length": rate / total, **dict(zip(names, (value / total).tolist(), strict=True))}
+    chosen = np.argmin(rate * cost - worth, axis=1)
+    every = np.arange(len(chosen))
+    told = {
+        "training tasks": len(jobs),
+        "pass@1": float(view.success[every, chosen].mean()),
+        "share of the senior": float((chosen == view.largest).mean()),
+        "pass@1 of each alone": dict(zip(view.agents, view.success.mean(axis=0).tolist(), strict=True)),
+        "oracle": float(view.success.max(axis=1).mean()),
+        "w_c, pass@1, share": curve,
+    }
+    return weights, told
+
+
+def useful(rows: Floats, right: Floats) -> Floats:
+    """The regression's weights on the signals' own scales; what would count against success is left out, one by one."""
+    kept = list(range(rows.shape[1]))
+    while True:
+        model = success_chance.fit(rows[:, kept], right)
+        slopes = model.weights[1:] / model.scale
+        if (slopes >= 0).all() or len(kept) == 1:
+            break
+        kept.pop(int(np.argmin(slopes)))
+    found = np.zeros(rows.shape[1])
+    found[kept] = np.maximum(slopes, 0.0)
+    return found
+
+
+def cost_rate(cost: Floats, worth: Floats, success: Floats) -> tuple[float, list[list[float]]]:
+    """The most that a unit of cost may weigh with pass@1 within SLACK of the best; and (w_c, pass@1, share) tried."""
+    spread = float(np.std(worth) / (np.std(cost) or 1.0))
+    every = np.arange(len(cost))
+    large = int(np.argmax(cost.mean(axis=0)))
+    curve = []
+    for rate in [0.0, *(spread * np.geomspace(0.003, 10, 60)).tolist()]:
+        chosen = np.argmin(rate * cost - worth, axis=1)
+        curve.append([rate, float(success[every, chosen].mean()), float((chosen == large).mean())])
+    best = max(passed for _, passed, _ in curve)
+    rate = max(rate for rate, passed, _ in curve if passed >= best - SLACK)
+    return rate, [[round(x, 4) for x in point] for point in curve[::6]]
+
+
+# --- floor -------------------------------------------------------------------
+
+
+def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
+    """The floor, and its error rates on what it was not fitted to, source by source."""
+    names = [agent.name for agent in market.agents]
+    inside = {"trade": mixed([job.question for job in tasks.exam(EACH, SEED + 1)])}
+    outside = {name: mixed(task_sets.load(name, data / place)[:EACH]) for name, place in OUTSIDE.items()}
+    hand = {"hand-written": written.questions(), "near": out_of_domain.questions()}
+    typed = {"typed": written.questions(written.MORE), "next door": out_of_domain.questions(out_of_domain.FITTED)}
+    reads = {source: signals(qs, market) for source, qs in {**inside, **outside, **hand, **typed}.items()}
+    fit_on = [(row, 1.0) for source in inside for row in reads[source][::2]]
+    fit_on += [(row, 0.0) for source in outside for row in reads[source][::2]]
+    fit_on += [(row, label) for source, label in (("typed", 1.0), ("next door", 0.0)) for row in reads[source] * NEAR]
+    rows = np.array([bid for row, _ in fit_on for bid in row])
+    right = np.array([label for row, label in fit_on for _ in row])
+    share = right.mean()
+    keep = np.random.default_rng(0).random(len(right)) < np.where(right == 1, min(1, (1 - share) / share), 1.0)
+    model = success_chance.fit(rows[keep], right[keep])
+    slopes = model.weights[1:] / model.scale
+    constant = float(model.weights[0] - (slopes * model.centre).sum())
+    reached = {source: [best(row, constant, slopes) for row in found] for source, found in reads.items()}
+    home = [r for s in inside for r in reached[s][::2]] + reached["typed"] * NEAR
+    least = parting(home, [r for s in outside for r in reached[s][::2]] + reached["next door"] * NEAR)
+
+    def refused(sources: Sequence[str]) -> float:
+        return float(np.mean([r < least for s in sources for r in reached[s][1::2]]))
+
+    errors = {
+        "refused_of_trade": refused(list(inside)),
+        "refused_of_hand_written": float(np.mean([r < least for r in reached["hand-written"]])),
+        "let_in_of_others": 1 - refused(list(outside)),
+        "let_in_of_neighbours": float(np.mean([r >= least for r in reached["near"]])),
+    }
+    said = {**errors, **{f"let in of {source}": 1 - refused([source]) for source in outside}}
+    sources = ", ".join([*inside, *outside])
+    about = f"fitted on half of each of {sources}, errors on the other half; and on prompts written by hand"
+    signs = dict(zip(FLOOR, slopes.tolist(), strict=True))
+    floor = Floor(least, constant, signs, tuple(names), about, {k: round(v, 4) for k, v in errors.items()})
+    return floor, said
+
+
+def mixed(questions: Sequence[Question]) -> list[Question]:
+    """In an order that says nothing of them, so that every second one is a fair half."""
+    return [questions[i] for i in np.random.default_rng(SEED).permutation(len(questions))]
+
+
+def signals(questions: Sequence[Question], market: Market) -> list[list[list[float]]]:
+    """The floor's signals of each agent's bid for each task; of an agent that makes none, nothing."""
+    found: list[list[list[float]]] = []
+    for start in range(0, len(questions), grid.BITE):
+        for bids in grid.bids(questions[start : start + grid.BITE], market, familiar=True):
+            found.append([[plan.signals["familiarity"], -plan.entropy] for plan in bids])
+    return found
+
+
+def best(row: Sequence[Sequence[float]], constant: float, slopes: Floats) -> float:
+    """How far the best of a task's bids comes, 0..1; 0 where there is none."""
+    return max((float(1 / (1 + np.exp(-(constant + slopes @ np.array(bid))))) for bid in row), default=0.0)
+
+
+def parting(inside: Sequence[float], outside: Sequence[float]) -> float:
+    """The threshold at which the shares of the trade that are refused and of others that are let in add up to least."""
+    points = np.unique([0.0, *inside, *outside, 1.0])
+    middle = (points[1:] + points[:-1]) / 2
+    wrong = [(np.mean(np.array(inside) < x), np.mean(np.array(outside) >= x)) for x in middle]
+    return float(min((a + b, abs(a - b), x) for (a, b), x in zip(wrong, middle, strict=True))[2])
+
+
+# --- the file ----------------------------------------------------------------
+
+
+def joined(weights: Mapping[str, float], floor: Floor, starter: Weights) -> str:
+    """The weights of both pools in one market: SHARE of the bundled pool's, and the rest of the starter's."""
+    general = [agent.name for agent in load_cards().pool(DEFAULT_POOL).agents]
+    signals = {name: weights[name] * SHARE for name in ("price_length", "certainty")}
+    for name, weight in starter.signals.items():
+        if weight:
+            signals[name] = signals.get(name, 0.0) + weight * (1 - SHARE)
+    jury = {name: x * SHARE for name, x in weights.items() if name not in ("price_length", "certainty")}
+    jury |= {name: starter.of_juror(name) * (1 - SHARE) for name in general}
+    why = [
+        "Of the bundled pool's fitted weights 95 in 100 and of the starter's 5, each juror with its own: both",
+        "pools in one market. A specialist's bid that does not reach the floor does not stand, so a task outside its",
+        "trade is among the general agents. On tasks of its trade its plan is surer; with more the starter's jurors,",
+        "who like plans in their own words, gave such a task to a general agent.",
+    ]
+    return _toml("home-1", why, signals, jury, floor)
+
+
+def written_out(
+    weights: Mapping[str, float], floor: Floor, told: Mapping[str, Any], now: str, models: Mapping[str, str]
+) -> str:
+    """The weights file as text."""
+    alone = ", ".join(f"{agent} {100 * x:.1f}" for agent, x in told["pass@1 of each alone"].items())
+    held = ", ".join(f"{name} {sha}" for name, sha in models.items())
+    jury = {name: x for name, x in weights.items() if name not in ("price_length", "certainty")}
+    why = [
+        f"Fitted {now} by scripts/training/fit_bundled.py, which says how, for these weights (sha256):",
+        f"{held}.",
+        f"{told['training tasks']} generated tasks of 1 to 8 steps, every agent at every one. On these, in %: pass@1",
+        f"{alone}; this auction without memory {100 * told['pass@1']:.1f}",
+        f"with {100 * told['share of the senior']:.1f} of the tasks to the senior;",
+        f"oracle {100 * told['oracle']:.1f}.",
+    ]
+    return _toml("bundled-1", why, {name: weights[name] for name in ("price_length", "certainty")}, jury, floor)
+
+
+def _toml(name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], floor: Floor) -> str:
+    text = "\n".join(why)
+    lines = [
+        f'name = "{name}"',
+        "version = 1",
+        f'provenance = """\n{text}"""',
+        "",
+        "[signals]",
+        *(f"{name} = {x:.6f}" for name, x in signals.items()),
+        "",
+        "[jury]",
+        *(f"{name} = {x:.6f}" for name, x in jury.items()),
+        "",
+        "[floor]",
+        f"least = {floor.least:.4f}",
+        f"constant = {floor.constant:.4f}",
+        f"agents = {json.dumps(list(floor.agents))}",
+        f"about = {json.dumps(floor.about)}",
+        "",
+        "[floor.signals]",
+        *(f"{name} = {x:.4f}" for name, x in floor.signals.items()),
+        "",
+        "[floor.errors]",
+        *(f"{name} = {x:.4f}" for name, x in floor.errors.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The weights of a GGUF of ours back in torch: to compare what llama.cpp computes, or to train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gguf
+import torch
+
+from training.model import Llama, Shape
+from training.tokens import MARKS, Vocabulary
+
+
+def load(file: Path) -> Llama:
+    """The model in `file`, its float16 matrices as float32."""
+    reader = gguf.GGUFReader(file)
+
+    def said(key: str) -> int:
+        field: Any = reader.fields[key]
+        return int(field.contents())
+
+    shape = Shape(
+        vocabulary=said("llama.vocab_size"),
+        width=said("llama.embedding_length"),
+        layers=said("llama.block_count"),
+        heads=said("llama.attention.head_count"),
+        inner=said("llama.feed_forward_length"),
+        context=said("llama.context_length"),
+    )
+    model = Llama(shape)
+    weights = {tensor.name: torch.tensor(tensor.data.astype("float32")) for tensor in reader.tensors}
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def vocabulary(file: Path) -> Vocabulary:
+    """The vocabulary in `file`, as training has it."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    reader = gguf.GGUFReader(file)
+    fields: Any = reader.fields
+    tokens = {token: number for number, token in enumerate(fields["tokenizer.ggml.tokens"].contents())}
+    merges = [tuple(merge.split(" ")) for merge in fields["tokenizer.ggml.merges"].contents()]
+    plain = {token: number for token, number in tokens.items() if token not in MARKS}
+    tokenizer = Tokenizer(models.BPE(vocab=plain, merges=merges))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([token for token in tokens if token in MARKS])
+    return Vocabulary(tokenizer)

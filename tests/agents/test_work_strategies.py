@@ -1,0 +1,274 @@
+"""Ways of working: how plans become answers, step by step, with scripted replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from edge_sale.agents.local import LocalAgent, tidy, within
+from edge_sale.agents.work_strategies import SECOND, WAYS, choose
+from edge_sale.catalog.cards import WORKS
+from edge_sale.errors import Cancelled, TimedOut
+from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Task
+
+CODE = Task("t", "Write f in Python.", "python")
+TEXT = Task("t", "Explain rain.", "text")
+GOOD = "def f(x):\n    return x"
+AGENT = LocalAgent("a", "m", 0.1, "quick", "recoverability", samples=3, temperature=0.7, max_tokens=50)
+
+
+def drawn(text: str, ended: Any = "stop", entropy: float = 1.0) -> Generation:
+    return Generation(text, 9, 20, entropy, -0.5, ended, 0.1)
+
+
+def work(agent: LocalAgent, task: Task, *replies: list[Generation]) -> tuple[list[Generate], Outcome, str]:
+    """Every ask of the work, its outcome, and what was shown."""
+    shown: list[str] = []
+    show: Callable[[str], None] = shown.append
+    job: Job[Outcome] = agent.execute(task, "1. First.\n2. Second.", show)
+    batch = list(next(job))
+    asks = [batch[0]]
+    for reply in replies:
+        left = list(reply)
+        parts = [[left.pop(0) for _ in range(min(ask.samples, len(left)))] for ask in batch]
+        parts[-1] += left
+        try:
+            batch = list(job.send(parts))
+            asks.append(batch[0])
+        except StopIteration as end:
+            return asks, end.value, "".join(shown)  # type: ignore[return-value]
+    raise AssertionError("the work asked for more than the script has")
+
+
+def test_cards_know_every_way() -> None:
+    """A pool's card may name exactly the ways of working that exist."""
+    assert set(WORKS) == set(WAYS)
+
+
+def test_quick_answers_once_and_streams() -> None:
+    """One ask, streamed, and its text is the answer."""
+    asks, outcome, _ = work(AGENT, TEXT, [drawn(" It rains. ", "end")])
+    assert outcome == Outcome("a", "done", "It rains.")
+    assert asks[0].on_text is not None and asks[0].samples == 1
+
+
+def test_work_follows_the_plan_that_was_bid() -> None:
+    """The plan is in the prompt of the work: the winner does not plan again."""
+    asks, _, _ = work(AGENT, CODE, [drawn(GOOD)])
+    turns = [message.content for message in asks[0].prompt.messages]
+    assert turns[-2:] == ["1. First.\n2. Second.", CODE.text]
+
+
+def test_planner_works_step_by_step() -> None:
+    """Every step is worked out with what came before it, then the answer is written from the notes."""
+    agent = replace(AGENT, work="planner")
+    asks, outcome, _ = work(agent, TEXT, [drawn("Note one.")], [drawn("Note two.")], [drawn("Done.", "end")])
+    turns = [[message.content for message in ask.prompt.messages] for ask in asks]
+    assert turns[0][-1].endswith(": 1. First.") and turns[1][-1].endswith(": 2. Second.")
+    assert "Note one." not in turns[0] and "Note one." in turns[1]
+    assert "Note one.\nNote two." in turns[2] and turns[2][-1] == TEXT.text
+    assert (outcome.answer, outcome.steps) == ("Done.", 3)
+
+
+def test_the_first_of_several_drafts_is_the_likeliest() -> None:
+    """One draft is greedy, the others are sampled, all in one batch."""
+    job = replace(AGENT, work="drafts").execute(CODE, "1. First.", lambda text: None)
+    first, others = next(job)
+    assert isinstance(first, Generate) and isinstance(others, Generate)
+    assert (first.samples, first.sampling.temperature) == (1, 0.0)
+    assert (others.samples, others.sampling.temperature) == (2, AGENT.temperature)
+
+
+def test_drafts_without_check_keep_the_most_agreed_on() -> None:
+    """Without a check the draft that most others resemble is the answer, if it parses."""
+    agent = replace(AGENT, work="drafts")
+    replies = [drawn("def f(:"), drawn("def f(:"), drawn("def g(y):\n    return y"), drawn(GOOD), drawn("z = 3")]
+    _, outcome, shown = work(agent, CODE, replies)
+    assert outcome.answer in ("def g(y):\n    return y", GOOD) and shown == outcome.answer
+    assert outcome.verified is None
+
+
+@dataclass(frozen=True)
+class Told:
+    """Checks that go by what a text holds; what behaves alike is said by its second word."""
+
+    holds: str = "x"
+    fails: str = ""
+
+    def passes(self, task: Task, text: str) -> bool:
+        return self.holds in text
+
+    def sieve(self, task: Task, texts: Sequence[str]) -> list[bool]:
+        return [self.holds in text for text in texts]
+
+    def behaviours(self, task: Task, texts: Sequence[str]) -> list[str]:
+        return [text.split()[-1] for text in texts]
+
+    def failure(self, task: Task, text: str) -> str:
+        return self.fails
+
+
+CHECKED = replace(CODE, check="assert f(1) == 1")
+
+
+def test_drafts_that_pass_and_agree_end_the_drawing() -> None:
+    """Two drafts that pass and behave alike are enough: the first of them is the answer, and verified."""
+    agent = replace(AGENT, work="drafts", checks=Told())
+    _, outcome, shown = work(agent, CHECKED, [drawn("y = 1"), drawn("x = 1"), drawn("x  = 1")])
+    assert (outcome.answer, outcome.status, outcome.verified) == ("x = 1", "passed", True)
+    assert shown == "x = 1"
+
+
+def test_a_draft_that_heeds_its_input_goes_before_more_that_do_not() -> None:
+    """Two constants agree with each other and are not believed: more is drawn, and one that does heed it is taken."""
+    agent, flat, told = replace(AGENT, work="drafts", checks=Told()), "x = ['1','1','1','1']", "x = ['1','2','3','4']"
+    job = agent.execute(CHECKED, "", lambda text: None)
+    next(job)
+    second = job.send([[drawn(flat)], [drawn(flat), drawn("y = 1")]])
+    with pytest.raises(StopIteration) as ended:
+        job.send([[drawn(told)] for _ in second])
+    assert len(second) == 3 and ended.value.value.answer == told
+
+
+def test_what_passed_counts_in_the_second_wave_too_and_is_not_lost_with_it() -> None:
+    """Of two texts drawn equally often the earlier one stays; so does what passed where there is no time for more."""
+    first, other = "x = ['1','2','3','4']", "x = ['4','3','2','1']"
+    agent = replace(AGENT, work="drafts", checks=Told())
+    job = agent.execute(CHECKED, "", lambda text: None)
+    next(job)
+    job.send([[drawn(first)], [drawn("y"), drawn("y = 2")]])
+    with pytest.raises(StopIteration) as ended:
+        job.send([[drawn(first)], [drawn(other)], [drawn(other)]])
+    assert ended.value.value.answer == first  # drawn twice, as the other was, and earlier
+    job = agent.execute(CHECKED, "", lambda text: None)
+    next(job)
+    job.send([[drawn(first)], [drawn("y"), drawn("y = 2")]])
+    with pytest.raises(StopIteration) as ended:
+        job.throw(TimedOut("m took too long"))
+    assert ended.value.value.answer == first
+    job = agent.execute(CHECKED, "", lambda text: None)
+    next(job)
+    job.send([[drawn(first)], [drawn("y"), drawn("y = 2")]])
+    with pytest.raises(Cancelled):
+        job.throw(Cancelled("stopped"))
+
+
+def test_under_a_thorough_check_one_draft_is_enough() -> None:
+    """Three assertions are hard to pass by chance."""
+    agent = replace(AGENT, work="drafts", checks=Told())
+    task = replace(CODE, check="assert f(1) == 1\nassert f(2) == 2\nassert f(3) == 3")
+    _, outcome, _ = work(agent, task, [drawn("y = 1"), drawn("x = 1"), drawn("z = 2")])
+    assert (outcome.answer, outcome.notes) == ("x = 1", ("draft 2 of 3 passed the check",))
+
+
+def test_a_single_draft_that_passes_a_thin_check_is_held_against_more() -> None:
+    """One assertion lets wrong answers pass: of all that pass, those that most drafts agree with win."""
+    agent = replace(AGENT, work="drafts", checks=Told())
+    more = [drawn("x = 2"), drawn("y = 2"), drawn("x  = 2")] * SECOND
+    _, outcome, _ = work(agent, CHECKED, [drawn("y = 1"), drawn("x = 1"), drawn("z = 2")], more)
+    assert (outcome.answer, outcome.verified) == ("x = 2", True)
+    assert outcome.notes == ("draft 4 of 12 passed the check",)
+
+
+def test_the_second_wave_is_one_batch_ever_warmer_and_without_the_plan() -> None:
+    """SECOND times as many in one batch, each part warmer, with seeds of its own; the check is seen, not the plan."""
+    job = replace(AGENT, work="drafts", checks=Told()).execute(CHECKED, "1. First.", lambda text: None)
+    first = next(job)
+    second = job.send([[drawn("y = 1")], [drawn("y = 2")] * 2])
+    asks = [ask for ask in [*first, *second] if isinstance(ask, Generate)]
+    assert [ask.samples for ask in asks[2:]] == [3] * SECOND
+    assert [ask.sampling.temperature for ask in asks[2:]] == pytest.approx([0.9, 1.1, 1.3])
+    planned = ["1. First." in [message.content for message in ask.prompt.messages] for ask in asks[2:]]
+    assert planned == [False] * 3
+    seen = f"{CHECKED.text}\nIt must pass: {CHECKED.check}"
+    assert [ask.prompt.messages[-1].content for ask in asks] == [seen] * 5
+    assert {ask.prompt.prefill for ask in asks} == {"```python\n"}
+    seeds = {ask.sampling.seed + i for ask in asks for i in range(ask.samples)}
+    assert len(seeds) == 3 * (1 + SECOND) - 1  # the greedy one draws nothing
+
+
+def test_where_none_passes_the_best_is_repaired_once() -> None:
+    """The most agreed on draft goes back with what it gives instead, and a repair that passes is the answer."""
+    agent = replace(AGENT, work="drafts", checks=Told("q", "f(1) gives 2, but it must be 1"))
+    failing = [drawn(GOOD), drawn(GOOD), drawn("z = 3")]
+    asks, outcome, _ = work(agent, CHECKED, failing, failing * SECOND, [drawn("q = 1"), drawn("y = 1"), drawn("y = 2")])
+    assert (outcome.answer, outcome.status) == ("q = 1", "passed")
+    turns = [message.content for message in asks[-1].prompt.messages]
+    assert turns[-1] == "f(1) gives 2, but it must be 1. Write it again, correctly."
+    assert GOOD in turns[-2]
+
+
+def test_drafts_that_all_fail_the_check_leave_the_verdict_to_the_market() -> None:
+    """Where no draft of any wave passes, the most agreed on is done, to be verified like any answer."""
+    agent = replace(AGENT, work="drafts", checks=Told(holds="never"))
+    failing = [drawn(GOOD), drawn(GOOD), drawn("z = 3")]
+    _, outcome, _ = work(agent, CHECKED, failing, failing * SECOND)
+    assert (outcome.answer, outcome.status, outcome.verified) == (GOOD, "done", None)
+
+
+def test_of_equal_votes_the_likeliest_draft_wins() -> None:
+    """Ties go to the draft with the highest mean log probability."""
+    assert choose(["a b c", "d e f"], [-1.0, -0.5], "text") == 1
+
+
+def test_choose_falls_back_where_nothing_parses() -> None:
+    """Even if no draft parses, one is chosen."""
+    assert choose(["def f(:", "def g(:"], [-1.0, -2.0], "python") == 0
+
+
+def test_bid_needs_room_for_the_work_too() -> None:
+    """An agent asks for a plan only where plan and answer fit behind the task."""
+    ask = next(AGENT.bid(TEXT))[0]
+    assert isinstance(ask, Generate)
+    assert ask.reserve == AGENT.plan_tokens + AGENT.max_tokens and ask.sampling.max_tokens == AGENT.plan_tokens
+
+
+def test_lessons_are_shown_as_better_and_worse_plans() -> None:
+    """A refining agent sees the past task, the plan that lost and the plan that won."""
+    lesson = Lesson("a0", "Explain snow.", "1. Better.", "1. Worse.", "b", "a", 0.8)
+    ask = next(AGENT.bid(TEXT, [lesson]))[0]
+    assert isinstance(ask, Generate)
+    words = "\n".join(message.content for message in ask.prompt.messages)
+    assert "Explain snow." in words and "1. Worse." in words and "1. Better." in words
+    assert ask.prompt.messages[-1].content.endswith("Explain rain.")
+
+
+def test_seeds_differ_by_agent_and_purpose_and_repeat_by_run() -> None:
+    """The same run seed gives the same draws, and no two agents or purposes share them."""
+    other = replace(AGENT, name="b")
+    assert AGENT.seed_for("bid") == replace(AGENT).seed_for("bid")
+    assert len({AGENT.seed_for("bid"), AGENT.seed_for("work"), other.seed_for("bid")}) == 3
+    assert AGENT.seed_for("bid") != replace(AGENT, seed=1).seed_for("bid")
+
+
+def test_lessons_stay_within_their_budget() -> None:
+    """Whole lessons, the most similar first in line and shown last; none is cut."""
+    lessons = [Lesson(str(i), "t" * 1000, "w", "l", "b", "a", similarity=i / 10) for i in range(5)]
+    kept = within(lessons, 2400)
+    assert [lesson.auction for lesson in kept] == ["3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cut", "kept"),
+    [
+        ("1. Do this.\n2. And th", True, "1. Do this."),
+        ("1. Do this.\n2. And that.", True, "1. Do this.\n2. And that."),
+        ("1. Do th", True, "1. Do th"),
+        ("1. Do this.\n\n2. And th ", False, "1. Do this.\n2. And th"),
+    ],
+)
+def test_plans_are_tidied(text: str, cut: bool, kept: str) -> None:
+    """A plan that hit the limit loses its unfinished step, and no plan loses all of itself."""
+    assert tidy(text, cut=cut) == kept
+
+
+def test_an_answer_is_named_as_its_check_calls_it() -> None:
+    """And shown once, as it is given: with a check nothing is shown while it is written."""
+    asks, outcome, shown = work(AGENT, CHECKED, [drawn("def solve(n):\n    return n")])
+    assert outcome.answer == "def f(n):\n    return n" and shown == outcome.answer
+    assert asks[-1].on_text is None
+    asks, outcome, _ = work(AGENT, CODE, [drawn("def solve(n):\n    return n")])
+    assert outcome.answer == "def solve(n):\n    return n" and asks[-1].on_text is not None

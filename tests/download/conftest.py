@@ -1,0 +1,5 @@
+"""The loopback hub and what pulls from it, for every test here."""
+
+from tests.hub import hub, other_host, puller, tiny
+
+__all__ = ["hub", "other_host", "puller", "tiny"]
