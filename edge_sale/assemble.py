@@ -13,17 +13,17 @@ from edge_sale import __version__, remote_setup
 from edge_sale.agents.answers import domain_of
 from edge_sale.agents.checks import Checks
 from edge_sale.agents.document_reader import Reader
-from edge_sale.agents.extra_signals import CARRIERS
+from edge_sale.agents.extra_signals import EXTRA_SIGNALS
 from edge_sale.agents.local import LocalAgent
-from edge_sale.agents.workspace import Site
-from edge_sale.auction.hold import Known, Signals, nothing
+from edge_sale.agents.workspace import Workspace
+from edge_sale.auction.hold import PriorSignals, Signals, no_prior_signals
 from edge_sale.auction.market import Market
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.catalog import gguf_header, installed, memory_fit, trial_load
 from edge_sale.catalog.cards import (
     BUNDLED_POOL,
     DEFAULT_POOL,
-    HOME_POOL,
+    MIXED_POOL,
     AgentCard,
     Catalogue,
     ModelCard,
@@ -31,7 +31,7 @@ from edge_sale.catalog.cards import (
     load,
     shipped_dir,
 )
-from edge_sale.catalog.loaded_models import Resident, Residents
+from edge_sale.catalog.loaded_models import Loadable, LoadedModels
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.errors import ConfigError, ModelMissing, TaskError, UnknownName
 from edge_sale.events import Searched, Spent
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MarketPlan:
     """What a run will use, resolved and checked by name, before anything heavy is loaded."""
 
     settings: Settings
@@ -64,7 +64,7 @@ class Plan:
     embedder: ModelCard | None  # None: this run neither recalls nor records
     weights: Weights
     bidders: tuple[Remote, ...] = ()  # remotes that are asked to bid
-    reserve: Remote | None = None  # the remote that stands by
+    fallback: Remote | None = None  # the remote that stands by
     notes: tuple[str, ...] = ()  # what was left out, and why
     beyond: str = ""  # what to say of a task outside the pool's trade
 
@@ -84,7 +84,7 @@ def new_task(text: str, *, domain: str = "", check: str | None = None, files: Se
     return Task(secrets.token_hex(4), text.strip(), domain or domain_of(text), tuple(files), check)
 
 
-def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
+def plan(settings: Settings, agents: Sequence[str] = ()) -> MarketPlan:
     """The parts of a run; with `agents`, only those of the pool may bid. Raises UnknownName, ConfigError."""
     catalogue = load(settings.cards_dir)
     pool = pool_agents(catalogue, settings)
@@ -97,20 +97,20 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> Plan:
     if agents:
         pool = replace(pool, agents=tuple(known[name] for name in dict.fromkeys(agents) if name in known))
         if not (pool.agents or far.bidders):
-            raise ConfigError(f"{', '.join(agents)} stands by as a reserve and makes no bids: name an agent too")
-    if unknown := sorted(set(settings.carry) - set(CARRIERS)):
-        where, there = f"{settings.config_file}: [auction] carry", ", ".join(CARRIERS)
+            raise ConfigError(f"{', '.join(agents)} stands by as a fallback and makes no bids: name an agent too")
+    if unknown := sorted(set(settings.extra_signals) - set(EXTRA_SIGNALS)):
+        where, there = f"{settings.config_file}: [auction] carry", ", ".join(EXTRA_SIGNALS)
         raise ConfigError(f"{where}: nothing is called {unknown[0]!r}; there are: {there}")
     models = dict.fromkeys(agent.model for agent in pool.agents)
     weights, moved = followed(weights_in_force(pool, settings), settings, pool.name)
-    return Plan(
+    return MarketPlan(
         settings=settings,
         pool=pool,
         chat=tuple(catalogue.model(name) for name in models),
         embedder=_encoder(pool, catalogue, settings) if settings.remember else None,
         weights=weights,
         bidders=far.bidders,
-        reserve=far.reserve,
+        fallback=far.fallback,
         notes=(*far.notes, *moved),
         beyond=_beyond(pool, catalogue, settings),
     )
@@ -121,7 +121,7 @@ def weights_in_force(pool: PoolCard, settings: Settings) -> Weights:
     own = weights_named(pool.weights, settings)
     named = settings.weights or settings.pools.get(pool.name, {}).get("weights")
     fitted = None if named else versions.in_force(settings.weights_dir, pool.name)
-    return replace(fitted.weights, floor=own.floor) if fitted else own
+    return replace(fitted.weights, reserve_price=own.reserve_price) if fitted else own
 
 
 def pools_embedder(settings: Settings) -> ModelCard:
@@ -143,7 +143,7 @@ def _encoder(pool: PoolCard, catalogue: Catalogue, settings: Settings) -> ModelC
     """
     wanted = catalogue.model(pool.embedder)
     former = catalogue.model(catalogue.pool(BUNDLED_POOL).embedder)
-    if settings.pool or pool.name != HOME_POOL:
+    if settings.pool or pool.name != MIXED_POOL:
         return wanted
     from edge_sale.memory import embedder_identity
 
@@ -162,7 +162,7 @@ def weights_named(name: str, settings: Settings) -> Weights:
     raise UnknownName("weights", name, [*known, *fitted])
 
 
-def market(parts: Plan, ask: Consent = remote_setup.nobody, site: Site | None = None) -> Market:
+def market(parts: MarketPlan, ask: Consent = remote_setup.no_terminal, workspace: Workspace | None = None) -> Market:
     """A market ready for tasks: files checked, fitted to the memory there is, memory open.
 
     `ask` is the user's consent to what would leave. `site` is the folder that tasks with `repo` are about.
@@ -179,23 +179,25 @@ def market(parts: Plan, ask: Consent = remote_setup.nobody, site: Site | None = 
     checks = Checks(settings.sandbox)
 
     engines, contexts = _engines(parts.chat, files, settings, tunings)
-    agents: list[Agent] = [_agent(card, settings, seed, checks, site, parts.weights) for card in parts.pool.agents]
-    agents += [remote_setup.agent(remote, settings, site) for remote in parts.bidders]
-    desk = Desk(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
-    if site:
-        site.tell = lambda event: desk.emit(event)
-    memory = _memory(parts.embedder, encoder, settings, desk) if parts.embedder and encoder else None
+    agents: list[Agent] = [_agent(card, settings, seed, checks, workspace, parts.weights) for card in parts.pool.agents]
+    agents += [remote_setup.agent(remote, settings, workspace) for remote in parts.bidders]
+    scheduler = Scheduler(engines, seconds=settings.bid_seconds, agents={agent.name: agent for agent in agents})
+    if workspace:
+        workspace.tell = lambda event: scheduler.emit(event)
+    memory = _memory(parts.embedder, encoder, settings, scheduler) if parts.embedder and encoder else None
     past = memory.past if memory else None
-    away = remote_setup.stand_by(parts.bidders, parts.reserve, desk, parts.weights, settings, past, ask, site)
+    remotes_ready = remote_setup.stand_by(
+        parts.bidders, parts.fallback, scheduler, parts.weights, settings, past, ask, workspace
+    )
     return Market(
         agents=agents,
-        desk=desk,
+        scheduler=scheduler,
         weights=parts.weights,
         memory=memory,
         record=settings.record,
         lessons=settings.lessons if settings.refine else 0,
-        # what a live reserve bids is compared in any case, so it is not left out
-        full=settings.full_auction or (parts.reserve is not None and parts.reserve.auctioned),
+        # what a live fallback bids is compared in any case, so it is not left out
+        full=settings.full_auction or (parts.fallback is not None and parts.fallback.auctioned),
         passes=checks.passes,
         work_seconds=settings.work_seconds,
         run={
@@ -208,11 +210,11 @@ def market(parts: Plan, ask: Consent = remote_setup.nobody, site: Site | None = 
             "threads": max((tuned.threads for tuned in tunings.values()), default=0),
             "edge_sale": __version__,
             "llama_cpp": version("llama-cpp-python"),
-            **({"reserve_of": parts.reserve.name, "thrift": settings.thrift} if parts.reserve else {}),
+            **({"fallback_of": parts.fallback.name, "thrift": settings.thrift} if parts.fallback else {}),
         },
-        reserve=away.reserve,
-        errand=away.errand,
-        known=_known(memory) if memory else nothing,
+        fallback=remotes_ready.fallback,
+        errand=remotes_ready.errand,
+        prior_signals=_prior_signals(memory) if memory else no_prior_signals,
         beyond=parts.beyond,
     )
 
@@ -222,7 +224,7 @@ def over_documents(sold: Market, library: Library) -> Market:
 
     def find(question: str, k: int) -> list[Passage]:
         found = library.search(question, k)
-        sold.desk.emit(Searched(question, tuple(passage.place for passage in found)))
+        sold.scheduler.emit(Searched(question, tuple(passage.place for passage in found)))
         return found
 
     def reader(agent: Agent) -> Reader:
@@ -230,15 +232,15 @@ def over_documents(sold: Market, library: Library) -> Market:
             return Reader(agent, find, agent.samples, agent.temperature, agent.seed_for("work"))
         return Reader(agent, find, examples=False)
 
-    readers = {name: reader(agent) for name, agent in sold.desk.agents.items()}
+    readers = {name: reader(agent) for name, agent in sold.scheduler.agents.items()}
     sold.agents = [readers[agent.name] for agent in sold.agents]
-    sold.desk.agents = readers
-    if sold.reserve:
-        sold.reserve = replace(sold.reserve, agent=readers[sold.reserve.agent.name])
+    sold.scheduler.agents = readers
+    if sold.fallback:
+        sold.fallback = replace(sold.fallback, agent=readers[sold.fallback.agent.name])
     return sold
 
 
-def _known(memory: AuctionMemory) -> Known:
+def _prior_signals(memory: AuctionMemory) -> PriorSignals:
     """What memory says of agents before they bid: experience, which every bid then carries."""
 
     def known(task: Task, agents: Sequence[str]) -> Signals:
@@ -256,7 +258,7 @@ def _beyond(pool: PoolCard, catalogue: Catalogue, settings: Settings) -> str:
     cards = [catalogue.model(name) for name in starter.models]
     way = f"edge-sale pull {starter.name}"
     if not installed.missing(cards, settings.models_dir):
-        way = f"edge-sale run --pool {HOME_POOL}"
+        way = f"edge-sale run --pool {MIXED_POOL}"
     return f"these agents know {pool.trade}, and nothing else; for anything else: {way}"
 
 
@@ -295,12 +297,12 @@ def checked(card: ModelCard, settings: Settings) -> Path:
 
 def _engines(
     cards: Sequence[ModelCard], files: Mapping[str, Path], settings: Settings, tunings: Mapping[str, Tuning]
-) -> tuple[Residents[Engine], dict[str, int]]:
+) -> tuple[LoadedModels[Engine], dict[str, int]]:
     """Engines that are loaded when they are asked for, and the context that each model is given."""
     room = free()
     budget = int(min(memory_fit.SHARE * room.ram, settings.memory_gb * 1e9 or room.ram))
     room = replace(room, ram=int(budget / memory_fit.SHARE))
-    models: dict[str, Resident[Engine]] = {}
+    models: dict[str, Loadable[Engine]] = {}
     contexts: dict[str, int] = {}
     for card in cards:
         info = gguf_header.inspect(files[card.name])
@@ -312,8 +314,8 @@ def _engines(
             info, room, context=min(fitted.context, PLANNED), name=card.name, gpu_layers=layers
         ).ram
         load = _loader(card, files[card.name], fitted.context, tuned, settings)
-        models[card.name] = Resident(files[card.name], held, load)
-    return Residents(models, budget), contexts
+        models[card.name] = Loadable(files[card.name], held, load)
+    return LoadedModels(models, budget), contexts
 
 
 def _loader(card: ModelCard, file: Path, context: int, tuned: Tuning, settings: Settings) -> Callable[[], Engine]:
@@ -334,9 +336,9 @@ def _loader(card: ModelCard, file: Path, context: int, tuned: Tuning, settings: 
 
 
 def _agent(
-    card: AgentCard, settings: Settings, seed: int, checks: Checks, site: Site | None, weights: Weights
+    card: AgentCard, settings: Settings, seed: int, checks: Checks, workspace: Workspace | None, weights: Weights
 ) -> LocalAgent:
-    wanted = {*settings.carry, *weights.carried}
+    wanted = {*settings.extra_signals, *weights.carried}
     return LocalAgent(
         name=card.name,
         model=card.model,
@@ -350,18 +352,18 @@ def _agent(
         seed=seed,
         plan_temperature=card.plan_temperature,
         prompts=card.prompts,
-        carry=tuple(name for name in CARRIERS if name in wanted),
+        extra_signals=tuple(name for name in EXTRA_SIGNALS if name in wanted),
         checks=checks,
-        site=site,
+        workspace=workspace,
     )
 
 
-def _memory(card: ModelCard, file: Path, settings: Settings, desk: Desk) -> AuctionMemory:
+def _memory(card: ModelCard, file: Path, settings: Settings, scheduler: Scheduler) -> AuctionMemory:
     from edge_sale.memory.retention import Bounds
     from edge_sale.memory.store import AuctionMemory
 
     def spent(tokens: int, seconds: float) -> None:
-        desk.emit(Spent(Entry(card.name, "embed", tokens, 0, seconds, card.price)))
+        scheduler.emit(Spent(Entry(card.name, "embed", tokens, 0, seconds, card.price)))
 
     encoder = _embedder(card, file, settings, spent)
     bounds = Bounds(settings.memory_mb, settings.memory_days)

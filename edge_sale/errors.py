@@ -14,7 +14,7 @@
     ├── EgressFault              the egress log cannot be kept, so nothing may leave
     ├── ExtraMissing             a package that an optional part needs
     ├── NoBids                   every agent sat out
-    │   └── BelowFloor           no bid reaches the floor: the task is not of the pool's trade
+    │   └── BelowReservePrice           no bid reaches the reserve price: the task is not of the pool's trade
     └── EngineError              one ask of a model failed; the others go on
         ├── PromptTooLong        prompt and answer do not fit the context
         ├── BadGrammar           a grammar that llama.cpp cannot parse
@@ -117,18 +117,18 @@ class NoBids(EdgeSaleError):
         super().__init__(f"no agent made a bid ({why or 'the pool is empty'}){more}")
 
 
-class BelowFloor(NoBids):
-    """No bid reaches the floor; `reached` says how far each agent's came, of `least`."""
+class BelowReservePrice(NoBids):
+    """No bid reaches the reserve price; `reached` says how far each agent's came, of `least`."""
 
     def __init__(
         self, reasons: Mapping[str, str], reached: Mapping[str, float], least: float, beyond: str = ""
     ) -> None:
         self.reasons, self.reached, self.least = dict(reasons), dict(reached), least
-        self.details = {"refused": {"reached": self.reached, "floor": least, "sat_out": self.reasons}}
+        self.details = {"refused": {"reached": self.reached, "reserve_price": least, "sat_out": self.reasons}}
         best = max(self.reached, key=lambda name: self.reached[name])
         EdgeSaleError.__init__(
             self,
-            f"no bid reaches the floor: {best} comes nearest with {reached[best]:.2f} of {least:.2f}"
+            f"no bid reaches the reserve price: {best} comes nearest with {reached[best]:.2f} of {least:.2f}"
             + (f"; {beyond}" if beyond else ""),
         )
 

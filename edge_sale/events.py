@@ -49,10 +49,10 @@ class SatOut:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nobody does the task: no bid reaches the floor. `reached` is how far each one came, 0..1."""
+    """Nobody does the task: no bid reaches the reserve price. `reached` is how far each one came, 0..1."""
 
     reached: Mapping[str, float]
-    floor: float
+    reserve_price: float
     reason: str
 
 
@@ -105,8 +105,8 @@ class Weighed:
 
     remote: str
     local: float  # C - V of the best local bid
-    reserve: float  # and of the remote, as estimated
-    margin: float  # how much worse than the reserve a local bid may be
+    fallback: float  # and of the remote, as estimated
+    margin: float  # how much worse than the fallback a local bid may be
     thrift: float
     seen: int  # past tasks that the estimate rests on
     lost: bool  # whether the local bids lose

@@ -9,18 +9,18 @@ from functools import cache
 from typing import cast
 
 from edge_sale.agents.remote import RemoteAgent
-from edge_sale.agents.workspace import Site
-from edge_sale.auction.fallback import Reserve
-from edge_sale.auction.scheduler import Desk
+from edge_sale.agents.workspace import Workspace
+from edge_sale.auction.fallback import Fallback
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError
 from edge_sale.events import Asked, Noted
-from edge_sale.remote.config import Remote, key_of, remotes, reserve
-from edge_sale.remote.egress import Budget, Door, Letter
+from edge_sale.remote.config import Remote, fallback, key_of, remotes
+from edge_sale.remote.egress import Budget, EgressGate, OutboundRequest
 from edge_sale.scoring.weights import Weights
 from edge_sale.settings import Settings, forced_offline, own_secrets
 from edge_sale.types import Engine, Past, Task
 
-Consent = Callable[[Letter], str]  # why a letter may not leave, or nothing
+Consent = Callable[[OutboundRequest], str]  # why a request may not leave, or nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Allowed:
 
     names: tuple[str, ...]
     bidders: tuple[Remote, ...] = ()
-    reserve: Remote | None = None
+    fallback: Remote | None = None
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Away:
-    """What a market has abroad: `errand(task id, reason)` says what the next letter is for."""
+class RemoteSetup:
+    """What a market has abroad: `errand(task id, reason)` says what the next request is for."""
 
-    reserve: Reserve | None = None
+    fallback: Fallback | None = None
     errand: Callable[[str, str], None] = lambda task, reason: None
 
 
@@ -45,7 +45,7 @@ def allowed(settings: Settings, wanted: Sequence[str]) -> Allowed:
     """Which remotes bid and which stands by; of those that bid only `wanted` ones, where any agent is named."""
     known = remotes(settings)
     bidders = [r for name, r in known.items() if r.auctioned and (not wanted or name in wanted)]
-    standby = reserve(settings)
+    standby = fallback(settings)
     if settings.closed:
         notes = [f"remote {r.name!r} does not bid: {settings.closed}" for r in bidders]
         return Allowed(tuple(known), notes=tuple(notes))
@@ -55,25 +55,27 @@ def allowed(settings: Settings, wanted: Sequence[str]) -> Allowed:
     return Allowed(tuple(known), tuple(bidders), standby)
 
 
-def nobody(letter: Letter) -> str:
+def no_terminal(outbound: OutboundRequest) -> str:
     """Consent where there is no one to give it: policy `ask` then means no."""
     return "policy is ask, and there is no terminal to ask on (--escalate auto sends without asking)"
 
 
-def door(settings: Settings, ask: Consent = nobody, asked: Callable[[Asked], None] = lambda event: None) -> Door:
+def egress_gate(
+    settings: Settings, ask: Consent = no_terminal, asked: Callable[[Asked], None] = lambda event: None
+) -> EgressGate:
     """The way out for remotes, under the user's settings."""
     known = remotes(settings)
 
-    def agree(letter: Letter) -> str:
-        if known[letter.remote].location == "lan" or settings.policy == "auto":
+    def agree(outbound: OutboundRequest) -> str:
+        if known[outbound.remote].location == "lan" or settings.policy == "auto":
             return ""
         if settings.policy == "never":
             return "policy is never ([escalate] in config.toml, or escalate in .edge-sale.toml)"
-        asked(Asked(letter.remote, letter.host, letter.size, letter.expected))
-        return ask(letter)
+        asked(Asked(outbound.remote, outbound.host, outbound.size, outbound.expected))
+        return ask(outbound)
 
     budget = Budget(settings.per_task, settings.per_day, settings.per_month)
-    return Door(settings.egress_log, lambda: settings.closed or _forced(), agree, budget, settings.keep_payload)
+    return EgressGate(settings.egress_log, lambda: settings.closed or _forced(), agree, budget, settings.keep_payload)
 
 
 def _forced() -> str:
@@ -83,37 +85,37 @@ def _forced() -> str:
 def stand_by(
     bidders: Sequence[Remote],
     standby: Remote | None,
-    desk: Desk,
+    scheduler: Scheduler,
     weights: Weights,
     settings: Settings,
     past: Callable[[Task, str], Sequence[Past]] | None,
     ask: Consent,
-    site: Site | None,
-) -> Away:
-    """Puts the remotes' engines on the desk; `standby` becomes the reserve, judged by its `past` on like tasks."""
+    workspace: Workspace | None,
+) -> RemoteSetup:
+    """Adds the remotes' engines to the scheduler; `standby` becomes the fallback, judged by its past on like tasks."""
     wanted = {remote.name: remote for remote in (*bidders, *([standby] if standby else []))}
     if not wanted:
-        return Away()
-    out = door(settings, ask, lambda event: desk.emit(event))
-    engines = remote_engines(list(wanted.values()), out, lambda line: desk.emit(Noted(line)))
-    desk.engines = ChainMap(engines, cast("dict[str, Engine]", desk.engines))  # local ones stay unloaded
+        return RemoteSetup()
+    out = egress_gate(settings, ask, lambda event: scheduler.emit(event))
+    engines = remote_engines(list(wanted.values()), out, lambda line: scheduler.emit(Noted(line)))
+    scheduler.engines = ChainMap(engines, cast("dict[str, Engine]", scheduler.engines))  # local ones stay unloaded
 
     def errand(task: str, reason: str) -> None:
         out.task, out.reason = task, reason
 
     if standby is None:
-        return Away(None, errand)
-    bidder = desk.agents.get(standby.name) or agent(standby, settings, site)
-    desk.agents = {**desk.agents, standby.name: bidder}
+        return RemoteSetup(None, errand)
+    bidder = scheduler.agents.get(standby.name) or agent(standby, settings, workspace)
+    scheduler.agents = {**scheduler.agents, standby.name: bidder}
 
     def former(task: Task) -> Sequence[Past]:
         return past(task, standby.name) if past else ()
 
     live, seconds = standby.auctioned, standby.seconds
-    return Away(Reserve(bidder, desk, weights, settings.thrift, live, former, errand, seconds), errand)
+    return RemoteSetup(Fallback(bidder, scheduler, weights, settings.thrift, live, former, errand, seconds), errand)
 
 
-def remote_engines(wanted: Sequence[Remote], out: Door, tell: Callable[[str], None]) -> dict[str, Engine]:
+def remote_engines(wanted: Sequence[Remote], out: EgressGate, tell: Callable[[str], None]) -> dict[str, Engine]:
     """An engine for each remote. Keys are looked up when something is about to leave, and no earlier."""
     from edge_sale.remote.client import RemoteEngine, redactor
 
@@ -136,7 +138,7 @@ def quietly(key: Callable[[], str]) -> str:
         return ""
 
 
-def agent(remote: Remote, settings: Settings, site: Site | None) -> RemoteAgent:
+def agent(remote: Remote, settings: Settings, workspace: Workspace | None) -> RemoteAgent:
     """The agent behind a remote."""
     return RemoteAgent(
         remote.name,
@@ -145,5 +147,5 @@ def agent(remote: Remote, settings: Settings, site: Site | None) -> RemoteAgent:
         settings.plan_tokens,
         remote.max_tokens,
         remote.prompts,
-        site,
+        workspace,
     )

@@ -58,7 +58,7 @@ SCHEMA: dict[str, dict[str, Any]] = {
         "lessons": int,
         "refine": bool,
         "full_auction": bool,
-        "carry": list,
+        "extra_signals": list,
     },
     "learn": {"recalibrate": bool},
     "work": {"max_tokens": int, "seconds": NUMBER},
@@ -140,7 +140,7 @@ class Settings:
     bid_seconds: float = 60.0
     lessons: int = 8
     refine: bool = True
-    carry: tuple[str, ...] = ()  # see agents/extra_signals.py
+    extra_signals: tuple[str, ...] = ()  # see agents/extra_signals.py
     full_auction: bool = False  # True: nothing is left out that cannot change the winner
     recalibrate: bool = False  # fitted weights follow newer outcomes
     max_tokens: int = 512
@@ -156,7 +156,7 @@ class Settings:
     private: Path | None = None  # the project's file that says so
     policy: str = "never"  # never | ask | auto: whether the remote may be consulted
     thrift: float = 0.3  # see auction/escalation.py
-    escalate_to: str = ""  # the remote that is the reserve; empty: the first
+    escalate_to: str = ""  # the remote that is the fallback; empty: the first
     currency: str = "USD"  # of remotes' prices and budgets
     per_task: float | None = None
     per_day: float | None = None
@@ -190,7 +190,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     flat |= auction
     flat |= data.get("engine", {})
     flat |= data.get("learn", {})
-    flat["carry"] = tuple(flat.get("carry", ()))
+    flat["extra_signals"] = tuple(flat.get("extra_signals", ()))
     for key, name in (("max_tokens", "max_tokens"), ("seconds", "work_seconds")):
         if key in work:
             flat[name] = work[key]

@@ -64,7 +64,7 @@ class Generate:
     prompt: Prompt
     sampling: Sampling = Sampling()
     samples: int = 1
-    reserve: int = 0  # tokens that must fit behind the prompt, if more than max_tokens
+    headroom: int = 0  # tokens that must fit behind the prompt, if more than max_tokens
     on_text: Callable[[str], None] | None = None  # streamed pieces of the first sample
     lookup: bool = False  # the answer repeats much of its prompt, as an edit does: guess ahead from there
 
@@ -85,7 +85,7 @@ class Choose:
     options: tuple[str, ...]
 
 
-Ask = Generate | LogLik | Choose
+Request = Generate | LogLik | Choose
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Choice:
     reused: int = 0
 
 
-Job = Generator[Sequence[Ask], list[Any], T]
+Job = Generator[Sequence[Request], list[Any], T]
 """Work that needs a model: yields asks, is sent their replies, returns T.
 
 Jobs of several agents are driven in step by `auction.scheduler`, so that asks on the
@@ -304,10 +304,10 @@ class Engine(Protocol):
 
     def count(self, prompt: Prompt) -> int: ...
     def generate(
-        self, asks: Sequence[Generate], seconds: float | None = None
+        self, requests: Sequence[Generate], seconds: float | None = None
     ) -> list[list[Generation] | Exception]: ...
-    def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]: ...
-    def choose(self, asks: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]: ...
+    def loglik(self, requests: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]: ...
+    def choose(self, requests: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]: ...
 
 
 class Embedder(Protocol):

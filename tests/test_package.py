@@ -38,7 +38,7 @@ def installed(wheel, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere") / "venv"
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin/python"
-    site = Path(
+    workspace = Path(
         subprocess.run(
             [python, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
             capture_output=True,
@@ -54,7 +54,7 @@ def installed(wheel, tmp_path_factory) -> Path:
     assert done.returncode == 0, done.stdout + done.stderr
     # Afterwards, or the installer would see the checkout's own edge-sale there. A plain path: .pth files
     # of that folder, such as the editable checkout's, are not read from here.
-    (site / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    (workspace / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     return folder
 
 

@@ -39,7 +39,7 @@ class Checks:
         ran = run_python(program(task, answer, mark), mode=self.mode)
         return ran.exit_code == 0 and mark in ran.stdout
 
-    def sieve(self, task: Task, answers: Sequence[str]) -> list[bool]:
+    def keep_passing(self, task: Task, answers: Sequence[str]) -> list[bool]:
         """Which answers pass, found in one sandbox; whoever is told so should be asked `passes` too.
 
         Answers that take long there have not passed, unless the check itself takes long: where nothing passed,
@@ -106,7 +106,7 @@ print("\\n" + {mark!r} + repr(_found), flush=True)
 """
 
 
-def heedless(behaviour: str) -> bool:
+def ignores_input(behaviour: str) -> bool:
     """Whether an answer does one and the same on all inputs that it was tried on, as `return True` does."""
     try:
         values = ast.literal_eval(behaviour)

@@ -96,10 +96,10 @@ class Reader:
     def _draw(self, task: Task, plan: str, passages: Sequence[Passage]) -> Job[list[Generation]]:
         prompt = self._prompt(task, plan, passages)
         sampling = Sampling(ANSWER_TOKENS, seed=self.seed, stop=("\n\n", "\nQuestion:", "\nSources:"))
-        asks = [Generate(prompt, sampling)]
+        requests = [Generate(prompt, sampling)]
         if self.samples > 1:
-            asks.append(Generate(prompt, replace(sampling, temperature=self.temperature), self.samples - 1))
-        replies: list[list[Generation]] = yield asks
+            requests.append(Generate(prompt, replace(sampling, temperature=self.temperature), self.samples - 1))
+        replies: list[list[Generation]] = yield requests
         return [generation for reply in replies for generation in reply]
 
     def _prompt(self, task: Task, plan: str, passages: Sequence[Passage]) -> Prompt:

@@ -20,17 +20,17 @@ from pathlib import PurePosixPath
 
 from edge_sale.agents import steps
 from edge_sale.agents.answers import code_in
-from edge_sale.agents.work_strategies import WARMER, Show, Worker
-from edge_sale.agents.workspace import Site
+from edge_sale.agents.work_strategies import WARMER, Show, WorkingAgent
+from edge_sale.agents.workspace import Workspace
 from edge_sale.errors import PromptTooLong
 from edge_sale.events import Stepped
 from edge_sale.prompts import render
-from edge_sale.text import lines_of
+from edge_sale.text import split_lines
 from edge_sale.types import Generate, Generation, Job, LogLik, LogProb, Outcome, Prompt, Sampling, Task
 from edge_sale.workspace import editing
 from edge_sale.workspace.editing import Unit
-from edge_sale.workspace.paths import Refused
-from edge_sale.workspace.tools import Workspace
+from edge_sale.workspace.paths import ToolRefused
+from edge_sale.workspace.tools import WorkingCopy
 
 MOST = 32  # candidates that the check is run on
 LINE_SAMPLES = 4  # of each place in a line
@@ -52,57 +52,57 @@ class Target:
 
     @property
     def code(self) -> str:
-        lines = lines_of(self.text, ends=True)
+        lines = split_lines(self.text, ends=True)
         return "".join(lines[self.unit.first - 1 : self.unit.last]) if self.unit.name else self.text
 
     def with_code(self, code: str) -> str:
-        """The file with the unit replaced. Raises Refused."""
+        """The file with the unit replaced. Raises ToolRefused."""
         if not self.unit.name:
             return editing.placed(self.text, code)
         same = [unit for unit in editing.units(code) if unit.name == self.unit.name]
         if same:  # what stands around it in a draft is not asked for
-            code = "".join(lines_of(code, ends=True)[same[0].first - 1 : same[0].last])
+            code = "".join(split_lines(code, ends=True)[same[0].first - 1 : same[0].last])
         return editing.placed(self.text, code, self.unit.first, self.unit.last)
 
 
-def drafts(agent: Worker, task: Task, plan: str, show: Show, site: Site) -> Job[Outcome]:
+def drafts(agent: WorkingAgent, task: Task, plan: str, show: Show, workspace: Workspace) -> Job[Outcome]:
     """The first of up to MOST candidates that passes the check; step by step where no function is meant."""
-    at = site.begin()
+    at = workspace.begin()
     try:
-        passed, said = site.passes(at)
+        passed, said = workspace.passes(at)
         at.copy.restore()
         target = None if passed else located(task, said, at)
         if target is not None:
             tried = 0
             seen = {target.text}
-            for candidates, most in ((whole, agent.samples), (lines, MOST)):
-                fresh = yield from candidates(agent, task, target, said, site)
+            for candidates, most in ((whole_unit, agent.samples), (lines, MOST)):
+                fresh = yield from candidates(agent, task, target, said, workspace)
                 for text, what in fresh:
                     if tried >= most or text in seen:
                         continue
                     seen.add(text)
                     tried += 1
-                    passed, told = attempt(target.path, text, at, site)
+                    passed, told = attempt(target.path, text, at, workspace)
                     call = f'edit(path="{target.path}")'
-                    site.tell(Stepped(agent.name, tried, what, call, failure_of(told, 200), passed))
+                    workspace.tell(Stepped(agent.name, tried, what, call, failure_of(told, 200), passed))
                     if passed:
                         why = f"candidate {tried} passes the check ({what})"
-                        return steps.ended(agent, site, at, "passed", True, why, tried)
+                        return steps.ended(agent, workspace, at, "passed", True, why, tried)
                     at.copy.restore()
             why = f"none of {tried} candidates for {target.path} passes the check"
-            return steps.ended(agent, site, at, "failed", False, why, tried)
+            return steps.ended(agent, workspace, at, "failed", False, why, tried)
     finally:
         at.copy.close()
-    return (yield from steps.work(agent, task, plan, show, site))
+    return (yield from steps.work(agent, task, plan, show, workspace))
 
 
-def attempt(path: str, text: str, at: Workspace, site: Site) -> tuple[bool, str]:
+def attempt(path: str, text: str, at: WorkingCopy, workspace: Workspace) -> tuple[bool, str]:
     """Whether the check passes with this text in the file's place."""
     try:
         at.put(path, text)
-    except Refused as why:
+    except ToolRefused as why:
         return False, str(why)
-    return site.passes(at)
+    return workspace.passes(at)
 
 
 # --- candidates -----------------------------------------------------------------------------
@@ -110,32 +110,32 @@ def attempt(path: str, text: str, at: Workspace, site: Site) -> tuple[bool, str]
 Candidates = list[tuple[str, str]]  # the file's text, and what was done to it
 
 
-def whole(agent: Worker, task: Task, target: Target, said: str, site: Site) -> Job[Candidates]:
+def whole_unit(agent: WorkingAgent, task: Task, target: Target, said: str, workspace: Workspace) -> Job[Candidates]:
     """The unit written whole: once greedily, the rest at two temperatures, half without sight of the failure."""
     count = max(agent.samples, 2)
     sampling = Sampling(agent.max_tokens, agent.temperature, seed=agent.seed_for("edit"), stop=("\n```",))
     warm = replace(sampling, temperature=agent.temperature + WARMER)
-    with_failure, without = (ask(task, target, site, text) for text in (failure_of(said), ""))
-    asks = [
+    with_failure, without = (request(task, target, workspace, text) for text in (failure_of(said), ""))
+    requests = [
         Generate(with_failure, replace(sampling, temperature=0.0), lookup=True),
         Generate(without, sampling, count // 2),
         Generate(with_failure, warm, max(1, count - 1 - count // 2)),
     ]
     try:
-        replies: list[list[Generation]] = yield asks
+        replies: list[list[Generation]] = yield requests
     except PromptTooLong:  # a larger unit than the model can hold
         return []
     what = f"{target.unit.name or 'the file'} whole"
     return [(text, what) for draft in _drawn(replies) for text in _fit(target, draft)]
 
 
-def lines(agent: Worker, task: Task, target: Target, said: str, site: Site) -> Job[Candidates]:
+def lines(agent: WorkingAgent, task: Task, target: Target, said: str, workspace: Workspace) -> Job[Candidates]:
     """Lines of the unit, drawn from what stands above them, whole or from a place within them on.
 
     Bugs are small and unlikely: first come candidates close to what is there that the model finds likely, in
     lines that it finds unlikely as they are.
     """
-    code = lines_of(target.code)
+    code = split_lines(target.code)
     body = [n for n, line in enumerate(code) if n and _worth(line)]
     if PurePosixPath(target.path).suffix != ".py" or not body:
         return []
@@ -174,7 +174,7 @@ def _cuts(line: str) -> list[str]:
     return ["", *(bare[:end].rstrip() for end in ends[::step])]
 
 
-def ask(task: Task, target: Target, site: Site, failure: str) -> Prompt:
+def request(task: Task, target: Target, workspace: Workspace, failure: str) -> Prompt:
     """The prompt for the unit written whole."""
     named = f"the function {target.unit.name}" if target.unit.name else "the file"
     prompt = render(
@@ -184,7 +184,7 @@ def ask(task: Task, target: Target, site: Site, failure: str) -> Prompt:
         code=target.code.rstrip(),
         task=task.text,
         unit=named,
-        guide=site.guide[:600],
+        guide=workspace.guide[:600],
         failure=failure,
     )
     return replace(prompt, prefill=prompt.prefill + "\n")
@@ -214,7 +214,7 @@ def _fit(target: Target, code: str) -> list[str]:
     """The file with this code in it, where it is another than it was and has no fault that it had not."""
     try:
         text = target.with_code(code)
-    except Refused:
+    except ToolRefused:
         return []
     if text == target.text or (editing.fault(target.path, text) and not editing.fault(target.path, target.text)):
         return []
@@ -238,7 +238,7 @@ def _language(path: str) -> str:
 # --- which function -------------------------------------------------------------------------
 
 
-def located(task: Task, said: str, at: Workspace) -> Target | None:
+def located(task: Task, said: str, at: WorkingCopy) -> Target | None:
     """The function that the task and the failing check speak of, or None where none stands out."""
     sources = [name for name in at.copy.files if name.endswith(".py")]
     plain = [name for name in sources if not _is_test(name)] or sources
@@ -248,7 +248,7 @@ def located(task: Task, said: str, at: Workspace) -> Target | None:
     for name in plain:
         try:
             text = at.text(name)
-        except Refused:
+        except ToolRefused:
             continue
         stem = PurePosixPath(name).stem
         file = 6.0 * (name in task.text) + 3.0 * (stem in words) + 2.0 * (name in said) + 1.0 * (stem in printed)

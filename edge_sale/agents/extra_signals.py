@@ -12,40 +12,40 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from edge_sale.agents import work_strategies
-from edge_sale.agents.work_strategies import Worker
+from edge_sale.agents.work_strategies import WorkingAgent
 from edge_sale.auction.judging import METHODS
 from edge_sale.prompts import prompt_in, render
 from edge_sale.types import Generation, Job, LogLik, LogProb, Task
 
 DRAFT_TOKENS = 16
 
-Carrier = Callable[[Worker, Task, str], Job[dict[str, float]]]
+ExtraSignal = Callable[[WorkingAgent, Task, str], Job[dict[str, float]]]
 
 
-def draft(agent: Worker, task: Task, plan: str) -> Job[dict[str, float]]:
+def draft(agent: WorkingAgent, task: Task, plan: str) -> Job[dict[str, float]]:
     replies: list[list[Generation]] = yield [work_strategies.beginning(agent, task, plan, DRAFT_TOKENS)]
     drawn = replies[0][0]
     return {"draft_entropy": drawn.entropy, "draft_logprob": drawn.logprob} if drawn.tokens else {}
 
 
-def familiarity(agent: Worker, task: Task, plan: str) -> Job[dict[str, float]]:
+def familiarity(agent: WorkingAgent, task: Task, plan: str) -> Job[dict[str, float]]:
     # prompts of its own have a line for it; else the question that recoverability asks too: nothing is read twice
     prompt = render(prompt_in(agent.prompts, "words") if agent.prompts else "recover-nothing")
     replies: list[LogProb] = yield [LogLik(prompt, f" {task.text}")]
     return {"familiarity": replies[0].mean}
 
 
-def recoverability(agent: Worker, task: Task, plan: str) -> Job[dict[str, float]]:
+def recoverability(agent: WorkingAgent, task: Task, plan: str) -> Job[dict[str, float]]:
     scores = yield from METHODS["recoverability"](task, [plan], agent.prompts)
     return {"recoverability": scores[0]}
 
 
-def likert(agent: Worker, task: Task, plan: str) -> Job[dict[str, float]]:
+def likert(agent: WorkingAgent, task: Task, plan: str) -> Job[dict[str, float]]:
     scores = yield from METHODS["likert"](task, [plan], agent.prompts)
     return {"likert": scores[0]}
 
 
-CARRIERS: dict[str, Carrier] = {
+EXTRA_SIGNALS: dict[str, ExtraSignal] = {
     "draft": draft,
     "familiarity": familiarity,
     "recoverability": recoverability,
@@ -53,10 +53,10 @@ CARRIERS: dict[str, Carrier] = {
 }
 
 
-def load(agent: Worker, task: Task, plan: str, wanted: Collection[str]) -> Job[dict[str, float]]:
+def load(agent: WorkingAgent, task: Task, plan: str, wanted: Collection[str]) -> Job[dict[str, float]]:
     """Everything of `wanted` for this plan, in the table's order."""
     found: dict[str, float] = {}
-    for name, carrier in CARRIERS.items():
+    for name, signal in EXTRA_SIGNALS.items():
         if name in wanted:
-            found |= yield from carrier(agent, task, plan)
+            found |= yield from signal(agent, task, plan)
     return found

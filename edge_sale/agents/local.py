@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from edge_sale.agents import edits, extra_signals, steps, work_strategies
 from edge_sale.agents.checks import Checks
-from edge_sale.agents.workspace import Site
+from edge_sale.agents.workspace import Workspace
 from edge_sale.auction.judging import METHODS
 from edge_sale.prompts import prompt_in, render
 from edge_sale.types import (
@@ -48,9 +48,9 @@ class LocalAgent:
     seed: int = 0
     plan_temperature: float = PLAN_TEMPERATURE
     prompts: str = ""
-    carry: tuple[str, ...] = ()
+    extra_signals: tuple[str, ...] = ()
     checks: Checks = field(default_factory=Checks)
-    site: Site | None = None  # the folder that tasks with `repo` are about
+    workspace: Workspace | None = None  # the folder that tasks with `repo` are about
 
     def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]:
         """A plan for the task, refined from `lessons` where there are any."""
@@ -66,10 +66,10 @@ class LocalAgent:
         )
         # whoever bids must be able to do the work: plan and answer have to fit behind the task
         room = self.plan_tokens + self.max_tokens
-        replies: list[list[Generation]] = yield [Generate(prompt, sampling, reserve=room)]
+        replies: list[list[Generation]] = yield [Generate(prompt, sampling, headroom=room)]
         drawn = replies[0][0]
         text = tidy(prompt.prefill + drawn.text, cut=drawn.ended == "length")
-        more = (yield from extra_signals.load(self, task, text, self.carry)) if self.carry else {}
+        more = (yield from extra_signals.load(self, task, text, self.extra_signals)) if self.extra_signals else {}
         return Strategy(
             text=text,
             tokens=drawn.tokens,
@@ -87,10 +87,10 @@ class LocalAgent:
 
     def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
         """The work, along the plan that was bid; what is shown on the way goes to `show`."""
-        if task.repo and self.site is not None:
-            way = edits.drafts if self.work == "drafts" and self.site.check else steps.work
-            return (yield from way(self, task, plan, show, self.site))
-        return (yield from work_strategies.WAYS[self.work](self, task, plan, show))
+        if task.repo and self.workspace is not None:
+            way = edits.drafts if self.work == "drafts" and self.workspace.check else steps.work
+            return (yield from way(self, task, plan, show, self.workspace))
+        return (yield from work_strategies.WORK_STRATEGIES[self.work](self, task, plan, show))
 
     def seed_for(self, purpose: str) -> int:
         """The run's seed, spread over agents and purposes so that no two draw alike."""

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from edge_sale.agents import steps, work_strategies
 from edge_sale.agents.checks import Checks
 from edge_sale.agents.local import LESSON_CHARACTERS, PLAN_TEMPERATURE, tidy, within
-from edge_sale.agents.workspace import Site
+from edge_sale.agents.workspace import Workspace
 from edge_sale.auction.judging import METHODS
 from edge_sale.errors import EngineError
 from edge_sale.prompts import render
@@ -33,7 +33,7 @@ class RemoteAgent:
     plan_tokens: int = 80
     max_tokens: int = 1024
     prompts: str = ""
-    site: Site | None = None
+    workspace: Workspace | None = None
     checks: Checks = field(default_factory=Checks)
 
     # how it works in a folder
@@ -70,8 +70,8 @@ class RemoteAgent:
         """
         if not self.mine:  # earlier turns of a chat were other tasks
             task = replace(task, earlier=())
-        if task.repo and self.site is not None:
-            return (yield from steps.work(self, task, plan, show, self.site, strict=False))
+        if task.repo and self.workspace is not None:
+            return (yield from steps.work(self, task, plan, show, self.workspace, strict=False))
         if self.prompts:
             if not plan:
                 drawn = yield from self._plan(task, ())

@@ -10,17 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from edge_sale.agents.work_strategies import Show, Worker
-from edge_sale.agents.workspace import Site
+from edge_sale.agents.work_strategies import Show, WorkingAgent
+from edge_sale.agents.workspace import Workspace
 from edge_sale.errors import PromptTooLong, SandboxMissing
 from edge_sale.events import Stepped
 from edge_sale.prompts import render
 from edge_sale.types import Generate, Generation, Job, Outcome, Prompt, Sampling, Task
 from edge_sale.workspace.patch import as_patch, summary
-from edge_sale.workspace.paths import Refused
+from edge_sale.workspace.paths import ToolRefused
 from edge_sale.workspace.tool_calls import MARKDOWN, Call, parse
 from edge_sale.workspace.tool_schema import LONGEST, Tool, bound, described, grammar
-from edge_sale.workspace.tools import REPAIRS, TOOLS, Workspace
+from edge_sale.workspace.tools import REPAIRS, TOOLS, WorkingCopy
 
 STEPS = {"quick": 8, "planner": 16, "drafts": 16}
 THOUGHT = 48  # tokens
@@ -43,24 +43,26 @@ class Step:
     useful: bool
 
 
-def work(agent: Worker, task: Task, plan: str, show: Show, site: Site, strict: bool = True) -> Job[Outcome]:
+def work(
+    agent: WorkingAgent, task: Task, plan: str, show: Show, workspace: Workspace, strict: bool = True
+) -> Job[Outcome]:
     """The loop. With `strict` the call comes under a grammar; else it is read from what a model writes freely."""
-    at = site.begin()
+    at = workspace.begin()
     try:
         steps: list[Step] = []
         # a check that passes before anything was done says nothing of an edit: then the agent has to finish
-        telling = bool(site.check) and not site.passes(at)[0]
+        telling = bool(workspace.check) and not workspace.passes(at)[0]
         at.copy.restore()
         status, why, passed = "failed", f"no end after {STEPS[agent.work]} steps", None
         while len(steps) < STEPS[agent.work]:
-            thought, call = yield from decide(agent, task, plan, site, at, steps, strict)
+            thought, call = yield from decide(agent, task, plan, workspace, at, steps, strict)
             before = [step.call.key if step.call else "" for step in steps[1 - SAME :]]
             if call and before == [call.key] * (SAME - 1):
                 why = f"stopped: the same call {SAME} times, {call}"
                 break
             if call and call.name == "finish":
                 why = str(call.arguments.get("answer", ""))
-                passed, said = site.passes(at) if site.check else (None, "")
+                passed, said = workspace.passes(at) if workspace.check else (None, "")
                 if passed is not False:
                     status = "passed" if passed else "done"
                     break
@@ -68,32 +70,34 @@ def work(agent: Worker, task: Task, plan: str, show: Show, site: Site, strict: b
             else:
                 seen, useful = act(at, call, steps)
                 if useful and call and call.name == "edit" and telling:
-                    passed, said = site.passes(at)
+                    passed, said = workspace.passes(at)
                     if passed:
                         status, why = "passed", f"the check passes after step {len(steps) + 1}"
                     seen += "" if passed else f"; the check fails:\n{tail(said)}"
             steps.append(Step(thought, call, seen, useful))
-            site.tell(Stepped(agent.name, len(steps), thought, str(call or ""), seen, useful))
+            workspace.tell(Stepped(agent.name, len(steps), thought, str(call or ""), seen, useful))
             if status == "passed":
                 break
             if hopeless := [name for name, count in at.faults.items() if count > 2 * REPAIRS]:
                 why = f"stopped: {hopeless[0]} was written {2 * REPAIRS + 1} times so that it does not parse"
                 break
-        return ended(agent, site, at, status, passed, why, len(steps))
+        return ended(agent, workspace, at, status, passed, why, len(steps))
     finally:
         at.copy.close()
 
 
-def ended(agent: Worker, site: Site, at: Workspace, status: str, passed: bool | None, why: str, steps: int) -> Outcome:
+def ended(
+    agent: WorkingAgent, workspace: Workspace, at: WorkingCopy, status: str, passed: bool | None, why: str, steps: int
+) -> Outcome:
     """The outcome of work in a folder: its answer is the patch."""
-    changes = site.changes[agent.name] = at.copy.changes()
+    changes = workspace.changes[agent.name] = at.copy.changes()
     if status == "done" and not changes:
         why = f"{why} (no file was changed)".strip()
     notes = (*filter(None, [why]), *summary(changes))
     return Outcome(agent.name, status, as_patch(changes), passed, notes, max(steps, 1))  # type: ignore[arg-type]
 
 
-def act(at: Workspace, call: Call | None, steps: Sequence[Step] = ()) -> tuple[str, bool]:
+def act(at: WorkingCopy, call: Call | None, steps: Sequence[Step] = ()) -> tuple[str, bool]:
     """What a call brings back, and whether that is anything new."""
     if call is None:
         return 'no call was found; write one, such as list(path=".")', False
@@ -102,7 +106,7 @@ def act(at: Workspace, call: Call | None, steps: Sequence[Step] = ()) -> tuple[s
     tool = TOOLS[call.name]
     try:
         seen = tool.run(at, **bound(tool, call.arguments, call.body))
-    except (Refused, SandboxMissing) as why:
+    except (ToolRefused, SandboxMissing) as why:
         return f"refused: {why}", False
     except OSError as error:  # a full disk, a folder that a command closed; its path is no affair of a model's
         return f"refused: {(error.strerror or type(error).__name__).lower()}", False
@@ -111,14 +115,20 @@ def act(at: Workspace, call: Call | None, steps: Sequence[Step] = ()) -> tuple[s
 
 
 def decide(
-    agent: Worker, task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step], strict: bool
+    agent: WorkingAgent,
+    task: Task,
+    plan: str,
+    workspace: Workspace,
+    at: WorkingCopy,
+    steps: Sequence[Step],
+    strict: bool,
 ) -> Job[tuple[str, Call | None]]:
     """The next thought and call."""
     idle = next((n for n, step in enumerate(reversed(steps)) if step.useful), len(steps))
     warm = min(agent.temperature + WARMER * idle, 1.0)
     sampling = Sampling(THOUGHT, warm, seed=agent.seed_for("work") + len(steps), stop=("\n",))
     for kept in (KEPT, 2, 0):  # where it does not fit, less of what was
-        prompt = chat(task, plan, site, at, steps, kept)
+        prompt = chat(task, plan, workspace, at, steps, kept)
         try:
             if not strict:
                 drawn = yield from _one(prompt, replace(sampling, max_tokens=agent.max_tokens, stop=()))
@@ -168,7 +178,7 @@ def choices(steps: Sequence[Step]) -> list[Tool]:
     return [each for each in TOOLS.values() if each.name not in closed]
 
 
-def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step], kept: int) -> Prompt:
+def chat(task: Task, plan: str, workspace: Workspace, at: WorkingCopy, steps: Sequence[Step], kept: int) -> Prompt:
     """The prompt of the next step: what never changes first, then the task, then the last steps."""
     whole = len(steps) - kept  # of earlier steps the call alone, and how it ended
     shown = [
@@ -182,8 +192,8 @@ def chat(task: Task, plan: str, site: Site, at: Workspace, steps: Sequence[Step]
         plan=plan,
         files=task.files,
         steps=shown,
-        guide=site.guide,
-        check=site.check or "",
+        guide=workspace.guide,
+        check=workspace.check or "",
         earlier=task.earlier,
     )
     return replace(prompt, fixed=1)  # the tools are the same for every task
@@ -218,6 +228,6 @@ def tail(said: str, most: int = 500) -> str:
     return said if len(said) <= most else "..." + said[-most:]
 
 
-def _one(prompt: Prompt, sampling: Sampling, reserve: int = 0) -> Job[Generation]:
-    replies: list[list[Generation]] = yield [Generate(prompt, sampling, reserve=reserve)]
+def _one(prompt: Prompt, sampling: Sampling, headroom: int = 0) -> Job[Generation]:
+    replies: list[list[Generation]] = yield [Generate(prompt, sampling, headroom=headroom)]
     return replies[0][0]

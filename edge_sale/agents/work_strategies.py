@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from edge_sale.agents.answers import code_in, named, syntax_fault, trimmed, votes
-from edge_sale.agents.checks import Checks, assertions, called, heedless
+from edge_sale.agents.checks import Checks, assertions, called, ignores_input
 from edge_sale.errors import Cancelled, EngineError
 from edge_sale.prompts import prompt_in, render
 from edge_sale.types import Generate, Generation, Job, Message, Outcome, Prompt, Sampling, Task
@@ -28,7 +28,7 @@ WARMER = 0.2  # temperature added with each part of it: what failed so far shoul
 REPEAT_PENALTY = 1.05  # small models run in circles; code needs its repetitions
 
 
-class Worker(Protocol):
+class WorkingAgent(Protocol):
     """What a way of working needs to know of its agent."""
 
     @property
@@ -50,16 +50,16 @@ class Worker(Protocol):
 
 
 Show = Callable[[str], None]
-Way = Callable[[Worker, Task, str, Show], Job[Outcome]]
+WorkStrategy = Callable[[WorkingAgent, Task, str, Show], Job[Outcome]]
 
 
-def quick(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
+def quick(agent: WorkingAgent, task: Task, plan: str, show: Show) -> Job[Outcome]:
     """One answer."""
     text = yield from _single(agent, task, plan, "", show)
     return Outcome(agent.name, "done", text)
 
 
-def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
+def planner(agent: WorkingAgent, task: Task, plan: str, show: Show) -> Job[Outcome]:
     """A note on every step in turn, then the answer."""
     notes: list[str] = []
     steps = plan.splitlines()[:STEPS]
@@ -79,7 +79,7 @@ def planner(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
     return Outcome(agent.name, "done", text, steps=len(steps) + 1)
 
 
-def drafts(agent: Worker, task: Task, plan: str, show: Show) -> Job[Outcome]:
+def drafts(agent: WorkingAgent, task: Task, plan: str, show: Show) -> Job[Outcome]:
     """The best of n drafts; under a check of up to 1 + SECOND times as many, and one round of repairs.
 
     Of drafts that pass, those that behave alike on other inputs agree, and the most agreed on stays. A check
@@ -124,7 +124,7 @@ def _passing(
 ) -> list[str]:
     """Those of the texts that pass, as often as they were drawn; what was checked `before` is not checked again."""
     fresh = [text for text in dict.fromkeys(texts) if text not in before]
-    good = {*passed, *(text for text, passes in zip(fresh, checks.sieve(task, fresh), strict=True) if passes)}
+    good = {*passed, *(text for text, passes in zip(fresh, checks.keep_passing(task, fresh), strict=True) if passes)}
     return [text for text in texts if text in good]
 
 
@@ -138,13 +138,13 @@ def _agreeing(checks: Checks, task: Task, passing: Sequence[str]) -> tuple[list[
     distinct = list(dict.fromkeys(passing))
     shapes = dict(zip(distinct, checks.behaviours(task, distinct), strict=True))
     counts = {
-        text: 0 if heedless(shapes[text]) else sum(shapes[other] == shapes[text] for other in passing)
+        text: 0 if ignores_input(shapes[text]) else sum(shapes[other] == shapes[text] for other in passing)
         for text in distinct
     }
     return sorted(distinct, key=lambda text: -counts[text]), max(counts.values())
 
 
-def _more(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
+def _more(agent: WorkingAgent, task: Task, plan: str) -> Job[list[Generation]]:
     """The second wave, in one batch: SECOND times as many, each part warmer than the one before, without the plan.
 
     A plan that does not lead to the answer leads away from it.
@@ -152,7 +152,7 @@ def _more(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
     prompt, sampling = _prompt(agent, task, plan, ""), _sampling(agent, task)
     if task.domain == "python" and not (agent.prompts or task.earlier):
         prompt = _open(render("draft", domain=task.domain, task=_words(task)))
-    asks = [
+    requests = [
         Generate(
             prompt,
             replace(sampling, temperature=agent.temperature + WARMER * part, seed=sampling.seed + part * agent.samples),
@@ -160,12 +160,12 @@ def _more(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
         )
         for part in range(1, SECOND + 1)
     ]
-    replies: list[list[Generation]] = yield asks
+    replies: list[list[Generation]] = yield requests
     return [draft for reply in replies for draft in reply]
 
 
 def _repairs(
-    agent: Worker, task: Task, plan: str, drawn: Sequence[Generation], texts: Sequence[str]
+    agent: WorkingAgent, task: Task, plan: str, drawn: Sequence[Generation], texts: Sequence[str]
 ) -> Job[list[Generation]]:
     """The most agreed on draft with what it gives instead, and as many tries to put it right."""
     best = texts[choose(texts, [draft.logprob for draft in drawn], task.domain)]
@@ -200,7 +200,7 @@ def answer(drawn: Generation, task: Task) -> str:
     return named(code, called(task.check)) if task.check else code
 
 
-def _single(agent: Worker, task: Task, plan: str, notes: str, show: Show) -> Job[str]:
+def _single(agent: WorkingAgent, task: Task, plan: str, notes: str, show: Show) -> Job[str]:
     """One answer, shown as it is written; under a check when it is there, as that may change a name in it."""
     live = None if task.check else show
     replies: list[list[Generation]] = yield [
@@ -212,18 +212,18 @@ def _single(agent: Worker, task: Task, plan: str, notes: str, show: Show) -> Job
     return text
 
 
-def _several(agent: Worker, task: Task, plan: str) -> Job[list[Generation]]:
+def _several(agent: WorkingAgent, task: Task, plan: str) -> Job[list[Generation]]:
     """As many answers as the agent samples, in one batch. Of several the first is the likeliest one."""
     prompt, sampling = _prompt(agent, task, plan, ""), _sampling(agent, task)
     if agent.samples > 1:
-        asks = [Generate(prompt, replace(sampling, temperature=0.0)), Generate(prompt, sampling, agent.samples - 1)]
+        requests = [Generate(prompt, replace(sampling, temperature=0.0)), Generate(prompt, sampling, agent.samples - 1)]
     else:
-        asks = [Generate(prompt, sampling)]
-    replies: list[list[Generation]] = yield asks
+        requests = [Generate(prompt, sampling)]
+    replies: list[list[Generation]] = yield requests
     return [draft for reply in replies for draft in reply]
 
 
-def _sampling(agent: Worker, task: Task) -> Sampling:
+def _sampling(agent: WorkingAgent, task: Task) -> Sampling:
     return Sampling(
         max_tokens=agent.max_tokens,
         temperature=agent.temperature,
@@ -233,13 +233,13 @@ def _sampling(agent: Worker, task: Task) -> Sampling:
     )
 
 
-def beginning(agent: Worker, task: Task, plan: str, tokens: int) -> Generate:
+def beginning(agent: WorkingAgent, task: Task, plan: str, tokens: int) -> Generate:
     """The likeliest first tokens of the work."""
     stop = ("```",) if task.domain == "python" else ()
     return Generate(_prompt(agent, task, plan, ""), Sampling(tokens, stop=stop))
 
 
-def _prompt(agent: Worker, task: Task, plan: str, notes: str) -> Prompt:
+def _prompt(agent: WorkingAgent, task: Task, plan: str, notes: str) -> Prompt:
     name = prompt_in(agent.prompts, "answer")
     return _open(render(name, domain=task.domain, task=_words(task), plan=plan, notes=notes, earlier=task.earlier))
 
@@ -256,4 +256,4 @@ def _open(prompt: Prompt) -> Prompt:
     return replace(prompt, prefill=prompt.prefill + "\n") if prompt.prefill else prompt
 
 
-WAYS: dict[str, Way] = {"quick": quick, "planner": planner, "drafts": drafts}
+WORK_STRATEGIES: dict[str, WorkStrategy] = {"quick": quick, "planner": planner, "drafts": drafts}

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from edge_sale.events import Listener, silent
 from edge_sale.workspace.private_copy import Change
-from edge_sale.workspace.tools import Workspace
+from edge_sale.workspace.tools import WorkingCopy
 
 GUIDE = "AGENTS.md"
 GUIDE_CHARACTERS = 1500  # of all guides together: they stand in every prompt
 
 
 @dataclass(slots=True)
-class Site:
+class Workspace:
     """`begin` makes a fresh private copy. What each agent changed is in `changes` once it is done."""
 
-    begin: Callable[[], Workspace]
+    begin: Callable[[], WorkingCopy]
     check: str | None = None
     guide: str = ""
     tell: Listener = silent
@@ -28,7 +28,7 @@ class Site:
     files: tuple[str, ...] = ()
     changes: dict[str, Sequence[Change]] = field(default_factory=dict)
 
-    def passes(self, at: Workspace) -> tuple[bool, str]:
+    def passes(self, at: WorkingCopy) -> tuple[bool, str]:
         """Whether the check ends with exit code 0 in the workspace, and what it printed."""
         assert self.check is not None
         ran = at.command(self.check)

@@ -13,18 +13,18 @@ each quantity shrunk towards a prior with the weight of PRIOR_TASKS tasks:
 and C and V follow from the auction's own weights, as for any bid.
 
 The dial. `thrift` t says what escalating counts for, as a share of S, the most that a jury can give
-(5 times the jurors' weights). The local bids lose when the best of them is worse than the reserve by
+(5 times the jurors' weights). The local bids lose when the best of them is worse than the fallback by
 more than a margin:
 
     (C_l − V_l) − (C_r − V_r)  >  margin(t) = t · S · (1 − C_l / C_r) − (C_r − C_l)
 
 which is the same as  V_r − V_l > t · S · (1 − C_l / C_r): the gain in value that is asked for, in
 proportion to what staying at home saves. So the remote's price in money does not have to fit the scale
-of the weights, which know prices a hundred times lower. t = 0: cost is no object, the reserve wins
+of the weights, which know prices a hundred times lower. t = 0: cost is no object, the fallback wins
 whenever it promises more. t = 1: no gain is enough; only local work that fails its check escalates.
 
 Refined bids are written after lessons of past tasks, and so after whatever words stood in these. They may win at
-home and hold a task there. They neither move what the reserve is expected to bid nor make the local bids lose:
+home and hold a task there. They neither move what the fallback is expected to bid nor make the local bids lose:
 these lose only where the best opening bid does as well.
 """
 
@@ -43,9 +43,9 @@ PRIOR_SCORE = 3.5  # of 5: GPT-4 solved 69.5 % of the agent tasks in MINT, for w
 
 
 def margin(cost_local: float, cost_reserve: float, thrift: float, scale: float) -> float:
-    """How much worse than the reserve a local C − V may be. See the formula above.
+    """How much worse than the fallback a local C − V may be. See the formula above.
 
-    Where the reserve costs nothing that C knows of, staying at home counts as saving all of it;
+    Where the fallback costs nothing that C knows of, staying at home counts as saving all of it;
     one that costs no more than the local bid saves nothing, so any gain is enough.
     """
     saved = 1.0 if cost_reserve <= 0 else max(0.0, 1.0 - cost_local / cost_reserve)
@@ -64,10 +64,10 @@ def scale(jurors: Iterable[str], weights: Weights) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
-    """The best local bid and the reserve side by side."""
+    """The best local bid and the fallback side by side."""
 
     local: Scored
-    reserve: Scored
+    fallback: Scored
     margin: float
     thrift: float
     seen: int
@@ -76,17 +76,17 @@ class Weighing:
     @property
     def lost(self) -> bool:
         """Whether the local bids lose."""
-        return self.local.asking - self.reserve.asking > self.margin
+        return self.local.asking - self.fallback.asking > self.margin
 
     @property
     def reason(self) -> str:
         """The numbers and what follows from them, in a sentence."""
-        far, near = self.reserve.bid.agent, self.local.bid.agent
+        far, near = self.fallback.bid.agent, self.local.bid.agent
         known = f"{self.seen} similar task{'s' * (self.seen != 1)}" if self.seen else "its price alone"
-        asks = f"{far} asks {self.reserve.asking:.3f}"
+        asks = f"{far} asks {self.fallback.asking:.3f}"
         if not self.live:
-            asks = f"{far} would be expected to ask {self.reserve.asking:.3f} (by {known})"
-        behind = self.local.asking - self.reserve.asking
+            asks = f"{far} would be expected to ask {self.fallback.asking:.3f} (by {known})"
+        behind = self.local.asking - self.fallback.asking
         end = f"{near} is {behind:.3f} worse" if behind > 0 else f"{near} is {-behind:.3f} better"
         verdict = "the local bids lose" if self.lost else "the task stays at home"
         return (
@@ -102,10 +102,10 @@ def weigh(
 
     def against(bid: Bid) -> Weighing:
         jurors = sorted(bid.scores)
-        reserve = estimate(local, remote, price, past, weights, jurors)
-        (mine,) = rank([bid], weights)  # by the same jurors as the reserve, whoever else was heard
-        limit = margin(mine.cost, reserve.cost, thrift, scale(jurors, weights))
-        return Weighing(mine, reserve, limit, thrift, len(past))
+        fallback = estimate(local, remote, price, past, weights, jurors)
+        (mine,) = rank([bid], weights)  # by the same jurors as the fallback, whoever else was heard
+        limit = margin(mine.cost, fallback.cost, thrift, scale(jurors, weights))
+        return Weighing(mine, fallback, limit, thrift, len(past))
 
     return firmest(against(scored.bid) for scored in leaders(local))
 
@@ -117,7 +117,7 @@ def leaders(local: Sequence[Scored]) -> list[Scored]:
 
 
 def firmest(weighings: Iterable[Weighing]) -> Weighing:
-    """The first that holds against the reserve; where all lose, the first."""
+    """The first that holds against the fallback; where all lose, the first."""
     found = list(weighings)
     return next((weighing for weighing in found if not weighing.lost), found[0])
 

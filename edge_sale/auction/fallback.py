@@ -1,8 +1,8 @@
-"""The remote as a reserve: when the local bids lose against it, and what happens then.
+"""The remote as a fallback: when the local bids lose against it, and what happens then.
 
-It is consulted in two cases only: the best local bid is worse than the reserve by more than the margin
+It is consulted in two cases only: the best local bid is worse than the fallback by more than the margin
 (`auction.escalation`), or the local work failed its check. Whether anything may leave at all is for the
-door (`egress.Door`) to say, letter by letter. Where nothing comes back, the task stays at home and the
+door (`remote.egress.EgressGate`) to say, request by request. Where nothing comes back, the task stays at home and the
 user is told why; each task begins at home again.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge_sale.auction.escalation import Weighing, firmest, leaders, margin, scale, weigh
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError
 from edge_sale.events import Began, Listener, Noted, Weighed, Wrote
 from edge_sale.scoring.weights import Weights
@@ -23,11 +23,11 @@ Errand = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reserve:
+class Fallback:
     """A remote agent that stands by. `live`: it bid for the task itself, so that nothing is estimated."""
 
     agent: Agent
-    desk: Desk
+    scheduler: Scheduler
     weights: Weights
     thrift: float
     live: bool = False
@@ -58,16 +58,16 @@ class Reserve:
         return done
 
     def lost(self, award: Award, tell: Listener) -> bool:
-        """Whether the local bids lose against the reserve. The numbers are told either way."""
+        """Whether the local bids lose against the fallback. The numbers are told either way."""
         weighing = self._weigh(award)
         if weighing is None:
             return False
-        local, reserve = weighing.local.asking, weighing.reserve.asking
+        local, fallback = weighing.local.asking, weighing.fallback.asking
         tell(
             Weighed(
                 self.agent.name,
                 local,
-                reserve,
+                fallback,
                 weighing.margin,
                 self.thrift,
                 weighing.seen,
@@ -85,7 +85,7 @@ class Reserve:
         self.errand(award.task.id, f"escalate: {why}")
         tell(Began("escalate", (name,)))
         job: Job[Outcome] = self.agent.execute(award.task, plan, lambda text: tell(Wrote(name, text)))
-        outcome = self.desk.drive({name: job}, "escalate", self.seconds)[name]
+        outcome = self.scheduler.drive({name: job}, "escalate", self.seconds)[name]
         if isinstance(outcome, EdgeSaleError):
             tell(Noted(f"{outcome}; the best local bid stands"))
             return None

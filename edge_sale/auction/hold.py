@@ -11,18 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from edge_sale.auction.jury import Jury, batches
-from edge_sale.auction.scheduler import Desk
-from edge_sale.errors import BelowFloor, NoBids
+from edge_sale.auction.scheduler import Scheduler
+from edge_sale.errors import BelowReservePrice, NoBids
 from edge_sale.events import Began, Judged, Led, Placed, Recalled, SatOut, Skipped, Won
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Bid, Lesson, Memory, Phase, Purpose, Scored, Task
 
 Signals = Mapping[str, Mapping[str, float]]  # agent -> signal -> number
-Known = Callable[[Task, Sequence[str]], Signals]
+PriorSignals = Callable[[Task, Sequence[str]], Signals]
 NOTHING: Signals = {}
 
 
-def nothing(task: Task, agents: Sequence[str]) -> Signals:
+def no_prior_signals(task: Task, agents: Sequence[str]) -> Signals:
     """What is known of the agents beforehand where there is no memory."""
     return NOTHING
 
@@ -30,41 +30,41 @@ def nothing(task: Task, agents: Sequence[str]) -> Signals:
 def hold(
     task: Task,
     agents: Sequence[Agent],
-    desk: Desk,
+    scheduler: Scheduler,
     weights: Weights,
     memory: Memory | None = None,
     *,
     k: int = 8,
     full: bool = False,
-    known: Known = nothing,
-    spare: bool = False,
+    prior_signals: PriorSignals = no_prior_signals,
+    allow_below_reserve: bool = False,
 ) -> Award:
     """Sells `task` to the agent whose plan asks least for what it promises.
 
     Cheaper losers refine from at most `k` lessons each; without `memory`, or with k = 0, nobody does.
     With `full` every bid and every judgement is asked for; winner and asking are the same.
-    `known` gives signals that agents' bids carry whatever they say, such as experience.
-    Raises NoBids, with each agent's reason, when there is nothing to choose from, and BelowFloor when
-    those who bid are held to a floor that none of them reaches; with `spare` they are then let stand.
+    `prior_signals` gives signals that agents' bids carry whatever they say, such as experience.
+    Raises NoBids, with each agent's reason, when there is nothing to choose from, and BelowReservePrice when
+    no bid reaches the reserve price; with `allow_below_reserve` such bids are then let stand.
     """
-    jury = Jury(task, agents, desk, weights, full)
-    signals = known(task, [agent.name for agent in agents])
-    bids, sat_out = opening(task, agents, jury, desk, signals)
-    if not bids and not (spare and jury.low):
-        raise nobody(sat_out, jury.low, weights)
+    jury = Jury(task, agents, scheduler, weights, full)
+    signals = prior_signals(task, [agent.name for agent in agents])
+    bids, sat_out = opening(task, agents, jury, scheduler, signals)
+    if not bids and not (allow_below_reserve and jury.low):
+        raise no_bids(sat_out, jury.low, weights)
     bids = bids or jury.low
     ranked = jury.clear(bids)
-    tell(ranked, desk)
+    tell(ranked, scheduler)
     provisional = ranked[0].bid
-    desk.emit(Led(ranked[0]))
+    scheduler.emit(Led(ranked[0]))
 
-    past = recall(task, agents, memory, desk, k) if memory and k else {}
-    pupils = [a for a in agents if a.price < provisional.price and past.get(a.name)]
-    lessons = {agent.name: past[agent.name] for agent in pupils}
-    refined, _ = collect(task, pupils, desk, lessons, signals)
-    refined, _ = standing(refined, jury, desk, "refine")
+    past = recall(task, agents, memory, scheduler, k) if memory and k else {}
+    refiners = [a for a in agents if a.price < provisional.price and past.get(a.name)]
+    lessons = {agent.name: past[agent.name] for agent in refiners}
+    refined, _ = collect(task, refiners, scheduler, lessons, signals)
+    refined, _ = standing(refined, jury, scheduler, "refine")
     final = jury.clear([provisional, *refined])
-    tell([scored for scored in final if scored.bid.phase == "refined"], desk)
+    tell([scored for scored in final if scored.bid.phase == "refined"], scheduler)
 
     ranked = jury.ranked([*bids, *refined])  # once more over all: a juror who failed half-way is out for everybody
     jury.tell_skipped(ranked)
@@ -76,12 +76,12 @@ def hold(
         sat_out=sat_out,
         lessons=lessons,
     )
-    desk.emit(Won(award, reason(award)))
+    scheduler.emit(Won(award, reason(award)))
     return award
 
 
 def opening(
-    task: Task, agents: Sequence[Agent], jury: Jury, desk: Desk, known: Signals = NOTHING
+    task: Task, agents: Sequence[Agent], jury: Jury, scheduler: Scheduler, prior_signals: Signals = NOTHING
 ) -> tuple[list[Bid], dict[str, str]]:
     """All opening bids in the order of the agents, and why those who made none did not."""
     bids: dict[str, Bid] = {}
@@ -91,11 +91,11 @@ def opening(
         for agent in batch:
             if why := jury.hopeless(agent, list(bids.values())):
                 sat_out[agent.name] = f"not asked: {why}"
-                desk.emit(Skipped("bid", (agent.name,), agent.name, why))
+                scheduler.emit(Skipped("bid", (agent.name,), agent.name, why))
             else:
                 asked.append(agent)
-        made, missing = collect(task, asked, desk, known=known)
-        made, low = standing(made, jury, desk, "bid")
+        made, missing = collect(task, asked, scheduler, prior_signals=prior_signals)
+        made, low = standing(made, jury, scheduler, "bid")
         missing |= low
         bids |= {bid.agent: bid for bid in made}
         sat_out |= missing
@@ -105,50 +105,54 @@ def opening(
 def collect(
     task: Task,
     agents: Sequence[Agent],
-    desk: Desk,
+    scheduler: Scheduler,
     lessons: Mapping[str, Sequence[Lesson]] | None = None,
-    known: Signals = NOTHING,
+    prior_signals: Signals = NOTHING,
 ) -> tuple[list[Bid], dict[str, str]]:
     """The agents' bids, refined where there are lessons; and why those who made none did not."""
     if not agents:
         return [], {}
     phase: Phase = "opening" if lessons is None else "refined"
     purpose: Purpose = "bid" if lessons is None else "refine"
-    desk.emit(Began(purpose, tuple(agent.name for agent in agents)))
+    scheduler.emit(Began(purpose, tuple(agent.name for agent in agents)))
     jobs = {agent.name: agent.bid(task, (lessons or {}).get(agent.name, ())) for agent in agents}
-    plans = desk.drive(jobs, purpose)
+    plans = scheduler.drive(jobs, purpose)
     bids, sat_out = [], {}
     for agent in agents:
         plan = plans[agent.name]
         if isinstance(plan, Exception):
             sat_out[agent.name] = str(plan)
-            desk.emit(SatOut(agent.name, str(plan), purpose))
+            scheduler.emit(SatOut(agent.name, str(plan), purpose))
         else:
-            if more := known.get(agent.name):
+            if more := prior_signals.get(agent.name):
                 plan = replace(plan, signals={**plan.signals, **more})
             bids.append(Bid(agent.name, agent.price, plan, phase=phase))
-            desk.emit(Placed(bids[-1]))
+            scheduler.emit(Placed(bids[-1]))
     return bids, sat_out
 
 
-def standing(bids: Sequence[Bid], jury: Jury, desk: Desk, purpose: Purpose) -> tuple[list[Bid], dict[str, str]]:
-    """The bids that reach the floor, and why the others do not stand."""
+def standing(
+    bids: Sequence[Bid], jury: Jury, scheduler: Scheduler, purpose: Purpose
+) -> tuple[list[Bid], dict[str, str]]:
+    """The bids that reach the reserve price, and why the others do not stand."""
     kept, low = [], {}
     for bid in bids:
         if why := jury.below(bid):
             low[bid.agent] = why
-            desk.emit(SatOut(bid.agent, why, purpose))
+            scheduler.emit(SatOut(bid.agent, why, purpose))
         else:
             kept.append(bid)
     return kept, low
 
 
-def recall(task: Task, agents: Sequence[Agent], memory: Memory, desk: Desk, k: int) -> dict[str, tuple[Lesson, ...]]:
+def recall(
+    task: Task, agents: Sequence[Agent], memory: Memory, scheduler: Scheduler, k: int
+) -> dict[str, tuple[Lesson, ...]]:
     """What memory has for each agent on tasks like this one, whoever may then refine from it."""
     lessons = {}
     for agent in agents:
         lessons[agent.name] = tuple(memory.recall(task, agent.name, k))
-        desk.emit(Recalled(agent.name, lessons[agent.name]))
+        scheduler.emit(Recalled(agent.name, lessons[agent.name]))
     return lessons
 
 
@@ -168,17 +172,17 @@ def reason(award: Award) -> str:
     return f"{name} asks least ({price}; next {rivals[0].bid.agent} with {rivals[0].asking:.3f})"
 
 
-def nobody(sat_out: Mapping[str, str], low: Sequence[Bid], weights: Weights, beyond: str = "") -> NoBids:
-    """Why nobody does the task: for want of bids, or for want of one that reaches the floor."""
-    if low and weights.floor:
-        reached = {bid.agent: weights.floor.reached(bid) for bid in low}
-        return BelowFloor(sat_out, reached, weights.floor.least, beyond)
+def no_bids(sat_out: Mapping[str, str], low: Sequence[Bid], weights: Weights, beyond: str = "") -> NoBids:
+    """Why nobody does the task: for want of bids, or for want of one that reaches the reserve price."""
+    if low and weights.reserve_price:
+        reached = {bid.agent: weights.reserve_price.reached(bid) for bid in low}
+        return BelowReservePrice(sat_out, reached, weights.reserve_price.least, beyond)
     return NoBids(sat_out, beyond)
 
 
-def tell(ranked: Sequence[Scored], desk: Desk) -> None:
+def tell(ranked: Sequence[Scored], scheduler: Scheduler) -> None:
     for scored in ranked:
-        desk.emit(Judged(scored))
+        scheduler.emit(Judged(scored))
 
 
 def _same(bid: Bid, ranked: Sequence[Scored]) -> Scored:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.events import Began, SatOut, Skipped
 from edge_sale.scoring.scorer import appraise, best_case, by_asking
 from edge_sale.scoring.weights import Weights
@@ -30,17 +30,17 @@ class Jury:
 
     task: Task
     jurors: Sequence[Agent]
-    desk: Desk
+    scheduler: Scheduler
     weights: Weights
     full: bool = False
     _scores: dict[Key, dict[str, float]] = field(default_factory=dict)
     _failed: set[str] = field(default_factory=set)
-    low: list[Bid] = field(default_factory=list)  # opening bids that do not reach the floor
+    low: list[Bid] = field(default_factory=list)  # opening bids that do not reach the reserve price
 
     def below(self, bid: Bid) -> str:
-        """Why a bid does not reach the floor, whatever jurors would say; empty where it does."""
-        floor = self.weights.floor
-        if why := floor.refuses(bid) if floor else "":
+        """Why a bid does not reach the reserve price, whatever jurors would say; empty where it does."""
+        reserve_price = self.weights.reserve_price
+        if why := reserve_price.refuses(bid) if reserve_price else "":
             self.low += [bid] if bid.phase == "opening" else []
         return why
 
@@ -79,7 +79,7 @@ class Jury:
             unheard = tuple(sorted(self._living - set(scored.bid.scores)))
             if unheard:
                 why = f"even if all spoke for it, it would ask {scored.least:.3f}, {ranked[0].bid.agent} asks "
-                self.desk.emit(Skipped("judge", unheard, scored.bid.agent, f"{why}{ranked[0].asking:.3f}"))
+                self.scheduler.emit(Skipped("judge", unheard, scored.bid.agent, f"{why}{ranked[0].asking:.3f}"))
 
     @property
     def _living(self) -> set[str]:
@@ -103,13 +103,13 @@ class Jury:
         return None
 
     def _ask(self, jurors: Sequence[Agent], bids: Sequence[Bid]) -> None:
-        self.desk.emit(Began("judge", tuple(juror.name for juror in jurors)))
+        self.scheduler.emit(Began("judge", tuple(juror.name for juror in jurors)))
         plans = [bid.strategy.text for bid in bids]
-        verdicts = self.desk.drive({juror.name: juror.judge(self.task, plans) for juror in jurors}, "judge")
+        verdicts = self.scheduler.drive({juror.name: juror.judge(self.task, plans) for juror in jurors}, "judge")
         for name, verdict in verdicts.items():
             if isinstance(verdict, Exception):
                 self._failed.add(name)
-                self.desk.emit(SatOut(name, str(verdict), "judge"))
+                self.scheduler.emit(SatOut(name, str(verdict), "judge"))
                 continue
             for bid, score in zip(bids, verdict, strict=True):
                 self._scores.setdefault((bid.agent, bid.phase), {})[name] = score

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edge_sale.agents.answers import syntax_fault
-from edge_sale.auction.fallback import Errand, Reserve
-from edge_sale.auction.hold import Known, hold, nobody, nothing
+from edge_sale.auction.fallback import Errand, Fallback
+from edge_sale.auction.hold import PriorSignals, hold, no_bids, no_prior_signals
 from edge_sale.auction.ledger import Ledger
-from edge_sale.auction.scheduler import Desk
-from edge_sale.errors import BelowFloor, EdgeSaleError, MemoryFault, NoBids
+from edge_sale.auction.scheduler import Scheduler
+from edge_sale.errors import BelowReservePrice, EdgeSaleError, MemoryFault, NoBids
 from edge_sale.events import Began, Finished, Listener, Noted, Opened, Recorded, Refused, Weighed, Wrote, to_json
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Agent, Award, Job, Memory, Outcome, Scored, Task
@@ -33,7 +33,7 @@ class Market:
     """Agents, scorer and memory, ready for tasks. `run` says how the market was set up."""
 
     agents: Sequence[Agent]
-    desk: Desk
+    scheduler: Scheduler
     weights: Weights
     memory: Memory | None = None
     record: bool = True  # False: recalled from and not added to
@@ -42,15 +42,15 @@ class Market:
     passes: Callable[[Task, str], bool | None] = lambda task, answer: None
     work_seconds: float | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
-    reserve: Reserve | None = None  # None: nothing is ever escalated
+    fallback: Fallback | None = None  # None: nothing is ever escalated
     errand: Errand = lambda task, reason: None
-    known: Known = nothing  # what memory says of the agents before they bid
-    beyond: str = ""  # what to say of a task below the floor: the pool's trade, and the way out of it
+    prior_signals: PriorSignals = no_prior_signals  # what memory says of the agents before they bid
+    beyond: str = ""  # what to say of a task below the reserve price: the pool's trade, and the way out of it
 
     def solve(self, task: Task, emit: Listener, *, execute: bool = True) -> Sale:
         """Auctions `task` and, with `execute`, has the winner do it. Recorded whole, at the end, or not at all.
 
-        Raises NoBids, and BelowFloor for a task that is not of the pool's trade. What goes wrong in the
+        Raises NoBids, and BelowReservePrice for a task that is not of the pool's trade. What goes wrong in the
         work is the outcome's, not an exception.
         """
         ledger = Ledger()
@@ -62,23 +62,23 @@ class Market:
                 weighed.append(event)
             emit(event)
 
-        self.desk.emit = tell
+        self.scheduler.emit = tell
         self.errand(task.id, "auction")
         tell(Opened(task, {agent.name: agent.price for agent in self.agents}, self.run))
         try:
             award = hold(
                 task,
                 self.agents,
-                self.desk,
+                self.scheduler,
                 self.weights,
                 self.memory,
                 k=self.lessons,
                 full=self.full,
-                known=self.known,
-                spare=execute and self.reserve is not None,
+                prior_signals=self.prior_signals,
+                allow_below_reserve=execute and self.fallback is not None,
             )
-        except BelowFloor as low:
-            raise self.refused(BelowFloor(low.reasons, low.reached, low.least, self.beyond), tell) from None
+        except BelowReservePrice as low:
+            raise self.refused(BelowReservePrice(low.reasons, low.reached, low.least, self.beyond), tell) from None
         except NoBids as none:  # a task too long for the trade is outside it as well
             raise NoBids(none.reasons, self.beyond) from None
         earlier: Sequence[Outcome] = ()
@@ -88,9 +88,9 @@ class Market:
             for note in outcome.notes:
                 tell(Noted(note))
             tell(Finished(outcome))
-        elif self.reserve:
-            self.reserve.lost(award, tell)  # says what would come of it; nothing leaves for that
-        run = {**self.run, **({"reserve": to_json(weighed[-1])} if weighed else {})}
+        elif self.fallback:
+            self.fallback.lost(award, tell)  # says what would come of it; nothing leaves for that
+        run = {**self.run, **({"fallback": to_json(weighed[-1])} if weighed else {})}
         kept = {**run, "entries": ledger.entries, "earlier": earlier}
         recorded = self.memory is not None and self.record and self.remember(self.memory, award, outcome, kept, tell)
         return Sale(award, outcome, ledger, run, recorded)
@@ -98,23 +98,23 @@ class Market:
     def outcomes(self, award: Award, tell: Listener) -> list[Outcome]:
         """What was done, in order, verified; the last one stands."""
 
-        def home(scored: Scored) -> Outcome:
+        def run_locally(scored: Scored) -> Outcome:
             return self.verify(award.task, self.work(award, scored, tell))
 
-        if self.reserve is None:
-            return [home(award.winner)]
-        floor = self.weights.floor
-        if floor and floor.refuses(award.winner.bid):  # the reserve's own trade, or nobody's
-            outcome = self.reserve.work(award, "no local bid reaches the floor", tell)
+        if self.fallback is None:
+            return [run_locally(award.winner)]
+        reserve_price = self.weights.reserve_price
+        if reserve_price and reserve_price.refuses(award.winner.bid):  # the fallback's own trade, or nobody's
+            outcome = self.fallback.work(award, "no local bid reaches the reserve price", tell)
             if outcome is None:
                 low = [scored.bid for scored in award.ranked]
-                raise self.refused(nobody(award.sat_out, low, self.weights, self.beyond), tell)
+                raise self.refused(no_bids(award.sat_out, low, self.weights, self.beyond), tell)
             return [self.verify(award.task, outcome)]
-        return self.reserve.outcomes(award, home, lambda outcome: self.verify(award.task, outcome), tell)
+        return self.fallback.outcomes(award, run_locally, lambda outcome: self.verify(award.task, outcome), tell)
 
     def refused(self, why: NoBids, tell: Listener) -> NoBids:
         """Tells that nobody does the task, and gives the error to raise."""
-        if isinstance(why, BelowFloor):
+        if isinstance(why, BelowReservePrice):
             tell(Refused(why.reached, why.least, str(why)))
         return why
 
@@ -137,7 +137,7 @@ class Market:
         agent = next(agent for agent in self.agents if agent.name == bid.agent)
         tell(Began("work", (agent.name,)))
         job: Job[Outcome] = agent.execute(award.task, bid.strategy.text, lambda text: tell(Wrote(agent.name, text)))
-        outcome = self.desk.drive({agent.name: job}, "work", self.work_seconds)[agent.name]
+        outcome = self.scheduler.drive({agent.name: job}, "work", self.work_seconds)[agent.name]
         if isinstance(outcome, EdgeSaleError):
             return Outcome(agent.name, "failed", "", notes=(f"{agent.name} could not finish: {outcome}",))
         return outcome

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 from edge_sale.errors import EdgeSaleError, RemoteFailed
 from edge_sale.events import Listener, Spent, silent
-from edge_sale.types import Agent, Ask, Choice, Choose, Engine, Entry, Generate, Job, LogLik, LogProb, Purpose
+from edge_sale.types import Agent, Choice, Choose, Engine, Entry, Generate, Job, LogLik, LogProb, Purpose, Request
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Desk:
+class Scheduler:
     """Drives jobs to their end and tells the ledger what each agent spent.
 
     `seconds` bounds one batch; an ask that is not finished by then has failed, the others stand.
@@ -30,7 +30,7 @@ class Desk:
     ) -> dict[str, T | EdgeSaleError]:
         """Each agent's result, or why it has none. The order of `jobs` fixes the batches."""
         results: dict[str, T | EdgeSaleError] = {}
-        waiting: dict[str, Sequence[Ask]] = {}
+        waiting: dict[str, Sequence[Request]] = {}
         for who, job in jobs.items():
             self._step(who, job, None, results, waiting)
         while waiting:
@@ -46,7 +46,7 @@ class Desk:
         job: Job[T],
         replies: list[Any] | None,
         results: dict[str, T | EdgeSaleError],
-        waiting: dict[str, Sequence[Ask]],
+        waiting: dict[str, Sequence[Request]],
     ) -> None:
         """Runs a job to its next asks, its result or its failure."""
         failed = next((reply for reply in replies or () if isinstance(reply, Exception)), None)
@@ -63,11 +63,11 @@ class Desk:
             results[who] = error
 
     def _answer(
-        self, waiting: Mapping[str, Sequence[Ask]], purpose: Purpose, seconds: float | None
+        self, waiting: Mapping[str, Sequence[Request]], purpose: Purpose, seconds: float | None
     ) -> dict[str, list[Any]]:
         """Replies to all asks of all jobs, in the order they were asked."""
-        replies: dict[str, list[Any]] = {who: [None] * len(asks) for who, asks in waiting.items()}
-        places = [(who, i, ask) for who, asks in waiting.items() for i, ask in enumerate(asks)]
+        replies: dict[str, list[Any]] = {who: [None] * len(requests) for who, requests in waiting.items()}
+        places = [(who, i, request) for who, requests in waiting.items() for i, request in enumerate(requests)]
         for model in self.engines:
             for kind in (Generate, LogLik, Choose):
                 mine = [p for p in places if self.agents[p[0]].model == model and isinstance(p[2], kind)]
@@ -85,26 +85,26 @@ class Desk:
     def _batch(
         self,
         engine: Engine,
-        places: Sequence[tuple[str, int, Ask]],
+        places: Sequence[tuple[str, int, Request]],
         replies: dict[str, list[Any]],
         purpose: Purpose,
         seconds: float | None,
     ) -> None:
         """One batch of one kind. A question that several ask of the same weights is asked once."""
-        asks: list[Any] = list(dict.fromkeys(ask for _, _, ask in places))
-        kind = type(asks[0])
+        requests: list[Any] = list(dict.fromkeys(request for _, _, request in places))
+        kind = type(requests[0])
         if kind is Generate:
-            answers: list[Any] = list(engine.generate(asks, seconds))
+            answers: list[Any] = list(engine.generate(requests, seconds))
         elif kind is LogLik:
-            answers = list(engine.loglik(asks, seconds))
+            answers = list(engine.loglik(requests, seconds))
         else:
-            answers = list(engine.choose(asks, seconds))
-        of = dict(zip(asks, answers, strict=True))
-        paid: set[Ask] = set()
-        for who, i, ask in places:
-            replies[who][i] = of[ask]
-            if ask not in paid and (entry := self._entry(who, purpose, of[ask])):
-                paid.add(ask)
+            answers = list(engine.choose(requests, seconds))
+        of = dict(zip(requests, answers, strict=True))
+        paid: set[Request] = set()
+        for who, i, request in places:
+            replies[who][i] = of[request]
+            if request not in paid and (entry := self._entry(who, purpose, of[request])):
+                paid.add(request)
                 self.emit(Spent(entry))
 
     def _entry(self, who: str, purpose: Purpose, reply: Any) -> Entry | None:

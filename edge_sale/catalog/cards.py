@@ -24,7 +24,7 @@ PROMPTS = ("", "trade")  # folders of edge_sale/prompts; empty: those for any in
 REQUANTIZE = ("Q4_0", "Q5_0", "Q8_0", "F16")
 DEFAULT_POOL = "starter"  # what a pool of the user's own does not say is as in this one
 BUNDLED_POOL = "bundled"  # its models come with edge-sale, so it can bid on any machine
-HOME_POOL = "home"  # both of them in one market
+MIXED_POOL = "mixed"  # both of them in one market
 
 
 @dataclass(frozen=True, slots=True)

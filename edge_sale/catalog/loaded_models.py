@@ -1,7 +1,7 @@
 """Loaded models: there when they are asked for, within a budget of memory, the least recently used leave first.
 
 Two names of one file share what is loaded, as two agents on one model do already. Used by one
-thread at a time, like the desk that asks: what it was given last stays until it asks for another.
+thread at a time, like the scheduler that asks: what it was given last stays until it asks for another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ E = TypeVar("E")  # an engine or an embedder: what has a close()
 
 
 @dataclass(frozen=True, slots=True)
-class Resident(Generic[E]):
+class Loadable(Generic[E]):
     """A model to be loaded from `file`: `bytes` is what it will hold, as fit.need says."""
 
     file: Path
@@ -28,10 +28,10 @@ class Resident(Generic[E]):
     load: Callable[[], E]
 
 
-class Residents(Mapping[str, E]):
+class LoadedModels(Mapping[str, E]):
     """Loaded models by name. `budget` bounds the bytes that all of them may hold, None: whatever they take."""
 
-    def __init__(self, models: Mapping[str, Resident[E]], budget: int | None = None) -> None:
+    def __init__(self, models: Mapping[str, Loadable[E]], budget: int | None = None) -> None:
         self._models = {name: dataclasses.replace(m, file=m.file.resolve()) for name, m in models.items()}
         self._loaded: OrderedDict[Path, tuple[E, int]] = OrderedDict()
         self.budget = budget

@@ -106,20 +106,20 @@ def size(count: float) -> str:
 def shape(info: GgufInfo) -> Shape:
     """What the header says of the model's memory. Keys that are missing count as llama.cpp counts them."""
     read = _Keys(info)
-    layers = read.whole("block_count")
+    layers = read.integer("block_count")
     if layers > LAYERS:
         raise BadModelFile(f"its header names {layers} layers, which no model has: the file is damaged")
-    embedding = read.whole("embedding_length")
+    embedding = read.integer("embedding_length")
     heads = max(read.per_layer("attention.head_count", layers), default=0)
     heads_kv = read.per_layer("attention.head_count_kv", layers) or (heads,) * layers
     each = embedding // heads if heads else 0
-    key = read.whole("attention.key_length", each)
-    value = read.whole("attention.value_length", each)
+    key = read.integer("attention.key_length", each)
+    value = read.integer("attention.value_length", each)
     recurrent = _recurrent(read, heads_kv, layers)
-    cached = layers - read.whole("attention.shared_kv_layers")  # the last ones look into the others' caches
+    cached = layers - read.integer("attention.shared_kv_layers")  # the last ones look into the others' caches
     encoder = info.metadata.get(f"{info.architecture}.attention.causal") is False
-    sliding = read.whole("attention.sliding_window") > 0
-    narrow = read.whole("attention.key_length_swa", key), read.whole("attention.value_length_swa", value)
+    sliding = read.integer("attention.sliding_window") > 0
+    narrow = read.integer("attention.key_length_swa", key), read.integer("attention.value_length_swa", value)
     slides = read.per_layer("attention.sliding_window_pattern", layers) if sliding else ()
     cell = 0
     for layer in range(0 if encoder else cached):
@@ -138,7 +138,7 @@ def shape(info: GgufInfo) -> Shape:
         embedding=embedding,
         feed_forward=max(read.per_layer("feed_forward_length", layers), default=0),
         heads=heads,
-        trained=read.whole("context_length"),
+        trained=read.integer("context_length"),
         encoder=encoder,
         kind="encoder" if encoder else "hybrid" if recurrent else "sliding-window" if sliding else "dense",
     )
@@ -155,7 +155,7 @@ class _Keys:
     def __init__(self, info: GgufInfo) -> None:
         self._info = info
 
-    def whole(self, key: str, default: int = 0) -> int:
+    def integer(self, key: str, default: int = 0) -> int:
         value = self._info.metadata.get(f"{self._info.architecture}.{key}")
         return value if isinstance(value, int) and 0 <= value < 1 << 32 else default
 
@@ -169,19 +169,23 @@ class _Keys:
 
 def _recurrent(read: _Keys, heads_kv: tuple[int, ...], layers: int) -> set[int]:
     """The layers that keep a state instead of a cache."""
-    if interval := read.whole("full_attention_interval"):
+    if interval := read.integer("full_attention_interval"):
         return {layer for layer in range(layers) if (layer + 1) % interval}
-    if read.whole("ssm.state_size") or read.whole("shortconv.l_cache"):
+    if read.integer("ssm.state_size") or read.integer("shortconv.l_cache"):
         return {layer for layer, heads in enumerate(heads_kv) if not heads}
     return set()
 
 
 def _state(read: _Keys, embedding: int) -> int:
     """Floats that one recurrent layer keeps for a sequence."""
-    if window := read.whole("shortconv.l_cache"):
+    if window := read.integer("shortconv.l_cache"):
         return embedding * (window - 1)
-    inner, states, groups = read.whole("ssm.inner_size"), read.whole("ssm.state_size"), read.whole("ssm.group_count")
-    convolution = max(read.whole("ssm.conv_kernel") - 1, 0) * (inner + 2 * groups * states)
+    inner, states, groups = (
+        read.integer("ssm.inner_size"),
+        read.integer("ssm.state_size"),
+        read.integer("ssm.group_count"),
+    )
+    convolution = max(read.integer("ssm.conv_kernel") - 1, 0) * (inner + 2 * groups * states)
     return convolution + states * inner
 
 

@@ -9,7 +9,7 @@ from edge_sale.catalog import installed
 from edge_sale.catalog.cards import (
     BUNDLED_POOL,
     DEFAULT_POOL,
-    HOME_POOL,
+    MIXED_POOL,
     AgentCard,
     Catalogue,
     PoolCard,
@@ -24,7 +24,7 @@ def in_use(catalogue: Catalogue, settings: Settings) -> str:
     if settings.pool:
         return settings.pool
     starter = [catalogue.model(name) for name in catalogue.pool(DEFAULT_POOL).models]
-    return BUNDLED_POOL if installed.missing(starter, settings.models_dir) else HOME_POOL
+    return BUNDLED_POOL if installed.missing(starter, settings.models_dir) else MIXED_POOL
 
 
 def pool_agents(catalogue: Catalogue, settings: Settings) -> PoolCard:

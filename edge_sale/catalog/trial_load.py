@@ -24,7 +24,7 @@ VERSION = 1  # of what is tried; raised when more is
 START = 60.0  # seconds for the process and the library to come up
 PACE = 20e6  # bytes a second that the slowest disk is taken to read
 
-GAUGE = (sys.executable, "-P", "-m", "edge_sale.llama.load_probe")
+LOAD_PROBE = (sys.executable, "-P", "-m", "edge_sale.llama.load_probe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def read(sha256: str, models_dir: Path) -> Verdict | None:
     return verdict if verdict.ok and (verdict.library, verdict.version) == (library(), VERSION) else None
 
 
-def tried(file: Path, program: Sequence[str] = GAUGE) -> Verdict:
+def tried(file: Path, program: Sequence[str] = LOAD_PROBE) -> Verdict:
     """A trial load, run to its end or to its time limit."""
     said, why = run(file, program=program)
     if why:
@@ -72,7 +72,7 @@ def tried(file: Path, program: Sequence[str] = GAUGE) -> Verdict:
 
 
 def run(
-    file: Path, *arguments: str, program: Sequence[str] = GAUGE, seconds: float | None = None
+    file: Path, *arguments: str, program: Sequence[str] = LOAD_PROBE, seconds: float | None = None
 ) -> tuple[dict[str, Any], str]:
     """What the gauge found in the file, and why it did not come to its end, if so."""
     limit = seconds or START + file.stat().st_size / PACE

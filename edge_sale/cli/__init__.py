@@ -86,7 +86,7 @@ def cli(offline: bool) -> None:
 
     Agents bid for each task with a short plan, a jury of the agents scores the plans, and
     the bid with the least cost minus value does the work. Everything runs on this machine,
-    but for a remote that you may add as a reserve.
+    but for a remote that you may add as a fallback.
 
     \b
     edge-sale pull                            get the starter pool's models

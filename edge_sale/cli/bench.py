@@ -13,7 +13,7 @@ import click
 from edge_sale.settings import load
 
 if TYPE_CHECKING:
-    from edge_sale.evaluation.table import Row, Runs
+    from edge_sale.evaluation.table import Runs, TableRow
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path)
@@ -161,7 +161,7 @@ def replay(
 @click.option(
     "--out",
     type=FILE,
-    default=Path("bottle.jsonl"),
+    default=Path("bundled.jsonl"),
     show_default=True,
     help="Write runs here; a run that broke off goes on.",
 )
@@ -173,7 +173,7 @@ def replay(
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where answers are tested.")
 @click.option("--html", type=FILE, help="Also write one self-contained page.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def bottle(
+def bundled(
     out: Path,
     tasks: int,
     train: int,
@@ -191,8 +191,8 @@ def bottle(
     Nothing is pulled, and nothing leaves this machine.
 
     \b
-    edge-sale bench bottle
-    edge-sale bench bottle --tasks 200 --orders 2 --no-remote --out quick.jsonl
+    edge-sale bench bundled
+    edge-sale bench bundled --tasks 200 --orders 2 --no-remote --out quick.jsonl
     """
     import time
     from dataclasses import replace
@@ -204,7 +204,8 @@ def bottle(
     settings = replace(settings, sandbox=sandbox or settings.sandbox)
     if remote is None and (package := remote_senior.lacking()):
         click.echo(
-            f"the row with the senior behind a server is left out: it needs {package}; pip install 'edge-sale[bottle]'",
+            f"the row with the senior behind a server is left out: it needs {package}; "
+            "pip install 'edge-sale[evaluation]'",
             err=True,
         )
         remote = False
@@ -296,7 +297,7 @@ def own(names: tuple[str, ...], limit: int, as_json: bool) -> None:
     )
 
 
-def _print(runs: Runs, rows: list[Row], bins: bool) -> None:
+def _print(runs: Runs, rows: list[TableRow], bins: bool) -> None:
     from edge_sale.cli.views.tables import print_table
     from edge_sale.evaluation import printed
 

@@ -17,7 +17,7 @@ from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo
 from edge_sale.errors import EdgeSaleError
 
 if TYPE_CHECKING:
-    from edge_sale.agents.workspace import Site
+    from edge_sale.agents.workspace import Workspace
     from edge_sale.auction.ledger import Ledger
     from edge_sale.auction.market import Market, Sale
     from edge_sale.events import Changed
@@ -79,8 +79,8 @@ def _chat(
     session = (sessions.last if resume else sessions.new)(settings.sessions_dir, str(repo or ""))
     session.kept = settings.remember
     with ExitStack() as stack:
-        site = stack.enter_context(opened(repo, settings, check, allow)) if repo else None
-        talk = Talk(settings, session, site, agents, yes, dry_run, as_json, quiet)
+        workspace = stack.enter_context(opened(repo, settings, check, allow)) if repo else None
+        talk = Talk(settings, session, workspace, agents, yes, dry_run, as_json, quiet)
         offer(talk.parts(), ask=not as_json)
         talk.greet(resume)
         for line in lines(session):
@@ -140,7 +140,7 @@ class Talk:
 
     settings: Settings
     session: Session
-    site: Site | None
+    workspace: Workspace | None
     pinned: tuple[str, ...]
     yes: bool
     dry_run: bool
@@ -162,9 +162,9 @@ class Talk:
         if self.as_json or self.quiet or not sys.stdin.isatty():
             return
         turns = f"going on after {len(self.session.turns)} turns" if resumed else "a new session"
-        where = f" in {self.site.root}" if self.site else ""
+        where = f" in {self.workspace.root}" if self.workspace else ""
         self.say(f"{turns}{where}; /help for what can be typed, ^D to end")
-        for line in self.site.left_out if self.site else ():
+        for line in self.workspace.left_out if self.workspace else ():
             self.say(f"note: {line}")
 
     def turn(self, line: str) -> bool:
@@ -187,21 +187,23 @@ class Talk:
         from edge_sale.cli.views.consent import asker
         from edge_sale.cli.views.screen import as_document, listeners
 
-        task = assemble.new_task(text, domain="repo" if self.site else "", check=self.site.check if self.site else None)
+        task = assemble.new_task(
+            text, domain="repo" if self.workspace else "", check=self.workspace.check if self.workspace else None
+        )
         task = replace(task, earlier=self.session.earlier())
-        if self.site:
-            task = replace(task, repo=True, files=told(text, self.site))
+        if self.workspace:
+            task = replace(task, repo=True, files=told(text, self.workspace))
         with listeners(as_json=False, quiet=self.quiet or self.as_json, verbose=False, trace=None) as hear:
             if self.market is None:
                 parts = self.parts()
                 hear.loading(parts.pool.title)
-                self.market = assemble.market(parts, asker(self.settings.currency), self.site)
+                self.market = assemble.market(parts, asker(self.settings.currency), self.workspace)
             sale = self.market.solve(task, hear)
             changed: Changed | None = None
-            if self.site and sale.outcome:
+            if self.workspace and sale.outcome:
                 show = not (self.as_json or self.quiet)
                 changed = conclude(
-                    task, sale.outcome, self.site, self.settings, yes=self.yes, dry_run=self.dry_run, show=show
+                    task, sale.outcome, self.workspace, self.settings, yes=self.yes, dry_run=self.dry_run, show=show
                 )
                 hear(changed)
             if not self.as_json:
@@ -209,7 +211,7 @@ class Talk:
         self.last = sale
         self.spent.append(sale.ledger)
         answer = sale.outcome.answer if sale.outcome else ""
-        kept = "; ".join(sale.outcome.notes)[:600] if self.site and sale.outcome else answer
+        kept = "; ".join(sale.outcome.notes)[:600] if self.workspace and sale.outcome else answer
         applied = changed.applied if changed else ""
         agent = sale.outcome.agent if sale.outcome else ""
         self.session.add(text, kept, auction=task.id, agent=agent, applied=applied)
@@ -219,20 +221,20 @@ class Talk:
 
 
 def _undo(talk: Talk, rest: str) -> None:
-    from edge_sale.workspace.undo_log import Journal
+    from edge_sale.workspace.undo_log import UndoLog
 
-    if talk.site is None:
+    if talk.workspace is None:
         raise EdgeSaleError("this session changes no files; /undo is for edge-sale chat --repo DIR")
-    entry = Journal(talk.settings.undo_dir).undo(rest, talk.site.root)
+    entry = UndoLog(talk.settings.undo_dir).undo(rest, talk.workspace.root)
     talk.say(f"undone: {', '.join(change.path for change in entry.changes)} (edge-sale undo --redo puts it back)")
 
 
 def _redo(talk: Talk, rest: str) -> None:
-    from edge_sale.workspace.undo_log import Journal
+    from edge_sale.workspace.undo_log import UndoLog
 
-    if talk.site is None:
+    if talk.workspace is None:
         raise EdgeSaleError("this session changes no files; /redo is for edge-sale chat --repo DIR")
-    entry = Journal(talk.settings.undo_dir).redo(rest, talk.site.root)
+    entry = UndoLog(talk.settings.undo_dir).redo(rest, talk.workspace.root)
     talk.say(f"put back: {', '.join(change.path for change in entry.changes)}")
 
 

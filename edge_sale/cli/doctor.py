@@ -223,10 +223,10 @@ LOOKS: list[Callable[[Settings], list[Check]]] = [
 ]
 
 
-ABOUT = (sys.executable, "-P", "-m", "edge_sale.llama.build_info")
+BUILD_INFO = (sys.executable, "-P", "-m", "edge_sale.llama.build_info")
 
 
-def build(program: Sequence[str] = ABOUT) -> tuple[dict[str, Any], str]:
+def build(program: Sequence[str] = BUILD_INFO) -> tuple[dict[str, Any], str]:
     """What llama.cpp says of itself in a child process, or why it says nothing."""
     try:
         done = subprocess.run(program, capture_output=True, text=True, timeout=60, env=bare_environment())

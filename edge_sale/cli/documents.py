@@ -62,7 +62,7 @@ def answer_from(
     from edge_sale.events import Noted
 
     wanted = assemble.new_task(task_text(task, file), domain="text")
-    folder = indexes.whole(docs)
+    folder = indexes.resolved_folder(docs)
     notes = []
     asked_to = others["escalate"] in ("ask", "auto")
     if settings.remotes and not asked_to:  # what config.toml allows is meant for tasks

@@ -86,7 +86,7 @@ def costs(as_json: bool) -> None:
     edge-sale costs --json | jq .saved
     """
     from edge_sale.memory.costs import compare
-    from edge_sale.remote.config import reserve
+    from edge_sale.remote.config import fallback
     from edge_sale.remote.egress import costing, read, spending
 
     settings = load()
@@ -97,7 +97,7 @@ def costs(as_json: bool) -> None:
         "month": spending(costing(lines), today.replace(day=1).timestamp()),
         "ever": spending(costing(lines)),
     }
-    against = reserve(settings)
+    against = fallback(settings)
     sums = compare(settings.memory_file, against)
     document: dict[str, Any] = {
         "currency": settings.currency,

@@ -84,12 +84,12 @@ def _index(settings: Settings, folder: Path, *, verbose: bool, as_json: bool, **
     from edge_sale.documents import indexes
     from edge_sale.documents.walk import Wanted
 
-    whole = indexes.whole(folder)
+    resolved_folder = indexes.resolved_folder(folder)
     embedder = assemble.embedder(assemble.pools_embedder(settings), settings)
-    with indexed(settings, whole, embedder, show=not as_json, wanted=Wanted(**wanted)) as (library, report):
+    with indexed(settings, resolved_folder, embedder, show=not as_json, wanted=Wanted(**wanted)) as (library, report):
         size = library.size()
     if as_json:
-        click.echo(json.dumps(_document(whole, report, size), indent=2))
+        click.echo(json.dumps(_document(resolved_folder, report, size), indent=2))
         return
     most = len(report.left_out) if verbose else TOLD
     for line in skipped_lines(report, most):
@@ -99,7 +99,7 @@ def _index(settings: Settings, folder: Path, *, verbose: bool, as_json: bool, **
             click.echo(f"edge-sale: {count} passed over: {why}", err=True)
     rate = f", {report.passages / report.seconds:.0f} passages/s" if report.passages >= 100 else ""
     click.echo(
-        f"{whole}: {size.files} files, {size.passages} passages ({report.new} new, {report.changed} changed, "
+        f"{resolved_folder}: {size.files} files, {size.passages} passages ({report.new} new, {report.changed} changed, "
         f"{report.removed} removed) in {report.seconds:.1f} s{rate}"
     )
 

@@ -104,7 +104,7 @@ def task_options(command: F) -> F:
     return command
 
 
-def whole(folder: Path) -> Path:
+def resolved_folder(folder: Path) -> Path:
     """A folder as it is called from the root. Raises EdgeSaleError for the home of nobody, and for links in a ring."""
     try:
         return folder.expanduser().resolve()

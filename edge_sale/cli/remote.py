@@ -19,7 +19,7 @@ from edge_sale.settings import load
 def remote() -> None:
     """Add, test, list and remove remote models.
 
-    A remote is a reserve: consulted only when the local bids lose, and only as far as the
+    A remote is a fallback: consulted only when the local bids lose, and only as far as the
     policy lets it (never, ask or auto; ask once there is a remote). A server of your own
     (--lan) bids like any agent.
 
@@ -84,7 +84,7 @@ def add_(
         price_in or 0.0,
         price_out or 0.0,
         location=location,
-        bids="live" if live else "reserve",
+        bids="live" if live else "fallback",
         logprobs=logprobs,
         **{key: value for key, value in bounds.items() if value is not None},
     )
@@ -95,7 +95,7 @@ def add_(
         keep_key(name, click.prompt(f"Key of {wanted.host}", hide_input=True, err=True))
     add(wanted, settings.config_file, replace=again)
     after = load()
-    bids = "bids like any agent" if location == "lan" else f"stands by as a reserve; policy: {after.policy}"
+    bids = "bids like any agent" if location == "lan" else f"stands by as a fallback; policy: {after.policy}"
     click.echo(f"{name}: added to {settings.config_file}; it {bids}", err=True)
 
 
@@ -115,7 +115,7 @@ def test_(name: str) -> None:
 
     settings = load()
     this = remote_named(name, settings)
-    out = remote_setup.door(replace(settings, policy="auto"))  # to test it is to agree to these words
+    out = remote_setup.egress_gate(replace(settings, policy="auto"))  # to test it is to agree to these words
     out.task, out.reason = "test", "remote test"
     ask = Generate(Prompt((Message("user", "Answer with the word: ready"),)), Sampling(max_tokens=64))
     for logprobs in (True, False):  # whoever gives none may also refuse to be asked
@@ -165,7 +165,7 @@ def list_(as_json: bool) -> None:
                     price_of(this.price_out),
                     str(this.context),
                     this.location,
-                    "live" if this.auctioned else "reserve",
+                    "live" if this.auctioned else "fallback",
                 ]
                 for this in known.values()
             ],

@@ -16,7 +16,7 @@ import click
 from edge_sale.errors import EdgeSaleError
 
 if TYPE_CHECKING:
-    from edge_sale.agents.workspace import Site
+    from edge_sale.agents.workspace import Workspace
     from edge_sale.events import Changed
     from edge_sale.settings import Settings
     from edge_sale.types import Outcome, Task
@@ -48,13 +48,13 @@ def repo_options(command: F) -> F:
 
 
 @contextmanager
-def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[str]) -> Iterator[Site]:
+def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[str]) -> Iterator[Workspace]:
     """The folder as agents find it; its private copies are gone afterwards. Raises TaskError, SandboxMissing."""
-    from edge_sale.agents.workspace import Site, guide
+    from edge_sale.agents.workspace import Workspace, guide
     from edge_sale.sandbox.command import Place, run_command
     from edge_sale.settings import variable
     from edge_sale.workspace.private_copy import discard, private_copy
-    from edge_sale.workspace.tools import Workspace
+    from edge_sale.workspace.tools import WorkingCopy
 
     path = variable("PATH") or ""
     settings.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -64,18 +64,18 @@ def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[st
                 discard(left)
     scratch = Path(tempfile.mkdtemp(dir=settings.work_dir))
 
-    def begin() -> Workspace:
+    def begin() -> WorkingCopy:
         scratch.mkdir(parents=True, exist_ok=True, mode=0o700)  # another run may have taken it for left over
         os.utime(scratch)
         copy = private_copy(root, Path(tempfile.mkdtemp(dir=scratch)), allow, settings.places)
-        return Workspace(copy, settings.sandbox, path=path)
+        return WorkingCopy(copy, settings.sandbox, path=path)
 
     try:
         first = begin()  # whatever is wrong with the folder is said before the auction, not after it
         try:
             if check is not None:  # no sandbox: raises now
                 run_command("true", Place(first.copy.root, first.copy.folder, path), mode=settings.sandbox)
-            site = Site(
+            workspace = Workspace(
                 begin,
                 check,
                 guide(first.copy.root),
@@ -85,27 +85,27 @@ def opened(root: Path, settings: Settings, check: str | None, allow: Sequence[st
             )
         finally:
             first.copy.close()
-        yield site
+        yield workspace
     finally:
         discard(scratch)
 
 
-def told(task_text: str, site: Site) -> tuple[str, ...]:
+def told(task_text: str, workspace: Workspace) -> tuple[str, ...]:
     """Names of the files that bidders are told of: those that the task names first, then by depth."""
-    return tuple(sorted(site.files, key=lambda n: (Path(n).name not in task_text, n.count("/"), n))[:FILES])
+    return tuple(sorted(workspace.files, key=lambda n: (Path(n).name not in task_text, n.count("/"), n))[:FILES])
 
 
 def conclude(
-    task: Task, outcome: Outcome, site: Site, settings: Settings, *, yes: bool, dry_run: bool, show: bool
+    task: Task, outcome: Outcome, workspace: Workspace, settings: Settings, *, yes: bool, dry_run: bool, show: bool
 ) -> Changed:
     """Shows the changes, asks where there is somebody to ask, and takes them over or leaves them.
 
     Raises nothing where they cannot be taken over: that is said, and the patch is still the answer.
     """
     from edge_sale.events import Changed
-    from edge_sale.workspace.undo_log import ChangedSince, Journal
+    from edge_sale.workspace.undo_log import ChangedSince, UndoLog
 
-    changes = site.changes.get(outcome.agent, ())
+    changes = workspace.changes.get(outcome.agent, ())
     files = tuple(change.path for change in changes)
     if show and outcome.answer:
         printed(outcome.answer)
@@ -128,14 +128,14 @@ def conclude(
         warning = "The work FAILED. " if bad else ""
         count = f"{len(files)} file{'s' * (len(files) != 1)}"
         try:
-            agreed = click.confirm(f"{warning}Apply to {count} in {site.root}?", default=not bad, err=True)
+            agreed = click.confirm(f"{warning}Apply to {count} in {workspace.root}?", default=not bad, err=True)
         except click.Abort:  # ^C: the work is done and recorded by now, so it stops nothing but this
             click.echo("", err=True)
             agreed = False
         if not agreed:
             return left("nothing was applied: you said no")
     try:
-        applied = Journal(settings.undo_dir).apply(site.root, changes, task.text)
+        applied = UndoLog(settings.undo_dir).apply(workspace.root, changes, task.text)
     except ChangedSince as since:
         return left(str(since), failed=True)
     except EdgeSaleError as error:

@@ -16,7 +16,7 @@ from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo
 from edge_sale.errors import MemoryFault
 
 if TYPE_CHECKING:
-    from edge_sale.assemble import Plan
+    from edge_sale.assemble import MarketPlan
 
 
 @click.command()
@@ -105,23 +105,23 @@ def _sell(
     parts = assemble.plan(settings, agents)
     offer(parts, ask=not as_json)
     with ExitStack() as stack:
-        site = stack.enter_context(opened(repo, settings, check, allow)) if repo else None
+        workspace = stack.enter_context(opened(repo, settings, check, allow)) if repo else None
         hear = stack.enter_context(listeners(as_json=as_json, quiet=quiet, verbose=verbose, trace=trace))
         hear.loading(parts.pool.title)
-        if site:
-            wanted = replace(wanted, repo=True, files=told(wanted.text, site))
-            for line in site.left_out:
+        if workspace:
+            wanted = replace(wanted, repo=True, files=told(wanted.text, workspace))
+            for line in workspace.left_out:
                 hear(Noted(line))
         for note in parts.notes:
             hear(Noted(note))
         try:
-            sale = assemble.market(parts, asker(settings.currency), site).solve(wanted, hear, execute=execute)
+            sale = assemble.market(parts, asker(settings.currency), workspace).solve(wanted, hear, execute=execute)
         except MemoryFault as fault:
             raise MemoryFault(f"{fault}; to do without the memory: --no-memory") from fault
         failed = sale.outcome is not None and sale.outcome.status == "failed"
-        if site and sale.outcome:
+        if workspace and sale.outcome:
             show = not (as_json or quiet)
-            changed = conclude(wanted, sale.outcome, site, settings, yes=yes, dry_run=dry_run, show=show)
+            changed = conclude(wanted, sale.outcome, workspace, settings, yes=yes, dry_run=dry_run, show=show)
             hear(changed)
             failed |= changed.failed
         hear.end(sale)
@@ -129,7 +129,7 @@ def _sell(
         raise click.exceptions.Exit(1)
 
 
-def offer(parts: Plan, *, ask: bool) -> None:
+def offer(parts: MarketPlan, *, ask: bool) -> None:
     """On a terminal, offers to pull what is missing; elsewhere the market says how to."""
     if not parts.missing or not ask or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return

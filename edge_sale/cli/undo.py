@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_sale.cli.options import whole
+from edge_sale.cli.options import resolved_folder
 from edge_sale.settings import load
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ def undo(change: str, redo: bool, show: bool, repo: Path | None, as_json: bool) 
     edge-sale undo --redo
     edge-sale undo --list
     """
-    from edge_sale.workspace.undo_log import Journal
+    from edge_sale.workspace.undo_log import UndoLog
 
-    journal = Journal(load().undo_dir)
-    root = whole(repo) if repo else None
+    undo_log = UndoLog(load().undo_dir)
+    root = resolved_folder(repo) if repo else None
     if show:
-        _list([entry for entry in reversed(journal.list()) if root is None or entry.root == root], as_json)
+        _list([entry for entry in reversed(undo_log.list()) if root is None or entry.root == root], as_json)
         return
-    entry = journal.redo(change, root) if redo else journal.undo(change, root)
+    entry = undo_log.redo(change, root) if redo else undo_log.undo(change, root)
     if as_json:
         click.echo(json.dumps(_document(entry), indent=2))
         return

@@ -17,7 +17,7 @@ def place(shelf: Path, folder: Path) -> Path:
     return shelf / f"{name}.sqlite"
 
 
-def whole(folder: Path) -> Path:
+def resolved_folder(folder: Path) -> Path:
     """The folder's one path, without links. Raises LibraryFault where it is none, or cannot be read."""
     try:
         found = folder.expanduser().resolve(strict=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from edge_sale.text import lines_of
+from edge_sale.text import split_lines
 
 LONGEST = 1200  # characters of a passage, about 300 tokens: the encoder was trained on shorter ones still
 ENOUGH = 600  # from here on a passage ends at the next empty line
@@ -131,7 +131,7 @@ def _bounded(lines: Iterable[Line]) -> Iterator[Line]:
 
 def plain(name: str, text: str) -> Document:
     """Text without marks."""
-    return Document(name, tuple(Line(n, line) for n, line in enumerate(lines_of(text), start=1)))
+    return Document(name, tuple(Line(n, line) for n, line in enumerate(split_lines(text), start=1)))
 
 
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
@@ -143,7 +143,7 @@ def markdown(name: str, text: str) -> Document:
     lines: list[Line] = []
     title = first = ""
     fenced = False
-    for number, line in enumerate(lines_of(text), start=1):
+    for number, line in enumerate(split_lines(text), start=1):
         if _FENCE.match(line):
             fenced = not fenced
         found = None if fenced else _HEADING.match(line)
@@ -164,7 +164,7 @@ def code(name: str, text: str) -> Document:
     """Source code: a definition at the left margin begins a passage and names it."""
     lines: list[Line] = []
     title = ""
-    for number, line in enumerate(lines_of(text), start=1):
+    for number, line in enumerate(split_lines(text), start=1):
         found = _DEFINITION.match(line)
         if found:
             title = found["name"].rstrip(":")

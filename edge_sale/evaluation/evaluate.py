@@ -132,7 +132,7 @@ def _bid(view: View, place: int, scored: Scored) -> dict[str, Any]:
         "value": round(scored.value, 5),
         "right": trial.success,
         "signals": {name: round(x, 4) for name, x in bid.strategy.signals.items()},
-        # nobody has seen a reserve's plan, so there is no score of it
+        # nobody has seen a fallback's plan, so there is no score of it
         "scores": {name: round(float(x), 3) for name, x in bid.scores.items()} if bid.strategy.text else {},
     }
 

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sale import assemble
-from edge_sale.assemble import Plan
+from edge_sale.assemble import MarketPlan
 from edge_sale.auction.judging import METHODS
 from edge_sale.auction.ledger import Ledger, Sum
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.cache import Cache, key
 from edge_sale.evaluation.records import Item, Recording
@@ -72,31 +72,33 @@ class Remembered:
     def count(self, prompt: Prompt) -> int:
         return self._real().count(prompt)
 
-    def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
-        quiet = [dataclasses.replace(one, on_text=None) for one in asks]  # who listens is no part of the question
+    def generate(
+        self, requests: Sequence[Generate], seconds: float | None = None
+    ) -> list[list[Generation] | Exception]:
+        quiet = [dataclasses.replace(one, on_text=None) for one in requests]  # who listens is no part of the question
         told = self._answers(quiet, lambda new: [self._drawn(r) for r in self._real().generate(new, seconds)], _Drawn)
         replies = [reply if isinstance(reply, Exception) else reply.generations for reply in told]
-        for ask, reply in zip(asks, replies, strict=True):
-            if ask.on_text and not isinstance(reply, Exception):
-                ask.on_text(reply[0].text)
+        for request, reply in zip(requests, replies, strict=True):
+            if request.on_text and not isinstance(reply, Exception):
+                request.on_text(reply[0].text)
         return replies
 
     @staticmethod
     def _drawn(reply: list[Generation] | Exception) -> _Drawn | Exception:
         return reply if isinstance(reply, Exception) else _Drawn([dataclasses.asdict(one) for one in reply])
 
-    def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
-        return self._answers(asks, lambda new: self._real().loglik(new, seconds), LogProb)
+    def loglik(self, requests: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
+        return self._answers(requests, lambda new: self._real().loglik(new, seconds), LogProb)
 
-    def choose(self, asks: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
-        return self._answers(asks, lambda new: self._real().choose(new, seconds), Choice)
+    def choose(self, requests: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
+        return self._answers(requests, lambda new: self._real().choose(new, seconds), Choice)
 
-    def _answers(self, asks: Sequence[Any], ask: Callable[[list[Any]], Sequence[Any]], kind: Any) -> list[Any]:
-        names = [key(self.identity, repr(one)) for one in asks]
-        new = {name: one for name, one in zip(names, asks, strict=True) if name not in self.cache}
+    def _answers(self, requests: Sequence[Any], request: Callable[[list[Any]], Sequence[Any]], kind: Any) -> list[Any]:
+        names = [key(self.identity, repr(one)) for one in requests]
+        new = {name: one for name, one in zip(names, requests, strict=True) if name not in self.cache}
         failed: dict[str, Any] = {}
         if new:
-            for name, reply in zip(new, ask(list(new.values())), strict=True):
+            for name, reply in zip(new, request(list(new.values())), strict=True):
                 if isinstance(reply, Exception):
                     failed[name] = reply
                 else:
@@ -111,7 +113,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Juror:
-    """A model that only judges; what the desk needs to know of an agent."""
+    """A model that only judges; what the scheduler needs to know of an agent."""
 
     name: str
     model: str
@@ -128,14 +130,14 @@ def opinions(
     for item in of.items:
         ledger = Ledger()
         everyone: dict[str, Any] = {**voices, TASK: jurors[0]}
-        desk = Desk(engines, ledger, agents=everyone)
+        scheduler = Scheduler(engines, ledger, agents=everyone)
         plans = [of.trial(item, agent).plan for agent in of.agents]
         jobs: dict[str, Job[Any]] = {
             f"{juror.name} {method}": METHODS[method](item.task, plans, juror.prompts)
             for juror in jurors
             for method in methods
         }
-        heard: dict[str, Any] = desk.drive({**jobs, TASK: _expected(item)}, "judge")
+        heard: dict[str, Any] = scheduler.drive({**jobs, TASK: _expected(item)}, "judge")
         for voice, reply in heard.items():
             if isinstance(reply, EdgeSaleError):
                 raise EdgeSaleError(f"{voice} could not judge {item.task.id!r}: {reply}") from reply
@@ -154,7 +156,7 @@ def _expected(item: Item) -> Job[float]:
     return replies[0].mean
 
 
-def panel(parts: Plan, folder: Path | None) -> tuple[list[Juror], dict[str, Engine]]:
+def panel(parts: MarketPlan, folder: Path | None) -> tuple[list[Juror], dict[str, Engine]]:
     """A juror for each model of the plan's pool, and their engines behind a cache in `folder`."""
     settings, cache = parts.settings, Cache(folder, "jury")
     engines: dict[str, Engine] = {
@@ -167,7 +169,7 @@ def panel(parts: Plan, folder: Path | None) -> tuple[list[Juror], dict[str, Engi
     return [Juror(card.name, card.name, card.price, used[card.name]) for card in parts.chat], engines
 
 
-def vectors(texts: Sequence[str], parts: Plan, folder: Path | None, told: Told = quiet) -> NDArray[np.float64]:
+def vectors(texts: Sequence[str], parts: MarketPlan, folder: Path | None, told: Told = quiet) -> NDArray[np.float64]:
     """A unit vector a text, shape (texts, dimension), by the plan's embedder; cached in `folder`."""
     if parts.embedder is None:
         raise EdgeSaleError("this pool has no embedder")
@@ -175,11 +177,11 @@ def vectors(texts: Sequence[str], parts: Plan, folder: Path | None, told: Told =
     name = assemble.identity(card, settings)
     loaded: list[Embedder] = []
 
-    def ask(places: list[int]) -> list[list[float]]:
+    def request(places: list[int]) -> list[list[float]]:
         if not loaded:
             loaded.append(assemble.embedder(card, settings))
         return [[round(float(x), 5) for x in vector] for vector in loaded[0].embed([texts[i] for i in places])]
 
-    found = np.array(Cache(folder, "vectors").fill([key(name, text) for text in texts], ask, BITE, told))
+    found = np.array(Cache(folder, "vectors").fill([key(name, text) for text in texts], request, BITE, told))
     unit: NDArray[np.float64] = found / np.linalg.norm(found, axis=1, keepdims=True)
     return unit

@@ -21,7 +21,7 @@ from edge_sale.auction.hold import collect
 from edge_sale.auction.jury import Jury
 from edge_sale.auction.ledger import Ledger, Sum, total
 from edge_sale.auction.market import Market
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError, NoBids, NotFinite, OutOfMemory
 from edge_sale.evaluation import run_records, task_sets
 from edge_sale.evaluation.cache import Cache, key
@@ -185,10 +185,10 @@ def shuffled(questions: Sequence[Question], order: int) -> list[Question]:
 
 def alone(question: Question, market: Market, agents: Sequence[Agent], sandbox: str) -> list[dict[str, Any]]:
     """Two lines an agent, for the table and for replays: its bid, judged by all, and its work along it."""
-    task, desk = question.item.task, market.desk
-    bids, sat_out = _listen(desk, lambda: collect(task, market.agents, desk))[0]
-    jury = Jury(task, market.agents, desk, market.weights, full=True)
-    judged, spent = _listen(desk, lambda: jury.clear(bids))
+    task, scheduler = question.item.task, market.scheduler
+    bids, sat_out = _listen(scheduler, lambda: collect(task, market.agents, scheduler))[0]
+    jury = Jury(task, market.agents, scheduler, market.weights, full=True)
+    judged, spent = _listen(scheduler, lambda: jury.clear(bids))
     plans = {scored.bid.agent: scored.bid for scored in judged}
     cost = total(spent)
     found: list[dict[str, Any]] = []
@@ -197,7 +197,7 @@ def alone(question: Question, market: Market, agents: Sequence[Agent], sandbox: 
         if bid is None:
             found.append(_sold(question, agent.name, 0, [agent.name], False, Sum(), Sum(), note=sat_out[agent.name]))
             continue
-        outcome, entries = _listen(desk, lambda bid=bid, agent=agent: _work(question, market, agent, bid))  # type: ignore[misc]
+        outcome, entries = _listen(scheduler, lambda bid=bid, agent=agent: _work(question, market, agent, bid))  # type: ignore[misc]
         right, score = _graded(question, outcome, sandbox)
         work = total(entries)
         trial = Trial(
@@ -237,16 +237,16 @@ def sold(question: Question, market: Market, order: int, sandbox: str) -> dict[s
     return line
 
 
-def _listen(desk: Desk, do: Callable[[], Any]) -> tuple[Any, list[Entry]]:
+def _listen(scheduler: Scheduler, do: Callable[[], Any]) -> tuple[Any, list[Entry]]:
     """What `do` gives, and what it spent."""
     ledger = Ledger()
-    desk.emit = ledger
+    scheduler.emit = ledger
     return do(), ledger.entries
 
 
 def _work(question: Question, market: Market, agent: Agent, bid: Bid) -> Outcome:
     job = agent.execute(question.item.task, bid.strategy.text, lambda text: None)
-    done = market.desk.drive({agent.name: job}, "work", market.work_seconds)[agent.name]
+    done = market.scheduler.drive({agent.name: job}, "work", market.work_seconds)[agent.name]
     if isinstance(done, OutOfMemory | NotFinite):
         raise done  # of this machine, not of the agent: never counted as a wrong answer
     if isinstance(done, EdgeSaleError):

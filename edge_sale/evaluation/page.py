@@ -14,7 +14,7 @@ import numpy as np
 
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation import metrics, printed
-from edge_sale.evaluation.table import Row, Runs
+from edge_sale.evaluation.table import Runs, TableRow
 from edge_sale.scoring.auc import auc
 
 BROWSED = 300  # auctions of a contender that can be looked at one by one
@@ -55,7 +55,7 @@ class Kept:
                 **bid.get("signals", {}),
                 **{f"score by {juror}": score for juror, score in bid.get("scores", {}).items()},
             }
-            if bid["tokens"]:  # a reserve has no plan
+            if bid["tokens"]:  # a fallback has no plan
                 read["plan length"] = bid["tokens"]
             for name, x in read.items():
                 told.signals.setdefault(name, array("f", [np.nan]) * (len(told.value) - 1)).append(x)
@@ -66,7 +66,7 @@ class Kept:
             told.auctions.append(sold)
 
 
-def write(file: Path, runs: Runs, rows: Sequence[Row], kept: Kept) -> None:
+def write(file: Path, runs: Runs, rows: Sequence[TableRow], kept: Kept) -> None:
     """Writes the page, whole or not at all. Raises EdgeSaleError where it cannot."""
     template = (resources.files(__package__) / "page.html").read_text(encoding="utf-8")
     data = json.dumps(document(runs, rows, kept), ensure_ascii=False, allow_nan=False)
@@ -80,7 +80,7 @@ def write(file: Path, runs: Runs, rows: Sequence[Row], kept: Kept) -> None:
         raise EdgeSaleError(f"{file}: cannot be written: {error.strerror}") from error
 
 
-def document(runs: Runs, rows: Sequence[Row], kept: Kept) -> dict[str, Any]:
+def document(runs: Runs, rows: Sequence[TableRow], kept: Kept) -> dict[str, Any]:
     """All that the page draws, as plain JSON values."""
     head, body = printed.cells(rows)
     plain = printed.document(runs, rows)

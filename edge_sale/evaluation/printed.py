@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edge_sale.evaluation.table import Row, Runs, escalations, pool_value
+from edge_sale.evaluation.table import Runs, TableRow, escalations, pool_value
 
 HEAD = (
     "contender",
@@ -30,12 +30,12 @@ HEAD = (
 PARTS = (range(8), (0, *range(8, 16)))  # columns of the two tables that a terminal has room for
 
 
-def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+def cells(rows: Sequence[TableRow]) -> tuple[list[str], list[list[str]]]:
     """Head and body, all text."""
     return list(HEAD), [_cells(row) for row in rows]
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows: Sequence[TableRow]) -> str:
     """The first columns as a Markdown table, that a README has room for."""
     shown = [[row[i] for i in PARTS[0]] for row in (list(HEAD), *cells(rows)[1])]
     lines = ["| " + " | ".join(row) + " |" for row in shown]
@@ -43,18 +43,18 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def bins(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+def bins(rows: Sequence[TableRow]) -> tuple[list[str], list[list[str]]]:
     """pass@1 (and the largest agent's share) of each contender in each bin."""
     return _by_bin(rows, lambda bin: f"{100 * bin[0]:.0f} ({100 * bin[1]:.0f})")
 
 
-def costs(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+def costs(rows: Sequence[TableRow]) -> tuple[list[str], list[list[str]]]:
     """Millionths of a dollar a task, with what choosing took, of each contender in each bin."""
     return _by_bin(rows, lambda bin: f"{1e6 * bin[3]:.3g}")
 
 
 def _by_bin(
-    rows: Sequence[Row], shown: Callable[[tuple[float, float, int, float]], str]
+    rows: Sequence[TableRow], shown: Callable[[tuple[float, float, int, float]], str]
 ) -> tuple[list[str], list[list[str]]]:
     names = sorted({name for row in rows for name in row.bins})
     sizes = {name: max(row.bins[name][2] for row in rows if name in row.bins) for name in names}
@@ -62,7 +62,7 @@ def _by_bin(
     return ["contender", *(f"{name} n={sizes[name]}" for name in names)], body
 
 
-def notes(runs: Runs, rows: Sequence[Row]) -> list[str]:
+def notes(runs: Runs, rows: Sequence[TableRow]) -> list[str]:
     """What must be known to read the table."""
     about = runs.about
     said = [
@@ -84,7 +84,7 @@ def notes(runs: Runs, rows: Sequence[Row]) -> list[str]:
     return said
 
 
-def document(runs: Runs, rows: Sequence[Row]) -> dict[str, Any]:
+def document(runs: Runs, rows: Sequence[TableRow]) -> dict[str, Any]:
     """Everything as plain JSON values; what is not defined is null."""
     return {
         "about": {name: value for name, value in runs.about.items() if name != "clusters"},
@@ -107,7 +107,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: TableRow) -> list[str]:
     return [
         row.name,
         f"{100 * row.passed:.1f}",

@@ -3,7 +3,7 @@
 What a replay cannot do: nobody can refine a plan that was written years ago, so memory works through
 experience alone (what agents did on similar tasks), never through lessons.
 
-The largest agent stands in the auction as a reserve: it makes no live bid, so its plan, its length and
+The largest agent stands in the auction as a fallback: it makes no live bid, so its plan, its length and
 the jury know nothing of it; its chance comes from experience and from what the task itself says.
 """
 
@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from edge_sale.auction.hold import hold
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError
 from edge_sale.evaluation.arrays import Floats, View
 from edge_sale.scoring import program, success_chance
@@ -69,7 +69,7 @@ class Sealed:
     weights: Callable[[float], Weights]
     scores: Mapping[str, Floats]  # juror -> (N, A), as they count here
     chances: Floats | None = None
-    reserve: bool = True
+    fallback: bool = True
     relative: bool = False  # dials are factors, so that a budget's pace is a share of the dial
 
     def asking(self, dial: float) -> Floats:
@@ -77,7 +77,7 @@ class Sealed:
 
 
 def award(view: View, sealed: Sealed, place: int, dial: float) -> Award:
-    """The product's auction of one item; where no bid reaches the floor, all are let stand."""
+    """The product's auction of one item; where no bid reaches the reserve price, all are let stand."""
     item, weights = view.of.items[place], sealed.weights(dial)
     plans: list[Strategy] = []
     stands: list[bool] = []
@@ -85,14 +85,14 @@ def award(view: View, sealed: Sealed, place: int, dial: float) -> Award:
         trial = view.of.trial(item, name)
         chance = {} if sealed.chances is None else {"chance": float(sealed.chances[place, a])}
         signals = {**trial.signals, **chance}
-        kept_back = sealed.reserve and a == view.largest
+        kept_back = sealed.fallback and a == view.largest
         plans.append(
             Strategy("", 0, 0.0, signals)
             if kept_back
             else Strategy(trial.plan, trial.plan_tokens, trial.entropy or 0.0, signals)
         )
         bid = Bid(name, view.of.prices[name], plans[-1])
-        stands.append(kept_back or not (weights.floor and weights.floor.refuses(bid)))
+        stands.append(kept_back or not (weights.reserve_price and weights.reserve_price.refuses(bid)))
     stands = stands if any(stands) else [True] * len(stands)
 
     def verdicts(scores: Floats) -> tuple[float, ...]:
@@ -106,7 +106,9 @@ def award(view: View, sealed: Sealed, place: int, dial: float) -> Award:
             OnRecord(name, view.of.prices[name], plan if there else None, None if own is None else verdicts(own))
         )
     agents += [OnRecord(who, 0.0, None, verdicts(own)) for who, own in sealed.scores.items() if who not in view.agents]
-    return hold(item.task, agents, Desk({}), replace(weights, floor=None), full=True)  # records answer in full
+    return hold(
+        item.task, agents, Scheduler({}), replace(weights, reserve_price=None), full=True
+    )  # records answer in full
 
 
 def tries_of(view: View, place: int, order: Sequence[int], verified: bool) -> Tries:
@@ -158,7 +160,7 @@ def fitted(train: View, without: Sequence[str] = ()) -> Seal:
     """Value = the fitted chance of success, cost = price. `without` leaves signals out (see SIGNALS).
 
     Signals of a local bid: experience by topic and by wording, plan length, the jury's mean score, who it
-    is. Of the reserve: experience alone. Training tasks are not their own neighbours.
+    is. Of the fallback: experience alone. Training tasks are not their own neighbours.
     """
 
     def design(view: View, itself: bool) -> tuple[Floats, Floats]:
@@ -179,16 +181,16 @@ def fitted(train: View, without: Sequence[str] = ()) -> Seal:
         return np.stack(columns, axis=1), columns[train.largest][:, : len(kept_back)]
 
     local = train.local
-    bids, reserve = design(train, True)
+    bids, fallback = design(train, True)
     model = success_chance.fit(
         np.concatenate([bids[:, a] for a in local]), np.concatenate([train.success[:, a] for a in local])
     )
-    last = success_chance.fit(reserve, train.success[:, train.largest])
+    last = success_chance.fit(fallback, train.success[:, train.largest])
 
     def seal(view: View, itself: bool = False) -> Sealed:
-        bids, reserve = design(view, itself)
+        bids, fallback = design(view, itself)
         chances = np.stack([model.of(bids[:, a]) for a in range(len(view.agents))], axis=1)
-        chances[:, view.largest] = last.of(reserve)
+        chances[:, view.largest] = last.of(fallback)
         top = float(view.prices.max())
         cost = np.broadcast_to(view.prices / top, chances.shape)
 
@@ -238,12 +240,12 @@ def published(
     def seal(view: View, itself: bool = False) -> Sealed:
         signs = parts(view)
         value = -(signs[:, :, 1:] @ w[1:])
-        return Sealed(signs[:, :, 0] * w[0], value, lambda dial: weights, votes(view), reserve=False)
+        return Sealed(signs[:, :, 0] * w[0], value, lambda dial: weights, votes(view), fallback=False)
 
     return seal
 
 
 def _unseen(view: View) -> dict[str, Floats]:
-    """The jury's scores without those of the reserve's plan, which nobody has seen."""
+    """The jury's scores without those of the fallback's plan, which nobody has seen."""
     seen = np.arange(len(view.agents)) != view.largest
     return {juror: np.where(seen, scores, 0.0) for juror, scores in view.scores.items()}

@@ -95,7 +95,7 @@ def _lines(
             told("contenders x orders", done, total)
 
 
-def _view(of: Recording, parts: assemble.Plan, method: str, cache: Path, told: Told) -> View:
+def _view(of: Recording, parts: assemble.MarketPlan, method: str, cache: Path, told: Told) -> View:
     count = len(of.items)
     done = dict.fromkeys(("vectors", "jury"), 0)
 

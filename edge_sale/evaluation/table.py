@@ -145,7 +145,7 @@ def _add(runs: Runs, where: str, value: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One contender's figures; dollars include what choosing took."""
 
     name: str
@@ -172,7 +172,7 @@ class Row:
     arena: float
 
 
-def rows(runs: Runs, common: bool = False) -> list[Row]:
+def rows(runs: Runs, common: bool = False) -> list[TableRow]:
     """A row a contender, in the order of the files.
 
     Raises BadRecord where contenders did not sell the same tasks, unless `common` asks for those all did,
@@ -220,7 +220,7 @@ def _numbers(column: Column, only: NDArray[Any] | None) -> Numbers:
     return {name: values[kept] for name, values in found.items()}
 
 
-def _row(runs: Runs, name: str, of: Numbers, singles: Mapping[str, Numbers], ideal: Numbers | None) -> Row:
+def _row(runs: Runs, name: str, of: Numbers, singles: Mapping[str, Numbers], ideal: Numbers | None) -> TableRow:
     tasks, each = by_task(of["task"], of["success"])
     low, high = metrics.interval(each, clusters=runs.clusters(tasks))
     passed = float(of["success"].mean())
@@ -239,7 +239,7 @@ def _row(runs: Runs, name: str, of: Numbers, singles: Mapping[str, Numbers], ide
             len(np.unique(of["task"][here])),
             float(paid[here].mean()),
         )
-    return Row(
+    return TableRow(
         name=name,
         group=str(runs.contenders.get(name, {}).get("group", "")),
         tasks=len(each),

@@ -24,7 +24,7 @@ SHIPPED, PAPER, OUTCOME = "shipped", "paper's program", "outcome model"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WeightsRow:
     """What a way of choosing comes to, a task. Regret: of the tasks that somebody did right, those it missed."""
 
     name: str
@@ -44,13 +44,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class WeightsComparison:
     """All rows; `best` is the way of fitting that is proposed, None where nothing is better than what is shipped."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[WeightsRow, ...]
     best: str | None
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> WeightsRow:
         return next(row for row in self.rows if row.name == name)
 
 
@@ -61,30 +61,30 @@ def compare(
     seconds: float = 60.0,
     seed: int = 0,
     slack: float = SLACK,
-) -> Comparison:
+) -> WeightsComparison:
     """Every way of fitting by cross-validation beside the shipped weights, those in force, and each agent alone.
 
     Weights in force that were fitted have seen these very outcomes, if they are newer than the fit: they are
     shown for what they do, and not chosen by.
     """
-    ways: dict[str, Fit] = {
+    work_strategies: dict[str, Fit] = {
         SHIPPED: lambda train: shipped,
         PAPER: lambda train: paper_program.fit(train, shipped, seconds / outcome_model.FOLDS).weights,
         OUTCOME: lambda train: outcome_model.fit(train, shipped, seed, slack).weights,
     }
     passed, paid = outcome_model.expected(table)
-    chosen = {name: np.zeros(len(table.bids), dtype=int) for name in ways}
+    chosen = {name: np.zeros(len(table.bids), dtype=int) for name in work_strategies}
     for train, test in outcome_model.folds(len(table.bids), seed):
         past = table.part(train)
         seen = experienced(table.part(test), past)
-        for name, fit in ways.items():
+        for name, fit in work_strategies.items():
             chosen[name][test] = choice(seen, fit(past))
     if now is not None and now.name != shipped.name:
         chosen[f"in force: {now.name}"] = choice(experienced(table, table), now)
     base = passed[np.arange(len(table.bids)), chosen[SHIPPED]]
     rows = [_row(name, table, places, passed, paid, base) for name, places in chosen.items()]
     rows += _alone(table, passed, paid, base)
-    return Comparison(tuple(rows), _better(rows, slack))
+    return WeightsComparison(tuple(rows), _better(rows, slack))
 
 
 def choice(table: Table, weights: Weights) -> Places:
@@ -93,13 +93,13 @@ def choice(table: Table, weights: Weights) -> Places:
     return np.asarray(np.argmin(cost - value, axis=1), dtype=np.int64)
 
 
-def _row(name: str, table: Table, places: Places, passed: Floats, paid: Floats, base: Floats) -> Row:
+def _row(name: str, table: Table, places: Places, passed: Floats, paid: Floats, base: Floats) -> WeightsRow:
     rows = np.arange(len(places))
     mine = passed[rows, places]
     gain = mine - base
     bidders = np.bincount(places, minlength=len(table.agents)) / len(places)
-    missed = float((np.nanmax(table.right, axis=1) - mine).mean()) if table.whole else math.nan
-    return Row(
+    missed = float((np.nanmax(table.right, axis=1) - mine).mean()) if table.complete else math.nan
+    return WeightsRow(
         name,
         float(mine.mean()),
         _error(mine),
@@ -112,7 +112,7 @@ def _row(name: str, table: Table, places: Places, passed: Floats, paid: Floats, 
     )
 
 
-def _alone(table: Table, passed: Floats, paid: Floats, base: Floats) -> list[Row]:
+def _alone(table: Table, passed: Floats, paid: Floats, base: Floats) -> list[WeightsRow]:
     """Each agent doing everything, the cheapest first; only where all have bid for everything."""
     prices = table.signal("price")
     if not table.present.all():
@@ -123,7 +123,7 @@ def _alone(table: Table, passed: Floats, paid: Floats, base: Floats) -> list[Row
     ]
 
 
-def _better(rows: list[Row], slack: float) -> str | None:
+def _better(rows: list[WeightsRow], slack: float) -> str | None:
     """Of the fitted ways the better by pass@1, within `slack` the cheaper; None unless it beats the shipped."""
     known = {row.name: row for row in rows}
     shipped = known[SHIPPED]

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_sale.errors import EdgeSaleError
 from edge_sale.learning import compare, outcome_model, paper_program
-from edge_sale.learning.compare import PAPER, Comparison
+from edge_sale.learning.compare import PAPER, WeightsComparison
 from edge_sale.learning.table import Table
 from edge_sale.scoring.weights import Weights
 
@@ -24,7 +24,7 @@ SAY = "say how answers were with edge-sale good or edge-sale bad, or run tasks w
 class Proposal:
     """What came of a fit. `weights` None: nothing is better than what is shipped."""
 
-    comparison: Comparison
+    comparison: WeightsComparison
     method: str | None
     weights: Weights | None
     moved: float  # how far outcomes moved the outcome model from the shipped weights, 0..1
@@ -95,7 +95,7 @@ def propose(
         )
     else:
         notes.append(f"the outcome model has gone {fitted.moved:.0%} of its way from the shipped weights")
-    if not known.whole:
+    if not known.complete:
         part = min(row.known for row in compared.rows)
         notes.append(
             "only the outcomes of work that was done are known: where other weights would have sold otherwise (down to "

@@ -118,7 +118,7 @@ def _weights(frame: _Frame, found: Floats, known: Table, shipped: Weights) -> We
         signals={**shipped.signals, **{n: shipped.signals.get(n, 0.0) + w for n, w in moved.items()}},
         juror=shipped.juror,
         jurors={**shipped.jurors, **{j: shipped.of_juror(j) + slopes.get(f"juror {j}", 0.0) for j in known.jurors}},
-        floor=shipped.floor,
+        reserve_price=shipped.reserve_price,
         agents=tables,
         usual={name: frame.centre[name] for name in moved},
         odds=True,

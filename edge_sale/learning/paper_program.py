@@ -54,7 +54,7 @@ def fit(table: Table, shipped: Weights, seconds: float = 60.0) -> Solved:
             {name: named.get(name, 0.0) for name in signals},
             0.0,
             {juror: named.get(juror, 0.0) for juror in jurors},
-            shipped.floor,
+            shipped.reserve_price,
         ),
         how,
     )

@@ -44,7 +44,7 @@ class Table:
         return int((~np.isnan(self.right)).sum())
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether every agent's outcome on every task is known, as in recorded runs."""
         return not np.isnan(self.right).any()
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_sale.errors import EngineError, naming
 from edge_sale.llama import native
-from edge_sale.llama.llama_thread import worker
+from edge_sale.llama.llama_thread import llama_thread
 
 SEQUENCES = 8  # texts a batch, at most
 # Windows of a text, at most. Those of an encoder are 512 tokens, so that 16 are what the starter's models take: who is
@@ -44,7 +44,7 @@ class LlamaEmbedder:
         """
         self.name, self.identity = name, identity
         self._spent = spent
-        self._worker = worker()
+        self._worker = llama_thread()
         self._model: Any = None
         self._batch: native.Batch | None = None
         self._context: Any = None

@@ -26,7 +26,7 @@ from edge_sale.llama import native
 from edge_sale.llama.cells import Reading, cut
 from edge_sale.llama.chat import ChatTemplate
 from edge_sale.llama.context import Context, OnRows
-from edge_sale.llama.llama_thread import worker
+from edge_sale.llama.llama_thread import llama_thread
 from edge_sale.llama.lookup import Lookup
 from edge_sale.llama.prefixes import ON_DISK, Prefixes
 from edge_sale.llama.sequence import Choosing, Draw, Run, Scoring, measure
@@ -58,7 +58,7 @@ class LlamaEngine:
         """
         self.name = name
         self._tuning = tuning
-        self._worker = worker()
+        self._worker = llama_thread()
         try:
             self._model = self._worker.do(lambda: native.load_model(str(file), tuning.gpu_layers, tuning.mapped))
         except EngineError as error:
@@ -111,17 +111,19 @@ class LlamaEngine:
         """Tokens of the prompt as the model will see it."""
         return len(self._reading(prompt).tokens)
 
-    def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
+    def generate(
+        self, requests: Sequence[Generate], seconds: float | None = None
+    ) -> list[list[Generation] | Exception]:
         """Every ask's samples, all drawn in one batch; a failed ask is its exception."""
-        return self._worker.do(lambda: self._generate(asks, seconds), seconds)
+        return self._worker.do(lambda: self._generate(requests, seconds), seconds)
 
-    def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
+    def loglik(self, requests: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
         """log p(text | prompt) of every ask, by prefill in one batch."""
-        return self._worker.do(lambda: self._loglik(asks, seconds), seconds)
+        return self._worker.do(lambda: self._loglik(requests, seconds), seconds)
 
-    def choose(self, asks: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
+    def choose(self, requests: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
         """Which option comes next in every ask, read from the logits of one position each."""
-        return self._worker.do(lambda: self._choose(asks, seconds), seconds)
+        return self._worker.do(lambda: self._choose(requests, seconds), seconds)
 
     def timed(self, tuning: Tuning, read: int, write: int, ahead: int = 1) -> tuple[float, float]:
         """Seconds to read so many tokens and to write so many, `ahead` at a time, run as `tuning` says."""
@@ -180,14 +182,14 @@ class LlamaEngine:
 
     # --- drawing -------------------------------------------------------------
 
-    def _generate(self, asks: Sequence[Generate], seconds: float | None) -> list[list[Generation] | Exception]:
+    def _generate(self, requests: Sequence[Generate], seconds: float | None) -> list[list[Generation] | Exception]:
         began = time.monotonic()
         failed: dict[int, Exception] = {}
         draws: list[Draw] = []
         try:
-            for place, ask in enumerate(asks):
+            for place, request in enumerate(requests):
                 try:
-                    self._open(place, ask, draws)
+                    self._open(place, request, draws)
                 except Exception as error:
                     failed[place] = error
             deadline = began + seconds if seconds else float("inf")
@@ -198,32 +200,32 @@ class LlamaEngine:
         finally:
             for draw in draws:
                 lib.llama_sampler_free(draw.sampler)
-        failed |= {draw.ask: draw.error for draw in draws if draw.error}
+        failed |= {draw.request: draw.error for draw in draws if draw.error}
         failed = {place: naming(error, self.name) for place, error in failed.items()}
         share = (time.monotonic() - began) / (sum(len(d.tokens) + d.drawn for d in draws) or 1)
         return [
-            failed.get(place) or [d.generation(share * (len(d.tokens) + d.drawn)) for d in draws if d.ask == place]
-            for place in range(len(asks))
+            failed.get(place) or [d.generation(share * (len(d.tokens) + d.drawn)) for d in draws if d.request == place]
+            for place in range(len(requests))
         ]
 
-    def _open(self, place: int, ask: Generate, draws: list[Draw]) -> None:
+    def _open(self, place: int, request: Generate, draws: list[Draw]) -> None:
         """Appends a draw for each sample of the ask."""
-        sampling = ask.sampling
-        reading = self._fitting(ask.prompt, max(sampling.max_tokens, ask.reserve))
+        sampling = request.sampling
+        reading = self._fitting(request.prompt, max(sampling.max_tokens, request.headroom))
         greedy = sampling.temperature <= 0 and sampling.repeat_penalty == 1.0 and not sampling.grammar
-        ahead = ask.lookup and greedy and ask.samples == 1 and self._tuning.guesses and self._context.rewinds
-        for i in range(ask.samples):
+        ahead = request.lookup and greedy and request.samples == 1 and self._tuning.guesses and self._context.rewinds
+        for i in range(request.samples):
             draws.append(
                 Draw(
                     tokens=reading.tokens,
                     sequence=-1,
                     want=len(reading.tokens) - 1,
                     reading=reading,
-                    ask=place,
+                    request=place,
                     sampling=sampling,
                     sampler=native.new_sampler(self._vocab, self._vocabulary, sampling, sampling.seed + i),
                     words=native.Detokenizer(self._vocab),
-                    stream=ask.on_text if i == 0 else None,
+                    stream=request.on_text if i == 0 else None,
                     greedy=greedy,
                     lookup=Lookup(reading.tokens) if ahead else None,
                 )
@@ -299,10 +301,10 @@ class LlamaEngine:
 
     # --- scoring -------------------------------------------------------------
 
-    def _loglik(self, asks: Sequence[LogLik], seconds: float | None) -> list[LogProb | Exception]:
-        def run(ask: LogLik) -> Scoring:
-            targets = native.inside(self._vocab, ask.text, self._lead, special=False)
-            reading = self._fitting(ask.prompt, len(targets))
+    def _loglik(self, requests: Sequence[LogLik], seconds: float | None) -> list[LogProb | Exception]:
+        def run(request: LogLik) -> Scoring:
+            targets = native.inside(self._vocab, request.text, self._lead, special=False)
+            reading = self._fitting(request.prompt, len(targets))
             want = len(reading.tokens) - 1 if targets else len(reading.tokens)  # of no text nothing is wanted
             return Scoring(reading.tokens + targets[:-1], -1, want, targets=targets, reading=reading)
 
@@ -310,7 +312,7 @@ class LlamaEngine:
             read = len(run.reading.tokens)
             return LogProb(run.total, len(run.targets), read, share * len(run.tokens), run.reused)
 
-        return self._read(asks, seconds, run, self._score, reply)
+        return self._read(requests, seconds, run, self._score, reply)
 
     def _score(self, rows: Sequence[tuple[Scoring, int]], logits: NDArray[np.float32]) -> None:
         log_zs = self._measured(rows, logits)[1]
@@ -318,10 +320,10 @@ class LlamaEngine:
             run.total += float(logits[row, run.targets[run.scored]] - log_zs[row])
             run.scored += 1
 
-    def _choose(self, asks: Sequence[Choose], seconds: float | None) -> list[Choice | Exception]:
-        def run(ask: Choose) -> Choosing:
-            reading = self._fitting(ask.prompt, 1)
-            options = [self._single(option) for option in ask.options]
+    def _choose(self, requests: Sequence[Choose], seconds: float | None) -> list[Choice | Exception]:
+        def run(request: Choose) -> Choosing:
+            reading = self._fitting(request.prompt, 1)
+            options = [self._single(option) for option in request.options]
             return Choosing(reading.tokens, -1, len(reading.tokens) - 1, options=options, reading=reading)
 
         def weigh(rows: Sequence[tuple[Choosing, int]], logits: NDArray[np.float32]) -> None:
@@ -335,11 +337,11 @@ class LlamaEngine:
         def reply(run: Choosing, share: float) -> Choice:
             return Choice(run.probabilities, len(run.tokens), share * len(run.tokens), run.reused)
 
-        return self._read(asks, seconds, run, weigh, reply)
+        return self._read(requests, seconds, run, weigh, reply)
 
     def _read(
         self,
-        asks: Sequence[A],
+        requests: Sequence[A],
         seconds: float | None,
         run: Callable[[A], R],
         on_rows: OnRows[R],
@@ -348,9 +350,9 @@ class LlamaEngine:
         """Reads one run an ask, as many at a time as there is room for; replies share the time by their tokens."""
         began = time.monotonic()
         results: list[R | Exception] = []
-        for ask in asks:
+        for request in requests:
             try:
-                results.append(run(ask))
+                results.append(run(request))
             except Exception as error:
                 results.append(error)
         runs = [result for result in results if not isinstance(result, Exception)]

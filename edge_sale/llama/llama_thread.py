@@ -21,7 +21,7 @@ T = TypeVar("T")
 GRACE = 0.5  # seconds after which a decode that outlasts its limit is stopped
 
 
-class Worker:
+class LlamaThread:
     """Runs work one call at a time; the caller waits where ^C can reach it."""
 
     def __init__(self) -> None:
@@ -55,6 +55,6 @@ class Worker:
 
 
 @cache
-def worker() -> Worker:
+def llama_thread() -> LlamaThread:
     """The worker of this process."""
-    return Worker()
+    return LlamaThread()

@@ -32,7 +32,7 @@ def main() -> None:
     asked = parser.parse_args()
     found: dict[str, Any] = {"before": resident()[0]}
     _say("importing")
-    gauge = Gauge(asked.file, asked.context, asked.sequences, asked.batch, asked.threads, found)
+    gauge = LoadProbe(asked.file, asked.context, asked.sequences, asked.batch, asked.threads, found)
     gauge.load()
     gauge.read()
     if asked.speed:
@@ -43,7 +43,7 @@ def main() -> None:
     _say("done", ok=True, **found)
 
 
-class Gauge:
+class LoadProbe:
     """One model, one context; `found` fills as the stages pass."""
 
     def __init__(

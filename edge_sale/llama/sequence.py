@@ -63,7 +63,7 @@ class Choosing(Run):
 class Draw(Run):
     """An answer being drawn after the prompt in `tokens`."""
 
-    ask: int  # which ask it belongs to
+    request: int  # which ask it belongs to
     sampling: Sampling
     sampler: Any
     words: Detokenizer

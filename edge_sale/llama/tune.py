@@ -81,8 +81,8 @@ def measure(
         ((f"micro-batches of {n}", replace(now.tuning, micro_batch=n)) for n in (64, 128, 256)),
         lambda trial: trial.read,
     )
-    ways: tuple[Flash, ...] = ("on", "off")
-    now = best(now, ((f"flash attention {way}", replace(now.tuning, flash=way)) for way in ways), overall)
+    work_strategies: tuple[Flash, ...] = ("on", "off")
+    now = best(now, ((f"flash attention {way}", replace(now.tuning, flash=way)) for way in work_strategies), overall)
     guessed = speed(f"{AHEAD} tokens guessed at once", now.tuning, AHEAD)
     # half of the guesses hold in an edit; a guess must then still be worth its batch
     return replace(now.tuning, lookup=guessed.write > 2 * now.write), trials

@@ -14,7 +14,7 @@ CHARACTERS_A_TOKEN = 4  # of text, about: the task and the answer as the remote 
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class CostComparison:
     """Sums over all recorded tasks, in money. `everything`: all of them by the remote; None: no remote."""
 
     tasks: int
@@ -33,7 +33,7 @@ class Comparison:
         return {**asdict(self), "saved": None if self.everything is None else self.saved}
 
 
-def compare(memory: Path, remote: Remote | None) -> Comparison:
+def compare(memory: Path, remote: Remote | None) -> CostComparison:
     """The sums over the recorded tasks that were carried out. Raises MemoryFault."""
     with History.open(memory).view() as db:
         found = [] if db is None else rows.select(db, _SUMS)
@@ -43,7 +43,7 @@ def compare(memory: Path, remote: Remote | None) -> Comparison:
             everything += remote.cost(read, written)
         elif remote:
             everything += remote.cost(task // CHARACTERS_A_TOKEN + 1, answer // CHARACTERS_A_TOKEN + 1)
-    return Comparison(
+    return CostComparison(
         tasks=len(found),
         escalated=sum(1 for row in found if row[6]),
         auction=sum(row[2] for row in found),

@@ -86,7 +86,7 @@ WORDS = {"phase": {"opening", "refined"}, "status": {"done", "passed", "failed",
 Embed = Callable[[Sequence[str]], "np.ndarray[Any, Any]"]
 
 
-class Refused(Exception):
+class ImportRefused(Exception):
     """What is wrong with a line."""
 
 
@@ -191,7 +191,7 @@ def import_(
                         _add(db, value, ours)
                         added += 1
                     tell(number - 1)
-        except Refused as why:
+        except ImportRefused as why:
             line = why.args[1] if len(why.args) > 1 else number
             raise EdgeSaleError(f"{name}, line {line}: {why.args[0]}; nothing was imported") from None
     return Imported(added, known)
@@ -202,26 +202,26 @@ def _lines(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     digest, number, ended = hashlib.sha256(), 0, False
     for number, line in enumerate(lines, start=1):
         if ended:
-            raise Refused("there is more after the last line", number)
+            raise ImportRefused("there is more after the last line", number)
         if len(line) > LONGEST_LINE:
-            raise Refused(f"is over {LONGEST_LINE // 2**20} MiB", number)
+            raise ImportRefused(f"is over {LONGEST_LINE // 2**20} MiB", number)
         value = _parsed(line, number)
         if number == 1:
             if KIND not in value:
-                raise Refused("not an export of an edge-sale memory", number)
+                raise ImportRefused("not an export of an edge-sale memory", number)
             if type(value[KIND]) is not int or value[KIND] > VERSION:
-                raise Refused(f"of a newer edge-sale ({value.get('edge_sale')}); upgrade edge-sale", number)
+                raise ImportRefused(f"of a newer edge-sale ({value.get('edge_sale')}); upgrade edge-sale", number)
         elif "end" in value:
             if (value["end"], value.get("sha256")) != (number - 2, digest.hexdigest()):
-                raise Refused("the lines before it are not those that were exported", number)
+                raise ImportRefused("the lines before it are not those that were exported", number)
             ended = True
             continue
         digest.update(line)
         yield value
     if not number:
-        raise Refused("empty, so not an export of an edge-sale memory", 1)
+        raise ImportRefused("empty, so not an export of an edge-sale memory", 1)
     if not ended:
-        raise Refused("ends too soon: the file is cut off", number + 1)
+        raise ImportRefused("ends too soon: the file is cut off", number + 1)
 
 
 def _parsed(line: bytes, number: int) -> dict[str, Any]:
@@ -229,9 +229,9 @@ def _parsed(line: bytes, number: int) -> dict[str, Any]:
         value = json.loads(line, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         what = "not a line of an export" if number > 1 else "not an export of an edge-sale memory"
-        raise Refused(f"{what} ({str(error) or 'nested too deep'})", number) from None
+        raise ImportRefused(f"{what} ({str(error) or 'nested too deep'})", number) from None
     if not isinstance(value, dict):
-        raise Refused("not an export of an edge-sale memory" if number == 1 else "not an auction", number)
+        raise ImportRefused("not an export of an edge-sale memory" if number == 1 else "not an auction", number)
     return value
 
 
@@ -252,10 +252,10 @@ def _agreed(db: apsw.Connection, head: dict[str, Any], embed: Callable[[], tuple
     if theirs is None:
         return _Vectors(0, None)  # no auctions follow
     if not isinstance(theirs, dict) or not _is(theirs.get("name"), str) or not _is(theirs.get("sha256"), str):
-        raise Refused("does not say which embedder its vectors are of", 1)
+        raise ImportRefused("does not say which embedder its vectors are of", 1)
     dimension = theirs.get("dimension")
     if not isinstance(dimension, int) or isinstance(dimension, bool) or not 0 < dimension <= 8192:
-        raise Refused(f"vectors of {dimension!r} dimensions", 1)
+        raise ImportRefused(f"vectors of {dimension!r} dimensions", 1)
     ours, empty = _embedder(db), not rows.select(db, "SELECT 1 FROM auctions LIMIT 1")
     if ours and (ours["sha256"], ours["dimension"]) == (theirs["sha256"], dimension):
         return _Vectors(dimension, None)
@@ -266,7 +266,7 @@ def _agreed(db: apsw.Connection, head: dict[str, Any], embed: Callable[[], tuple
     if ours is None or (empty and ours != own):
         vectors.begin(db, own["name"], own["sha256"], own["dimension"])
     elif (ours["sha256"], ours["dimension"]) != (own["sha256"], own["dimension"]):
-        raise Refused(
+        raise ImportRefused(
             "vectors of another embedder, and this memory's is not the configured one; first: edge-sale memory reembed",
             1,
         )
@@ -277,7 +277,7 @@ def _add(db: apsw.Connection, value: dict[str, Any], ours: _Vectors) -> None:
     auction = _checked("auctions", value)
     parts = {table: _list(table, value.get(table)) for table in COLUMNS if table != "auctions"}
     if sum(bid["won"] for bid in parts["bids"]) != 1 or sum(bid["led"] for bid in parts["bids"]) != 1:
-        raise Refused("an auction has one winner and one bid that led")
+        raise ImportRefused("an auction has one winner and one bid that led")
     number = _insert(db, "auctions", {**auction, "likeness": likeness(value["text"])})
     for place, bid in enumerate(parts["bids"]):
         _insert(db, "bids", {"auction": number, "rank": place, **bid})
@@ -306,41 +306,41 @@ def _vector(value: dict[str, Any], ours: _Vectors) -> bytes:
         try:
             made = np.frombuffer(base64.b64decode(str(value.get("vector")), validate=True), np.float32)
         except ValueError:
-            raise Refused("its vector is not base64 of 32-bit floats") from None
+            raise ImportRefused("its vector is not base64 of 32-bit floats") from None
     if made.shape != (ours.dimension,):
-        raise Refused(f"a vector of {made.size} numbers, not {ours.dimension}")
+        raise ImportRefused(f"a vector of {made.size} numbers, not {ours.dimension}")
     length = float(np.linalg.norm(made.astype(np.float64)))
     if not math.isfinite(length) or abs(length - 1) > 1e-3:
-        raise Refused("its vector is not of length 1")
+        raise ImportRefused("its vector is not of length 1")
     return bytes(made.tobytes())
 
 
 def _list(table: str, values: Any) -> list[dict[str, Any]]:
     if not isinstance(values, list):
-        raise Refused(f"has no list of {table}")
+        raise ImportRefused(f"has no list of {table}")
     return [_checked(table, value) for value in values]
 
 
 def _checked(table: str, value: Any) -> dict[str, Any]:
-    """The columns of one row, as SQLite keeps them. Raises Refused."""
+    """The columns of one row, as SQLite keeps them. Raises ImportRefused."""
     found: dict[str, Any] = {}
     for name, kind in COLUMNS[table].items():
         if not isinstance(value, dict) or name not in value:
-            raise Refused(f"{table}: {name} is missing")
+            raise ImportRefused(f"{table}: {name} is missing")
         given = value[name]
         if not _is(given, kind):
-            raise Refused(f"{table}: {name} cannot be {str(given)[:40]!r}")
+            raise ImportRefused(f"{table}: {name} cannot be {str(given)[:40]!r}")
         if name in WORDS and given not in WORDS[name]:
-            raise Refused(f"{table}: {name} cannot be {given[:40]!r}")
+            raise ImportRefused(f"{table}: {name} cannot be {given[:40]!r}")
         if name in ("signals", "scores") and not all(_is(number, NUMBER) for number in given.values()):
-            raise Refused(f"{table}: {name} are numbers")
+            raise ImportRefused(f"{table}: {name} are numbers")
         if isinstance(given, str):
             _text(table, name, given)
         found[name] = json.dumps(given, ensure_ascii=False) if isinstance(given, list | dict) else given
         if isinstance(given, list | dict):
             _text(table, name, found[name])
     if table == "auctions" and not (found["id"] and found["text"].strip()):
-        raise Refused("an auction has an id and a task")
+        raise ImportRefused("an auction has an id and a task")
     return found
 
 
@@ -348,7 +348,7 @@ def _text(table: str, name: str, given: str) -> None:
     try:
         given.encode("utf-8")
     except UnicodeEncodeError:
-        raise Refused(f"{table}: {name} is not Unicode text") from None
+        raise ImportRefused(f"{table}: {name} is not Unicode text") from None
 
 
 def _is(value: Any, kind: Any) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AuctionRow:
     """One line of the history. `status` None: the auction was held and nothing executed."""
 
     id: str
@@ -107,12 +107,12 @@ class History:
         """The history kept in the file `path`; a file that is not there has none, and is not made."""
         return cls(path.absolute())
 
-    def list(self, limit: int = 20, offset: int = 0) -> list[Row]:
+    def list(self, limit: int = 20, offset: int = 0) -> list[AuctionRow]:
         """The newest auctions first. Raises MemoryFault for a damaged, foreign or newer file."""
         with self.view() as db:
             found = [] if db is None else rows.select(db, _LIST, max(limit, 0), max(offset, 0))
             return [
-                Row(
+                AuctionRow(
                     id_,
                     _time(at),
                     text,

@@ -13,7 +13,7 @@ SIMILAR = 0.35  # cosine below which a past task has nothing to say (all-MiniLM-
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PastPlan:
     """A bid of a past auction, as far as a lesson needs it."""
 
     rank: int
@@ -23,7 +23,9 @@ class Plan:
     won: bool
 
 
-def contrast(agent: str, plans: Sequence[Plan], outcomes: Mapping[str, Outcome]) -> tuple[Plan, Plan] | None:
+def contrast(
+    agent: str, plans: Sequence[PastPlan], outcomes: Mapping[str, Outcome]
+) -> tuple[PastPlan, PastPlan] | None:
     """The plan to copy and the plan to avoid, one of them `agent`'s own; None: no lesson in it.
 
     `plans` are all of one auction by rising asking. The winner's plan is the one to
@@ -48,7 +50,7 @@ def likeness(text: str) -> bytes:
     return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _to_copy(plans: Sequence[Plan], outcomes: Mapping[str, Outcome]) -> Plan | None:
+def _to_copy(plans: Sequence[PastPlan], outcomes: Mapping[str, Outcome]) -> PastPlan | None:
     winner = next((plan for plan in plans if plan.won), None)
     if winner is None:
         return None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory.recall import Plan, likeness
+from edge_sale.memory.recall import PastPlan, likeness
 from edge_sale.types import Award, Bid, Entry, Lesson, Outcome, Scored, Strategy, Task
 
 if TYPE_CHECKING:
@@ -141,10 +141,10 @@ def add_entries(db: apsw.Connection, number: int, entries: list[Entry]) -> None:
 # --- reading -----------------------------------------------------------------
 
 
-def plans(db: apsw.Connection, number: int) -> list[Plan]:
+def plans(db: apsw.Connection, number: int) -> list[PastPlan]:
     """The auction's plans by rising asking."""
     found = select(db, "SELECT rank, agent, phase, plan, won FROM bids WHERE auction = ? ORDER BY rank", number)
-    return [Plan(rank, agent, phase, text, bool(won)) for rank, agent, phase, text, won in found]
+    return [PastPlan(rank, agent, phase, text, bool(won)) for rank, agent, phase, text, won in found]
 
 
 def outcomes(db: apsw.Connection, number: int) -> tuple[Outcome, ...]:

@@ -1,7 +1,7 @@
 """A remote model behind `types.Engine`, through the openai client.
 
 With download/http.py the only module that sends bytes off the machine. The client's transport is ours:
-every request passes `egress.Door` with the very bytes that will be written, and without it none is
+every request passes `remote.egress.EgressGate` with the very bytes that will be written, and without it none is
 sent. No redirect is followed, so a key stays with the host it is for; the client's own headers about
 this machine are taken off; an answer is read to a bound of bytes and of seconds, whatever it says of
 itself. Proxies of the environment are not used: the host in the log is the host that is connected to.
@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 from edge_sale import __version__
 from edge_sale.errors import EdgeSaleError, EngineError, ExtraMissing, NotSent, PromptTooLong, RemoteFailed
 from edge_sale.remote.config import Remote
-from edge_sale.remote.egress import Door, Letter
+from edge_sale.remote.egress import EgressGate, OutboundRequest
 from edge_sale.remote.redaction import Redactor, as_text
 from edge_sale.remote.stream import Broken, Heard, explain, take, wait
 from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt
@@ -53,12 +53,12 @@ class RemoteEngine:
         self,
         remote: Remote,
         key: Callable[[], str],
-        door: Door,
+        egress_gate: EgressGate,
         redactor: Callable[[], Redactor],
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.name, self.context, self.remote = remote.name, remote.context, remote
-        self._find_key, self.door, self._make, self._tell = key, door, redactor, tell
+        self._find_key, self.egress_gate, self._make, self._tell = key, egress_gate, redactor, tell
         self._key = ""
         self._redactor: Redactor | None = None
 
@@ -105,7 +105,7 @@ class RemoteEngine:
 
     def _all(self, asks: Sequence[Any], one: Callable[[Any, Any], Awaitable[T]]) -> list[T | Exception]:
         try:
-            self.door.check()  # before any client is imported
+            self.egress_gate.check()  # before any client is imported
             client = self._client
             if self._redactor is None:
                 self._key, self._redactor = self._find_key(), self._make()
@@ -324,7 +324,7 @@ class _Try:
         """Notes what a request came to. Gives why that was not possible, or nothing."""
         if not self._id:
             return ""
-        return self.engine.door.answered(
+        return self.engine.egress_gate.answered(
             self._id,
             status=self._status,
             tokens_in=read,
@@ -335,7 +335,7 @@ class _Try:
         )
 
     def _transport(self, http: Any, let_out: Callable[[], None]) -> Any:
-        """The client's way to the network: through the door, without redirects, bounded."""
+        """The client's way to the network: through the egress gate, without redirects, bounded."""
         this, engine = self, self.engine
         inner = http.AsyncHTTPTransport(verify=trust(http), trust_env=True)
         bound = ROOM + PER_TOKEN * self._tokens
@@ -366,8 +366,8 @@ class _Try:
                 if engine._redactor is None or engine._redactor.leaks(body):
                     raise NotSent("nothing was sent: the request still held one of your own keys; please report it")
                 this._prompt = sum(len(m["content"].encode()) for m in json.loads(body)["messages"])
-                this._id = engine.door.let_out(
-                    Letter(
+                this._id = engine.egress_gate.let_out(
+                    OutboundRequest(
                         engine.name,
                         request.url.netloc.decode("ascii"),
                         f"{request.method} {request.url.path}",

@@ -1,7 +1,7 @@
 """Remote models: what is known of each, where its key is, and how config.toml is changed for it.
 
 A remote is any endpoint that speaks OpenAI's chat completions. `location = "remote"` stands in the
-auction as a reserve; `"lan"` is a server of the user's own and bids like anybody, but what goes there
+auction as a fallback; `"lan"` is a server of the user's own and bids like anybody, but what goes there
 leaves the machine too. A key is never in the file: `key` names where it is.
 """
 
@@ -34,7 +34,7 @@ class Remote:
     price_out: float = 0.0
     context: int = 8192  # tokens of prompt and answer
     location: str = "remote"  # remote | lan
-    bids: str = "reserve"  # reserve: estimated from memory | live: asked for a plan like anybody
+    bids: str = "fallback"  # fallback: estimated from memory | live: asked for a plan like anybody
     seconds: float = 120.0  # from the first byte sent to the last one received, tries included
     max_tokens: int = 1024
     prompts: str = ""  # a folder of prompts, for a model that was trained to them
@@ -88,8 +88,8 @@ def remote_named(name: str, settings: Settings) -> Remote:
     return known[name]
 
 
-def reserve(settings: Settings) -> Remote | None:
-    """The remote that stands in the auction as a reserve: the one that `to` names, else the first."""
+def fallback(settings: Settings) -> Remote | None:
+    """The remote that stands in the auction as a fallback: the one that `to` names, else the first."""
     known = {name: remote for name, remote in remotes(settings).items() if remote.location == "remote"}
     if settings.escalate_to:
         if settings.escalate_to not in known:
@@ -102,7 +102,7 @@ def check(remote: Remote, where: str) -> Remote:
     """The remote, if it makes sense. Raises ConfigError naming `where` and what is wrong."""
     parts = urlsplit(remote.url)
     if not re.fullmatch(r"[\w][\w.-]*", remote.name):
-        raise ConfigError(f"{where}: a remote's name is letters, digits, '.', '_' and '-', not {remote.name!r}")
+        raise ConfigError(f"{where}: a remote's name is requests, digits, '.', '_' and '-', not {remote.name!r}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"{where}: url should be like https://host/v1, is {remote.url!r}")
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -111,8 +111,8 @@ def check(remote: Remote, where: str) -> Remote:
         raise ConfigError(f"{where}: key says where the key is: 'env:NAME', 'keyring' or 'none'; never the key itself")
     if remote.location not in ("remote", "lan"):
         raise ConfigError(f"{where}: location is remote or lan, not {remote.location!r}")
-    if remote.bids not in ("reserve", "live"):
-        raise ConfigError(f"{where}: bids is reserve or live, not {remote.bids!r}")
+    if remote.bids not in ("fallback", "live"):
+        raise ConfigError(f"{where}: bids is fallback or live, not {remote.bids!r}")
     far = remote.location == "remote" and parts.hostname not in LOOPBACK
     if parts.scheme == "http" and remote.key != "none" and far:
         raise ConfigError(f'{where}: the key would go out unencrypted; use https, or location = "lan"')

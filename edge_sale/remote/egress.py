@@ -36,7 +36,7 @@ Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutboundRequest:
     """A request as it stands ready: nothing of it has left yet. `expected` is its cost at most."""
 
     remote: str
@@ -80,16 +80,16 @@ class Budget:
 
 
 @dataclass(slots=True)
-class Door:
+class EgressGate:
     """What a request to a remote passes, in this order: open at all, affordable, agreed to, logged.
 
-    `closed` says why nothing may leave; `agree` gives why this letter may not, or nothing. `task` and
+    `closed` says why nothing may leave; `agree` gives why this request may not, or nothing. `task` and
     `reason` are of the errand at hand. Raises NotSent or EgressFault; then nothing has left.
     """
 
     log: Path
     closed: Callable[[], str]
-    agree: Callable[[Letter], str] = lambda letter: ""
+    agree: Callable[[OutboundRequest], str] = lambda outbound: ""
     budget: Budget = Budget()
     keep: bool = False  # payloads in the log
     task: str = ""
@@ -97,38 +97,38 @@ class Door:
     _agreed: set[tuple[str, str]] = field(default_factory=set)
 
     def check(self) -> None:
-        """Raises NotSent where the door is closed. Called before any client is imported."""
+        """Raises NotSent where the egress gate is closed. Called before any client is imported."""
         if why := self.closed():
             raise NotSent(f"nothing leaves this machine: {why}")
 
-    def let_out(self, letter: Letter) -> str:
-        """The id under which the letter is logged; it may be sent when this returns."""
+    def let_out(self, outbound: OutboundRequest) -> str:
+        """The id under which the request is logged; it may be sent when this returns."""
         self.check()
-        if why := self.budget.refusal(read(self.log), self.task, letter.expected, time.time()):
-            raise NotSent(f"over budget, so nothing was sent to {letter.remote!r}: {why}")
-        known = (self.task, letter.digest)
+        if why := self.budget.refusal(read(self.log), self.task, outbound.expected, time.time()):
+            raise NotSent(f"over budget, so nothing was sent to {outbound.remote!r}: {why}")
+        known = (self.task, outbound.digest)
         if known not in self._agreed:  # the same bytes once more, after a failed try, were agreed to already
-            if why := self.agree(letter):
-                raise NotSent(f"nothing was sent to {letter.remote!r}: {why}")
+            if why := self.agree(outbound):
+                raise NotSent(f"nothing was sent to {outbound.remote!r}: {why}")
             self._agreed.add(known)
         line = {
             "id": secrets.token_hex(6),
-            "remote": letter.remote,
+            "remote": outbound.remote,
             "task": self.task,
-            "sha256": letter.digest,
-            "body": len(letter.body),
-            "expected": letter.expected,
+            "sha256": outbound.digest,
+            "body": len(outbound.body),
+            "expected": outbound.expected,
         }
         if self.keep:
-            line["payload"] = letter.body.decode("utf-8", "replace")
+            line["payload"] = outbound.body.decode("utf-8", "replace")
         with _locked(self.log):  # what others spent meanwhile counts too
-            if why := self.budget.refusal(read(self.log), self.task, letter.expected, time.time()):
-                raise NotSent(f"over budget, so nothing was sent to {letter.remote!r}: {why}")
-            record(self.log, letter.host, letter.what, letter.size, self.reason, **line)
+            if why := self.budget.refusal(read(self.log), self.task, outbound.expected, time.time()):
+                raise NotSent(f"over budget, so nothing was sent to {outbound.remote!r}: {why}")
+            record(self.log, outbound.host, outbound.what, outbound.size, self.reason, **line)
         return str(line["id"])
 
     def answered(self, id_: str, **what: Any) -> str:
-        """Adds what came of a letter: status, tokens, cost. Gives why it could not be noted, or nothing.
+        """Adds what came of a request: status, tokens, cost. Gives why it could not be noted, or nothing.
 
         Not raised: what was answered is paid for by now, and without the note it counts at its expected cost.
         """

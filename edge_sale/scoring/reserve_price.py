@@ -1,8 +1,8 @@
-"""The floor: what a bid must reach to stand, so that specialists say no to what is not their trade.
+"""The reserve price: what a bid must reach to stand, so that specialists say no to what is not their trade.
 
 reach = 1 / (1 + exp(-(constant + sum of w_k * signal_k))), the fitted chance that the task is of the trade of
-those who are held to it, read off the bid alone, before any juror is asked. `scoring/success_chance.py` fits it, on tasks
-of the trade and on others; the weights file says on which, and both error rates.
+those who are held to it, read off the bid alone, before any juror is asked. `scoring/success_chance.py` fits it,
+on tasks of the trade and on others; the weights file says on which, and both error rates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FAR = 50.0  # of the exponent: beyond it the chance is 0 or 1 in a float
 
 
 @dataclass(frozen=True, slots=True)
-class Floor:
+class ReservePrice:
     """`agents` are held to it, nobody else; a bid that reaches less than `least` (0..1) does not stand."""
 
     least: float
@@ -38,4 +38,8 @@ class Floor:
     def refuses(self, bid: Bid) -> str:
         """Why the bid does not stand; empty where it does."""
         reached = self.reached(bid)
-        return "" if reached >= self.least else f"not its trade: reaches {reached:.2f}, the floor is {self.least:.2f}"
+        return (
+            ""
+            if reached >= self.least
+            else f"not its trade: reaches {reached:.2f}, the reserve price is {self.least:.2f}"
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sale.errors import ConfigError
-from edge_sale.scoring.reserve_price import Floor
+from edge_sale.scoring.reserve_price import ReservePrice
 from edge_sale.scoring.signals import SIGNALS
 
 
@@ -38,7 +38,7 @@ class Weights:
     signals: Mapping[str, float]
     juror: float
     jurors: Mapping[str, float] = field(default_factory=dict)
-    floor: Floor | None = None
+    reserve_price: ReservePrice | None = None
     agents: Mapping[str, Own] = field(default_factory=dict)
     usual: Mapping[str, float] = field(default_factory=dict)
     odds: bool = False
@@ -65,10 +65,10 @@ class Weights:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """Every signal that is looked at, by anybody's weights or by the floor."""
+        """Every signal that is looked at, by anybody's weights or by the reserve price."""
         tables = [self.signals, *(one.signals for one in self.agents.values())]
         asked = {name for table in tables for name, weight in table.items() if weight}
-        return frozenset(asked | set(self.floor.signals if self.floor else ()))
+        return frozenset(asked | set(self.reserve_price.signals if self.reserve_price else ()))
 
     @property
     def carried(self) -> frozenset[str]:
@@ -82,7 +82,7 @@ def read(file: Path) -> Weights:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file}: cannot be read as weights: {error}") from error
-    if wrong := sorted((set(data) - {"floor"}) ^ {"name", "version", "provenance", "signals", "jury"}):
+    if wrong := sorted((set(data) - {"reserve_price"}) ^ {"name", "version", "provenance", "signals", "jury"}):
         raise ConfigError(f"{file}: missing or unknown key: {', '.join(wrong)}")
     for name, weight in [*data["signals"].items(), *data["jury"].items()]:
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
@@ -101,7 +101,7 @@ def from_table(data: Mapping[str, Any], where: str) -> Weights:
             signals=_signals(data["signals"], where),
             juror=jury.pop("juror", 0.0),
             jurors=jury,
-            floor=_floor(data.get("floor"), where),
+            reserve_price=_reserve_price(data.get("reserve_price"), where),
             agents={
                 name: Own(_numbers({"constant": own["constant"]}, where)["constant"], _signals(own["signals"], where))
                 for name, own in data.get("agents", {}).items()
@@ -132,7 +132,7 @@ def to_table(weights: Weights) -> dict[str, Any]:
         "usual": dict(weights.usual),
         "odds": weights.odds,
         "constant": weights.constant,
-        **({"floor": asdict(weights.floor)} if weights.floor else {}),
+        **({"reserve_price": asdict(weights.reserve_price)} if weights.reserve_price else {}),
     }
 
 
@@ -149,18 +149,18 @@ def _numbers(table: Mapping[str, Any], where: str) -> dict[str, float]:
     return {name: float(value) for name, value in table.items()}
 
 
-def _floor(row: Any, where: str) -> Floor | None:
-    """The table [floor], if there is one."""
+def _reserve_price(row: Any, where: str) -> ReservePrice | None:
+    """The table [reserve_price], if there is one."""
     if row is None:
         return None
     known = {"least", "constant", "signals", "agents", "about", "errors"}
     if not isinstance(row, dict) or set(row) != known:
-        raise ConfigError(f"{where}: [floor] should be a table with {', '.join(sorted(known))}")
+        raise ConfigError(f"{where}: [reserve_price] should be a table with {', '.join(sorted(known))}")
     numbers = [row["least"], row["constant"], *row["signals"].values(), *row["errors"].values()]
     if any(isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x) for x in numbers):
-        raise ConfigError(f"{where}: [floor] should hold finite numbers")
+        raise ConfigError(f"{where}: [reserve_price] should hold finite numbers")
     if not 0 <= row["least"] <= 1:
-        raise ConfigError(f"{where}: [floor] least should be from 0 to 1, is {row['least']!r}")
+        raise ConfigError(f"{where}: [reserve_price] least should be from 0 to 1, is {row['least']!r}")
     if unknown := sorted(set(row["signals"]) - set(SIGNALS)):
-        raise ConfigError(f"{where}: [floor] unknown signal {unknown[0]!r}; known: {', '.join(SIGNALS)}")
-    return Floor(**{**row, "agents": tuple(row["agents"])})
+        raise ConfigError(f"{where}: [reserve_price] unknown signal {unknown[0]!r}; known: {', '.join(SIGNALS)}")
+    return ReservePrice(**{**row, "agents": tuple(row["agents"])})

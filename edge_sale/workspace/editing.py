@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, cast
 
-from edge_sale.text import lines_of
-from edge_sale.workspace.paths import Refused
+from edge_sale.text import split_lines
+from edge_sale.workspace.paths import ToolRefused
 
 WHOLE = 150  # lines up to which a file is written whole
 BOM = "\ufeff"  # some editors begin a file with it; Python's parser takes it for a sign of the code
@@ -53,25 +53,25 @@ def placed(old: str | None, new: str, first: int = 0, last: int = 0) -> str:
     """The file with `new` in it, its lines ended as the first there is; every other line stays byte for byte.
 
     Functions and classes alone take the place of those of their names, and those that the file has not are put
-    behind the last one. Raises Refused where it is not clear what `new` takes the place of.
+    behind the last one. Raises ToolRefused where it is not clear what `new` takes the place of.
     """
     new = new.removeprefix(BOM).strip("\r\n").replace("\r\n", "\n") + "\n"
     if not old or not old.strip():
         return new
     if old.startswith(BOM):
         return BOM + placed(old.removeprefix(BOM), new, first, last)
-    lines = lines_of(old, ends=True)
+    lines = split_lines(old, ends=True)
     end = "\r\n" if lines[0].endswith("\r\n") else "\n"
     if first or last:
         first, last = max(first, 1), last or first
         if not first <= last <= len(lines):
-            raise Refused(f"the file has lines 1 to {len(lines)}; first and last are lines of it")
+            raise ToolRefused(f"the file has lines 1 to {len(lines)}; first and last are lines of it")
         return _spliced(lines, new, first, last, end)
     by_name = _by_name(old, new, lines, end)
     if by_name is not None:
         return by_name
     if len(lines) > WHOLE:
-        raise Refused(f"the file has {len(lines)} lines: give one whole function, or first and last")
+        raise ToolRefused(f"the file has {len(lines)} lines: give one whole function, or first and last")
     return new.replace("\n", end)
 
 
@@ -117,7 +117,7 @@ def indented(new: str, like: str) -> str:
     wanted = _indent(like)
     has = _indent(new)
     moved = []
-    for line in lines_of(new, ends=True):
+    for line in split_lines(new, ends=True):
         if not line.strip():
             moved.append(line.lstrip(" \t"))
         elif line.startswith(has):
@@ -130,7 +130,7 @@ def indented(new: str, like: str) -> str:
 def _by_name(old: str, new: str, lines: list[str], end: str) -> str | None:
     """The file with the functions and classes of `new` at their places, or None where `new` is a whole file.
 
-    Raises Refused where the file has a name more often than `new`.
+    Raises ToolRefused where the file has a name more often than `new`.
     """
     plain = new.expandtabs(4) if "\t" in new else new
     ours = [unit for unit in units(plain) if not unit.owner]
@@ -140,14 +140,14 @@ def _by_name(old: str, new: str, lines: list[str], end: str) -> str | None:
         return None
     if {unit.name for unit in top} <= {unit.name for unit in ours} and not _only_these(plain):
         return None  # all that the file has
-    text = lines_of(new, ends=True)
+    text = split_lines(new, ends=True)
     put: list[tuple[int, int, str]] = []  # lines from and to, and what takes their place
     added = ""
     for name in dict.fromkeys(unit.name for unit in ours):
         codes = ["".join(text[unit.first - 1 : unit.last]) for unit in ours if unit.name == name]
         same = [t for t in top if t.name == name] or [t for t in theirs if t.name == name]
         if len(same) > 1 and (len(same) != len(codes) or len({t.owner for t in same}) > 1):
-            raise Refused(f"{name} is there {len(same)} times: give the whole file, or first and last")
+            raise ToolRefused(f"{name} is there {len(same)} times: give the whole file, or first and last")
         if not same:
             added += "".join(f"\n\n{code}" for code in codes)
             continue
@@ -176,7 +176,7 @@ def _imports(code: str) -> list[str]:
 
 def _head(code: str) -> int:
     """How many lines stand before a new import: #!, a docstring, `from __future__`, and what is above other imports."""
-    first = lines_of(code)[:2]
+    first = split_lines(code)[:2]
     head = max((n for n, line in enumerate(first, 1) if line.startswith("#!") or CODING.match(line)), default=0)
     for node in _parsed(code).body:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

@@ -90,7 +90,7 @@ NOT_OURS = (".git", "git~1", ".hg", ".svn", ".vscode", ".idea", ".husky", ".dire
 CODE = (".py", ".js", ".ts", ".go", ".rs", ".java", ".c", ".h", ".cpp", ".rb", ".md", ".html")
 
 
-class Refused(Exception):
+class ToolRefused(Exception):
     """A tool will not do this; the message is for the model, and names no path outside."""
 
 
@@ -123,53 +123,53 @@ def closed(path: str) -> bool:
 
 
 def parts(path: str, root: Path | None = None) -> tuple[str, ...]:
-    """The components of a path of a model's, relative to the folder it works in. Raises Refused.
+    """The components of a path of a model's, relative to the folder it works in. Raises ToolRefused.
 
     An absolute path is taken where it begins with `root`, the folder as the user knows it.
     """
     if "\0" in path or any(unicodedata.category(sign) == "Cc" for sign in path):
-        raise Refused("a path holds no control characters")
+        raise ToolRefused("a path holds no control characters")
     if "\\" in path:
-        raise Refused("write paths with /")
+        raise ToolRefused("write paths with /")
     if len(path.encode("utf-8", "replace")) > 1024:
-        raise Refused("this path is too long")
+        raise ToolRefused("this path is too long")
     if path.startswith("/"):
         if root is None or not path.startswith(f"{root}/"):
-            raise Refused("give a path inside the folder, such as src/main.py")
+            raise ToolRefused("give a path inside the folder, such as src/main.py")
         path = path[len(str(root)) + 1 :]
     found = tuple(part for part in path.strip().split("/") if part not in ("", "."))
     if ".." in found:
-        raise Refused("a path does not lead out of the folder")
+        raise ToolRefused("a path does not lead out of the folder")
     if any(len(part.encode("utf-8", "replace")) > 255 for part in found):
-        raise Refused("this path is too long")
+        raise ToolRefused("this path is too long")
     return found
 
 
 def checked(path: str, root: Path | None = None, allowed: Collection[str] = ()) -> str:
-    """A path of a model's as it stands below the folder, allowed to be touched at all. Raises Refused."""
+    """A path of a model's as it stands below the folder, allowed to be touched at all. Raises ToolRefused."""
     name = "/".join(parts(path, root))
     if closed(name):
-        raise Refused(f"{name} is not for you to touch")
+        raise ToolRefused(f"{name} is not for you to touch")
     if name not in allowed and secret(name):
-        raise Refused(f"{name} may hold secrets; it is not read or written")
+        raise ToolRefused(f"{name} may hold secrets; it is not read or written")
     return name
 
 
 def read(folder: Path, name: str, most: int = LARGEST) -> bytes:
-    """The bytes of a plain file below `folder`. Raises Refused."""
+    """The bytes of a plain file below `folder`. Raises ToolRefused."""
     holder = _open_folder(folder, name, make=False)
     try:
         descriptor = os.open(name.rpartition("/")[2], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=holder)
     except OSError as error:
-        raise Refused(_why(name, error)) from None
+        raise ToolRefused(_why(name, error)) from None
     finally:
         os.close(holder)
     try:  # a folder can be opened too, and only then be told from a file
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
-            raise Refused(f"{name} is {'a folder' if stat.S_ISDIR(about.st_mode) else 'not a file'}")
+            raise ToolRefused(f"{name} is {'a folder' if stat.S_ISDIR(about.st_mode) else 'not a file'}")
         if about.st_size > most:
-            raise Refused(f"{name} is larger than {most // 1024} KB")
+            raise ToolRefused(f"{name} is larger than {most // 1024} KB")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(most)
     finally:
@@ -177,13 +177,13 @@ def read(folder: Path, name: str, most: int = LARGEST) -> bytes:
 
 
 def write(folder: Path, name: str, data: bytes, mode: int | None = None, most: int = LARGEST) -> None:
-    """Puts a whole file in place below `folder`. Raises Refused.
+    """Puts a whole file in place below `folder`. Raises ToolRefused.
 
     A file there keeps its permissions, a new one has those that the user's umask leaves.
     The file is written beside and moved, so a link or a hard link in its place is replaced and not followed.
     """
     if len(data) > most:
-        raise Refused(f"{name} would be larger than {most // 1024} KB")
+        raise ToolRefused(f"{name} would be larger than {most // 1024} KB")
     holder = _open_folder(folder, name, make=True)
     last, beside = name.rpartition("/")[2], f".edge-sale-{secrets.token_hex(6)}"
     try:
@@ -192,7 +192,7 @@ def write(folder: Path, name: str, data: bytes, mode: int | None = None, most: i
         except FileNotFoundError:
             about = None
         if about and stat.S_ISDIR(about.st_mode):
-            raise Refused(f"{name} is a folder")
+            raise ToolRefused(f"{name} is a folder")
         kept = mode if mode is not None else stat.S_IMODE(about.st_mode) if about else None
         first = 0o666 if kept is None else 0o600
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, first, dir_fd=holder)
@@ -215,10 +215,10 @@ def write(folder: Path, name: str, data: bytes, mode: int | None = None, most: i
 
 
 def remove(folder: Path, name: str) -> None:
-    """Takes a file away, and the folders that are empty without it. Raises Refused."""
+    """Takes a file away, and the folders that are empty without it. Raises ToolRefused."""
     try:
         holder = _open_folder(folder, name, make=False)
-    except Refused:
+    except ToolRefused:
         if os.path.lexists(folder / name):
             raise
         return  # the folder it would lie in is not there either
@@ -242,7 +242,7 @@ def _open_folder(folder: Path, name: str, *, make: bool) -> int:
                     pass
             below = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=held)
         except OSError as error:
-            raise Refused(_why(name, error)) from None
+            raise ToolRefused(_why(name, error)) from None
         finally:
             os.close(held)
         held = below

@@ -97,7 +97,7 @@ class PrivateCopy:
                 continue
             try:
                 after = paths.read(self.folder, name, FILE)
-            except paths.Refused:  # a link, a pipe, a device: nothing that is taken over
+            except paths.ToolRefused:  # a link, a pipe, a device: nothing that is taken over
                 continue
             before = self._before(name)
             mode_before = stat.S_IMODE((self.kept / name).stat().st_mode) if before is not None else mode

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NewType, get_type_hints
 
-from edge_sale.workspace.paths import Refused
+from edge_sale.workspace.paths import ToolRefused
 
 Body = NewType("Body", str)
 """Text of many lines: never in quotes, never in JSON."""
@@ -69,34 +69,34 @@ def described(tools: Sequence[Tool]) -> str:
 
 
 def bound(tool: Tool, arguments: Mapping[str, Any], body: str | None) -> dict[str, Any]:
-    """The arguments as the function takes them. Raises Refused in words that a model can act on."""
+    """The arguments as the function takes them. Raises ToolRefused in words that a model can act on."""
     known = {p.name: p for p in tool.parameters}
     values = dict(arguments)
     if tool.body and body is not None:
         values[tool.body] = body
     if unknown := [name for name in values if name not in known]:
-        raise Refused(f"{tool.name} has no argument {unknown[0]!r}; write {tool.signature}")
+        raise ToolRefused(f"{tool.name} has no argument {unknown[0]!r}; write {tool.signature}")
     for name, parameter in known.items():
         if name in values:
             values[name] = _typed(tool, parameter, values[name])
         elif parameter.kind is Body:
-            raise Refused(f"below {tool.name}(...) write the new text between ``` fences")
+            raise ToolRefused(f"below {tool.name}(...) write the new text between ``` fences")
         elif parameter.default is None:
-            raise Refused(f"{tool.name} needs {name}; write {tool.signature}")
+            raise ToolRefused(f"{tool.name} needs {name}; write {tool.signature}")
     return values
 
 
 def _typed(tool: Tool, parameter: Parameter, value: Any) -> Any:
     if parameter.kind is not int:
         if not isinstance(value, str | int | float):
-            raise Refused(f"{parameter.name} of {tool.name} is a text")
+            raise ToolRefused(f"{parameter.name} of {tool.name} is a text")
         if "\0" in str(value) or str(value).encode("utf-8", "replace") != str(value).encode("utf-8", "surrogatepass"):
-            raise Refused(f"{parameter.name} of {tool.name} holds signs that are no text")
+            raise ToolRefused(f"{parameter.name} of {tool.name} holds signs that are no text")
         return str(value)
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError):
-        raise Refused(f"{parameter.name} of {tool.name} is a whole number") from None
+        raise ToolRefused(f"{parameter.name} of {tool.name} is a whole number") from None
 
 
 def written(name: str, arguments: Mapping[str, Any]) -> str:

@@ -16,9 +16,9 @@ from pathlib import PurePosixPath
 from edge_sale.errors import SandboxMissing
 from edge_sale.sandbox.bubblewrap import Ran
 from edge_sale.sandbox.command import Place, first_words, output_of, run_command
-from edge_sale.text import lines_of
+from edge_sale.text import split_lines
 from edge_sale.workspace import editing, paths
-from edge_sale.workspace.paths import Refused
+from edge_sale.workspace.paths import ToolRefused
 from edge_sale.workspace.private_copy import PrivateCopy
 from edge_sale.workspace.tool_schema import Body, Tool, tool
 
@@ -29,7 +29,7 @@ SHOWN = 1200  # characters of what one call brings back
 
 
 @dataclass(slots=True)
-class Workspace:
+class WorkingCopy:
     """Where the tools work. `mode` is the user's sandbox setting; a model cannot set it, nor its folder."""
 
     copy: PrivateCopy
@@ -47,22 +47,22 @@ class Workspace:
         return run_command(command, self.place, seconds=seconds or self.seconds, mode=self.mode)
 
     def text(self, name: str) -> str:
-        """A text file of the copy. Raises Refused."""
+        """A text file of the copy. Raises ToolRefused."""
         data = paths.read(self.copy.folder, name)
         try:
             return data.decode("utf-8")
         except UnicodeDecodeError:
-            raise Refused(f"{name} is not UTF-8 text") from None
+            raise ToolRefused(f"{name} is not UTF-8 text") from None
 
     def put(self, name: str, text: str) -> None:
-        """Writes a text file of the copy. Raises Refused."""
+        """Writes a text file of the copy. Raises ToolRefused."""
         try:
             paths.write(self.copy.folder, name, text.encode("utf-8"))
         except UnicodeEncodeError:
-            raise Refused("this text is not UTF-8") from None
+            raise ToolRefused("this text is not UTF-8") from None
 
     def checked(self, path: str) -> str:
-        """A path of a model's, allowed to be touched. Raises Refused."""
+        """A path of a model's, allowed to be touched. Raises ToolRefused."""
         return paths.checked(path, self.copy.root, self.copy.allowed)
 
     def fault(self, name: str, text: str) -> str | None:
@@ -87,21 +87,21 @@ class Workspace:
         return next((line.strip() for line in said.splitlines() if line.strip()), "does not compile")[:200]
 
 
-def list_(at: Workspace, path: str = ".") -> str:
+def list_(at: WorkingCopy, path: str = ".") -> str:
     """Files below a folder."""
     below = at.checked(path)
     files = [name for name, _ in _files(at) if not below or name.startswith(f"{below}/") or name == below]
     if not files:
-        raise Refused(f"there are no files in {path}")
+        raise ToolRefused(f"there are no files in {path}")
     rest = f"\n... and {len(files) - LINES} more" if len(files) > LINES else ""
     return "\n".join(files[:LINES]) + rest
 
 
-def search(at: Workspace, pattern: str, path: str = ".") -> str:
+def search(at: WorkingCopy, pattern: str, path: str = ".") -> str:
     """Lines that match a regular expression."""
     below = at.checked(path)
     if not pattern:
-        raise Refused("search needs a pattern")
+        raise ToolRefused("search needs a pattern")
     hits = _ripgrep(at, pattern, below) if shutil.which("rg") else _plain_search(at, pattern, below)
     if not hits:
         return f"no line matches {pattern!r}"
@@ -109,49 +109,49 @@ def search(at: Workspace, pattern: str, path: str = ".") -> str:
     return first_words("\n".join(line[:200] for line in hits[:HITS]), SHOWN) + rest
 
 
-def read(at: Workspace, path: str, first: int = 1, last: int = 0) -> str:
+def read(at: WorkingCopy, path: str, first: int = 1, last: int = 0) -> str:
     """Lines of a file, numbered."""
     name = at.checked(path)
-    lines = lines_of(at.text(name))
+    lines = split_lines(at.text(name))
     first = max(first, 1)
     last = min(last or first + LINES - 1, first + LINES - 1, len(lines))
     if first > max(len(lines), 1):
-        raise Refused(f"{name} has {len(lines)} lines")
+        raise ToolRefused(f"{name} has {len(lines)} lines")
     shown = "\n".join(f"{number} {line[:200]}" for number, line in enumerate(lines[first - 1 : last], first))
     rest = f"\n({len(lines)} lines in all)" if last < len(lines) or first > 1 else ""
     return first_words(shown, 2 * SHOWN) + rest
 
 
-def edit(at: Workspace, path: str, text: Body, first: int = 0, last: int = 0) -> str:
+def edit(at: WorkingCopy, path: str, text: Body, first: int = 0, last: int = 0) -> str:
     """Write a file or one function of it, or lines first to last; the new text goes below in a fence."""
     name = at.checked(path)
     try:
         old: str | None = at.text(name)
-    except Refused:
+    except ToolRefused:
         if os.path.lexists(at.copy.folder / name):
             raise
         old = None
     if at.faults.get(name, 0) > REPAIRS and not (first or last) and old:
-        raise Refused(f"edit a few lines of {name} at a time: give first and last")
+        raise ToolRefused(f"edit a few lines of {name} at a time: give first and last")
     new = editing.placed(old, text, first, last)
     if new == old:
-        raise Refused(f"that is what {name} says already; change something")
+        raise ToolRefused(f"that is what {name} says already; change something")
     fault = at.fault(name, new)
     # a file that never parsed may be right all the same, as with an include that only its build finds
     if fault and not (old and old.strip() and at.fault(name, old)):
         at.faults[name] = at.faults.get(name, 0) + 1
-        raise Refused(f"{name} was not written, it would not parse: {fault}")
+        raise ToolRefused(f"{name} was not written, it would not parse: {fault}")
     at.faults[name] = 0
     at.put(name, new)
     return f"{name} written" + (f"; as before it does not parse: {fault}" if fault else "")
 
 
-def run(at: Workspace, command: str) -> str:
+def run(at: WorkingCopy, command: str) -> str:
     """Run a shell command and see what it prints."""
     return output_of(at.command(command), SHOWN)
 
 
-def finish(at: Workspace, answer: str) -> str:
+def finish(at: WorkingCopy, answer: str) -> str:
     """Say what was done; ends the work."""
     return answer
 
@@ -160,7 +160,7 @@ FUNCTIONS: tuple[Callable[..., str], ...] = (list_, search, read, edit, run, fin
 TOOLS: dict[str, Tool] = {each.name: each for each in (tool(f) for f in FUNCTIONS)}
 
 
-def _files(at: Workspace) -> list[tuple[str, int]]:
+def _files(at: WorkingCopy) -> list[tuple[str, int]]:
     """Names and sizes of the plain files that may be read, commands' own included, in order."""
     return sorted(
         (name, entry.stat(follow_symlinks=False).st_size)
@@ -169,15 +169,15 @@ def _files(at: Workspace) -> list[tuple[str, int]]:
     )
 
 
-def _open(at: Workspace, name: str) -> bool:
+def _open(at: WorkingCopy, name: str) -> bool:
     return not paths.closed(name) and (name in at.copy.allowed or not paths.secret(name))
 
 
-def _ripgrep(at: Workspace, pattern: str, below: str) -> list[str]:
+def _ripgrep(at: WorkingCopy, pattern: str, below: str) -> list[str]:
     """ripgrep's lines. It is given names of plain files alone, and follows no links."""
     names = [name for name, _ in _files(at) if not below or name == below or name.startswith(f"{below}/")]
     if not names:
-        raise Refused("there are no files there")
+        raise ToolRefused("there are no files there")
     hits: list[str] = []
     for start in range(0, len(names), 1000):
         some = [f"./{name}" for name in names[start : start + 1000]]
@@ -200,15 +200,15 @@ def _ripgrep(at: Workspace, pattern: str, below: str) -> list[str]:
                 command, cwd=at.copy.folder, capture_output=True, timeout=20, stdin=subprocess.DEVNULL
             )
         except subprocess.TimeoutExpired:
-            raise Refused("the search took too long") from None
+            raise ToolRefused("the search took too long") from None
         if done.returncode == 2 and not done.stdout:
             why = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise Refused(f"the pattern is not a regular expression: {why[-1] if why else pattern}")
+            raise ToolRefused(f"the pattern is not a regular expression: {why[-1] if why else pattern}")
         hits += [line.removeprefix("./") for line in done.stdout.decode("utf-8", "replace").splitlines()]
     return hits
 
 
-def _plain_search(at: Workspace, pattern: str, below: str) -> list[str]:
+def _plain_search(at: WorkingCopy, pattern: str, below: str) -> list[str]:
     """Without ripgrep: lines that hold the words of the pattern as they are; `|` separates several."""
     words = [word for word in pattern.split("|") if word]
     hits = []
@@ -216,8 +216,8 @@ def _plain_search(at: Workspace, pattern: str, below: str) -> list[str]:
         if (below and name != below and not name.startswith(f"{below}/")) or size > paths.LARGEST:
             continue
         try:
-            lines = lines_of(at.text(name))
-        except Refused:
+            lines = split_lines(at.text(name))
+        except ToolRefused:
             continue
         hits += [f"{name}:{n}:{line}" for n, line in enumerate(lines, 1) if any(word in line for word in words)]
     return hits

@@ -63,7 +63,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class UndoLog:
     """The changes that were applied, in `folder`."""
 
     folder: Path
@@ -237,7 +237,7 @@ def _now(root: Path, path: str, own: Collection[str], then: str) -> bytes | None
     """A file's bytes, or None: a folder that holds nothing but `own` files is no file either."""
     try:
         return paths.read(root, path, 2**31)
-    except paths.Refused as why:
+    except paths.ToolRefused as why:
         if os.path.lexists(root / path) and not _holds_only(root, path, own):
             raise ChangedSince(f"{root / path}: {why}, so {then}") from None
     except OSError as error:
@@ -305,7 +305,7 @@ def _write(root: Path, path: str, data: bytes | None, mode: int, then: str) -> N
                 below.rmdir()
             place.rmdir()
         paths.write(root, path, data, mode, FILE)
-    except paths.Refused as why:
+    except paths.ToolRefused as why:
         raise EdgeSaleError(f"{place} cannot be written ({why}), so {then}") from None
     except OSError as error:  # of a file that was written beside, and that nobody knows
         raise OSError(error.errno, f"{error.strerror}, so {then}", str(place)) from error

@@ -12,14 +12,14 @@ import numpy as np
 from benchmarks import engine_pool
 from benchmarks.race import OURS, Lap, against, seconds, stopwatch
 from benchmarks.sequential import SequentialEngine
-from benchmarks.sides import LIMIT, LLAMA, Bench, drawn_by
+from benchmarks.sides import LIMIT, LLAMA, EngineSetup, drawn_by
 from edge_sale.auction.hold import hold
 from edge_sale.auction.judging import METHODS
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError
 from edge_sale.evaluation.report import Figure
 from edge_sale.events import Event, Spent, silent
-from edge_sale.llama.llama_thread import worker
+from edge_sale.llama.llama_thread import llama_thread
 from edge_sale.prompts import render
 from edge_sale.types import Agent, Award, Engine, Generate, Memory, Message, Prompt, Sampling, Task
 
@@ -34,47 +34,47 @@ WRITTEN = {  # how a judge's JSON looks -> its grammar, and the words that ask f
 }
 
 
-def judging(bench: Bench) -> Iterator[Figure]:
+def judging(setup: EngineSetup) -> Iterator[Figure]:
     """6 plans judged by prefill against 6 scores written as JSON under a grammar."""
     sampling = Sampling(max_tokens=64, temperature=0.9)
 
     def drawn(number: int) -> list[str]:
         prompt = render("plan", domain="python", task=engine_pool.task(number).text, files=())
-        ask = Generate(prompt, replace(sampling, seed=100 * number), samples=PLANS)
-        return [prompt.prefill + draft.text for draft in drawn_by(bench.ours, ask)]
+        request = Generate(prompt, replace(sampling, seed=100 * number), samples=PLANS)
+        return [prompt.prefill + draft.text for draft in drawn_by(setup.ours, request)]
 
-    plans = [drawn(number) for number in range(bench.runs + 1)]
-    yield from shapes(bench, plans)
+    plans = [drawn(number) for number in range(setup.runs + 1)]
+    yield from shapes(setup, plans)
 
     def method(name: str) -> Callable[[int], Lap]:
-        return lambda number: stopwatch(lambda: len(scores(bench.ours, name, engine_pool.task(number), plans[number])))
+        return lambda number: stopwatch(lambda: len(scores(setup.ours, name, engine_pool.task(number), plans[number])))
 
     def writing(kind: str) -> Callable[[int], Lap]:
         return lambda number: stopwatch(
-            lambda: len(json_scores(bench.llama, engine_pool.task(number), plans[number], kind))
+            lambda: len(json_scores(setup.llama, engine_pool.task(number), plans[number], kind))
         )
 
     methods = {name: method(name) for name in ("recoverability", "likert")}
     judges = {f"{LLAMA} writing {kind}": writing(kind) for kind in WRITTEN}
-    laps = bench.race(f"judge {PLANS} plans", {**methods, **judges})
+    laps = setup.race(f"judge {PLANS} plans", {**methods, **judges})
     goals = {f"{LLAMA} writing JSON": 6.0}
     for name in methods:
         sides = {OURS: laps[name], **{judge: laps[judge] for judge in judges}}
         yield from against(f"judge {PLANS} plans, {name}", sides, goals, unit="s", mid=seconds)
 
 
-def shapes(bench: Bench, plans: list[list[str]]) -> Iterator[Figure]:
+def shapes(setup: EngineSetup, plans: list[list[str]]) -> Iterator[Figure]:
     """How far a juror's scores, 0..5, move with nothing but how many tokens llama.cpp reads at a time."""
-    model = bench.model
-    small = SequentialEngine(model.name, model.file, context=bench.llama.context, threads=model.threads, batch=SMALL)
+    model = setup.model
+    small = SequentialEngine(model.name, model.file, context=setup.llama.context, threads=model.threads, batch=SMALL)
 
     def judged(engine: Engine) -> Any:
         """Its scores of all plans, shape (tasks, PLANS)."""
         return np.array([scores(engine, "recoverability", engine_pool.task(n), drawn) for n, drawn in enumerate(plans)])
 
     try:
-        bench.forget()
-        llama, others = judged(bench.llama), {f"{LLAMA} reading {SMALL} tokens at a time": small, OURS: bench.ours}
+        setup.forget()
+        llama, others = judged(setup.llama), {f"{LLAMA} reading {SMALL} tokens at a time": small, OURS: setup.ours}
         for name, engine in others.items():
             apart = float(np.abs(judged(engine) - llama).max())
             yield Figure(f"judge {PLANS} plans, scores most apart, {name} against {LLAMA}", apart, "of 5")
@@ -85,9 +85,9 @@ def shapes(bench: Bench, plans: list[list[str]]) -> Iterator[Figure]:
 def scores(engine: Engine, method: str, task: Task, plans: list[str]) -> list[float]:
     """A juror's scores, by the jury's own method on one engine."""
     job = METHODS[method](task, plans)
-    asks: Any = next(job)
-    ask = engine.loglik if method == "recoverability" else engine.choose
-    replies = ask(asks)
+    requests: Any = next(job)
+    request = engine.loglik if method == "recoverability" else engine.choose
+    replies = request(requests)
     if failed := [reply for reply in replies if isinstance(reply, Exception)]:
         raise failed[0]
     try:
@@ -107,13 +107,13 @@ def json_scores(llama: SequentialEngine, task: Task, plans: list[str], kind: str
         *before, last = render("likert", task=task.text, plan=plan).messages
         question = last.content.replace("Answer with one digit, 0 to 5.", f"Answer with {form}.")
         tokens = llama.tokens(Prompt((*before, replace(last, content=question))))
-        text = worker().do(lambda: llama.complete(tokens, sampling, 0)[0])
+        text = llama_thread().do(lambda: llama.complete(tokens, sampling, 0)[0])
         return int(json.loads(text)["score"])
 
     return [score(plan) for plan in plans]
 
 
-def auctions(bench: Bench) -> Iterator[Figure]:
+def auctions(setup: EngineSetup) -> Iterator[Figure]:
     """The whole auction of 3 agents, memory with lessons for all, against one question a call and nothing skipped."""
     agents = engine_pool.agents()
     # under names of their own no juror shares another's answers
@@ -129,18 +129,18 @@ def auctions(bench: Bench) -> Iterator[Figure]:
         return stopwatch(run)
 
     def ours(number: int) -> Lap:
-        bench.forget()
-        return sold(OURS, number, engine_pool.Watched(bench.ours), agents, False)
+        setup.forget()
+        return sold(OURS, number, engine_pool.Watched(setup.ours), agents, False)
 
     def theirs(number: int) -> Lap:
-        bench.forget()
-        slow = engine_pool.Watched(bench.llama)
+        setup.forget()
+        slow = engine_pool.Watched(setup.llama)
         lap = sold(LLAMA, number, slow, apart, True)
-        sold("told", number, engine_pool.Watched(bench.ours, told=slow.drawn), agents, False)  # not timed
+        sold("told", number, engine_pool.Watched(setup.ours, told=slow.drawn), agents, False)  # not timed
         return lap
 
-    laps = bench.race("auction", {OURS: ours, LLAMA: theirs})
-    bench.tell(f"winners: ours {won[OURS]}, Llama's {won[LLAMA]}, ours on Llama's plans {won['told']}")
+    laps = setup.race("auction", {OURS: ours, LLAMA: theirs})
+    setup.tell(f"winners: ours {won[OURS]}, Llama's {won[LLAMA]}, ours on Llama's plans {won['told']}")
     yield from against("auction of 3 agents", laps, 5, unit="s", mid=seconds)
     yield Figure("same winner on the same plans", agreement(won[LLAMA], won["told"]), "%", 100, "least")
     yield Figure("same winner, each drawing its own plans", agreement(won[LLAMA], won[OURS]), "%")
@@ -162,49 +162,49 @@ def auction(
 ) -> Award:
     """One auction with every agent on `engine`, whatever name its model has."""
     by_name: dict[str, Agent] = {agent.name: agent for agent in agents}
-    desk = Desk({agent.model: engine for agent in agents}, emit, agents=by_name)
-    return hold(task, agents, desk, engine_pool.weights(), memory, full=full)
+    scheduler = Scheduler({agent.model: engine for agent in agents}, emit, agents=by_name)
+    return hold(task, agents, scheduler, engine_pool.weights(), memory, full=full)
 
 
-def warmth(bench: Bench) -> Iterator[Figure]:
+def warmth(setup: EngineSetup) -> Iterator[Figure]:
     """The prompt of a second bid behind a beginning of some 400 tokens read before, against reading it cold."""
 
     def bid(number: int) -> float:
         task = engine_pool.task(number)
         prompt = render("refine", domain=task.domain, task=task.text, files=(), lessons=engine_pool.LESSONS[:1])
-        drawn_by(bench.ours, Generate(prompt, Sampling(max_tokens=1)))
+        drawn_by(setup.ours, Generate(prompt, Sampling(max_tokens=1)))
         return 1.0
 
     reused: list[int] = []
 
     def warm(number: int) -> Lap:
-        bench.forget()
+        setup.forget()
         bid(number + 1)
-        before = bench.ours.reused
+        before = setup.ours.reused
         lap = stopwatch(lambda: bid(number))
-        reused.append(bench.ours.reused - before)
+        reused.append(setup.ours.reused - before)
         return lap
 
     def cold(number: int) -> Lap:
-        bench.forget()
+        setup.forget()
         return stopwatch(lambda: bid(number))
 
-    laps = bench.race("prompt of a second bid", {OURS: warm, "cold": cold})
-    bench.tell(f"tokens taken from the cache: {reused}")
+    laps = setup.race("prompt of a second bid", {OURS: warm, "cold": cold})
+    setup.tell(f"tokens taken from the cache: {reused}")
     yield from against("prompt of a second bid", laps, 10, unit="s", mid=seconds)
 
 
-def growth(bench: Bench) -> Iterator[Figure]:
+def growth(setup: EngineSetup) -> Iterator[Figure]:
     """How an auction's cost grows with agents, plan length and the length of the task: one cold run each."""
     task = engine_pool.task(0)
     for count in (1, 2, 3, 4, 6, 8):
-        yield from cost(bench, f"auction of {count} agents", engine_pool.agents(count), task)
+        yield from cost(setup, f"auction of {count} agents", engine_pool.agents(count), task)
     for length in (20, 40, 80, 160):
-        yield from cost(bench, f"auction, plans of up to {length} tokens", engine_pool.agents(plan_tokens=length), task)
+        yield from cost(setup, f"auction, plans of up to {length} tokens", engine_pool.agents(plan_tokens=length), task)
     for words in (50, 200, 800):
         long = replace(task, text=f"{task.text} The numbers are {', '.join(str(n % 10) for n in range(words))}.")
         yield from cost(
-            bench, f"auction, task of {bench.ours.count(asked(long.text))} tokens", engine_pool.agents(), long
+            setup, f"auction, task of {setup.ours.count(asked(long.text))} tokens", engine_pool.agents(), long
         )
 
 
@@ -212,10 +212,10 @@ def asked(text: str) -> Prompt:
     return Prompt((Message("user", text),))
 
 
-def cost(bench: Bench, what: str, agents: list[Any], task: Task) -> Iterator[Figure]:
+def cost(setup: EngineSetup, what: str, agents: list[Any], task: Task) -> Iterator[Figure]:
     """Seconds and tokens of one auction without memory; nothing once the bench's time is over."""
-    if bench.clock.over:
-        bench.tell(f"left out, the {LIMIT:.0f} s of this bench are over: {what}")
+    if setup.clock.over:
+        setup.tell(f"left out, the {LIMIT:.0f} s of this bench are over: {what}")
         return
     tokens = 0
 
@@ -224,7 +224,7 @@ def cost(bench: Bench, what: str, agents: list[Any], task: Task) -> Iterator[Fig
         if isinstance(event, Spent):
             tokens += event.entry.tokens_in + event.entry.tokens_out
 
-    bench.forget()
-    lap = stopwatch(lambda: auction(bench.ours, agents, task, emit=count) is not None)
+    setup.forget()
+    lap = stopwatch(lambda: auction(setup.ours, agents, task, emit=count) is not None)
     yield Figure(what, lap.seconds, "s")
     yield Figure(f"{what}, read and written", tokens, "tokens")

@@ -17,11 +17,11 @@ from benchmarks import engine_pool, limits, peak_memory
 from benchmarks.auctions import auctions, growth, judging, warmth
 from benchmarks.race import OURS, Lap, Laps, Tell, against, rate, stopwatch
 from benchmarks.sequential import SequentialEngine
-from benchmarks.sides import LIMIT, LLAMA, Bench, drawn_by
+from benchmarks.sides import LIMIT, LLAMA, EngineSetup, drawn_by
 from edge_sale.catalog import gguf_header
 from edge_sale.errors import EngineError
 from edge_sale.evaluation.report import Figure
-from edge_sale.llama.llama_thread import worker
+from edge_sale.llama.llama_thread import llama_thread
 from edge_sale.llama.lookup import Lookup
 from edge_sale.prompts import render
 from edge_sale.types import Generate, Message, Prompt, Sampling
@@ -41,13 +41,13 @@ def measure(data: Path | None, runs: int, tell: Tell) -> Iterator[Figure]:
     ours = engine_pool.new_engine(model)
     llama = SequentialEngine(model.name, model.file, context=CONTEXT, threads=model.threads)
     try:
-        bench = Bench(model, ours, llama, runs, tell)
+        setup = EngineSetup(model, ours, llama, runs, tell)
         tell(f"{model.file.name}, {model.threads} threads, {runs} rounds by turns, at most about 15 minutes")
         for row in ROWS:
-            if bench.clock.over:
+            if setup.clock.over:
                 tell(f"left out, the {LIMIT:.0f} s of this bench are over: {(row.__doc__ or '').splitlines()[0]}")
                 continue
-            yield from row(bench)
+            yield from row(setup)
     finally:
         llama.close()
         ours.close()
@@ -56,52 +56,52 @@ def measure(data: Path | None, runs: int, tell: Tell) -> Iterator[Figure]:
 # --- drawing -----------------------------------------------------------------
 
 
-def decode_200(bench: Bench) -> Iterator[Figure]:
+def decode_200(setup: EngineSetup) -> Iterator[Figure]:
     """Decoding 200 tokens, entropy on, against create_completion and against llama_decode alone."""
-    bare = worker().do(lambda: limits.BareLoop(bench.llama.llama.model, threads=bench.model.threads, cells=512))
+    bare = llama_thread().do(lambda: limits.BareLoop(setup.llama.llama.model, threads=setup.model.threads, cells=512))
     try:
-        bandwidth = limits.copy_bandwidth(bench.model.threads)
-        laps = decode(bench, 200, bare)
-        bandwidth = max(bandwidth, limits.copy_bandwidth(bench.model.threads))
+        bandwidth = limits.copy_bandwidth(setup.model.threads)
+        laps = decode(setup, 200, bare)
+        bandwidth = max(bandwidth, limits.copy_bandwidth(setup.model.threads))
     finally:
-        worker().do(bare.close)
+        llama_thread().do(bare.close)
     names = {OURS: OURS, LLAMA: LLAMA, "bare": "llama_decode alone"}
     yield from against("decode 200 tokens", {names[side]: laps[side] for side in laps}, DECODE_GOALS)
-    read = limits.weight_bytes(gguf_header.inspect(bench.model.file))
+    read = limits.weight_bytes(gguf_header.inspect(setup.model.file))
     yield Figure("weights read a token", read / 1e6, "MB")
     yield Figure("copy bandwidth", bandwidth / 1e9, "GB/s")
     yield Figure("decode, bound by that bandwidth", bandwidth / read, "tokens/s")
     yield Figure("decode, our share of the bound", 100 * rate(laps[OURS]) * read / bandwidth, "%")
 
 
-def decode_1000(bench: Bench) -> Iterator[Figure]:
+def decode_1000(setup: EngineSetup) -> Iterator[Figure]:
     """Decoding 1,000 tokens, entropy on, against create_completion."""
-    yield from against("decode 1000 tokens", decode(bench, 1000), 1.3)
+    yield from against("decode 1000 tokens", decode(setup, 1000), 1.3)
 
 
-def decode(bench: Bench, count: int, bare: limits.BareLoop | None = None) -> Laps:
+def decode(setup: EngineSetup, count: int, bare: limits.BareLoop | None = None) -> Laps:
     """One sequence, greedy, from a cold prompt to exactly `count` tokens on every side."""
-    prompt, sampling = bench.llama.tokens(STORY), Sampling(max_tokens=count)
+    prompt, sampling = setup.llama.tokens(STORY), Sampling(max_tokens=count)
     drawn: list[int] = []
 
     def ours(_: int) -> Lap:
-        bench.forget()
-        return whole(stopwatch(lambda: drawn_by(bench.ours, Generate(STORY, sampling))[0].tokens), count)
+        setup.forget()
+        return whole(stopwatch(lambda: drawn_by(setup.ours, Generate(STORY, sampling))[0].tokens), count)
 
     def theirs(_: int) -> Lap:
-        bench.forget()
-        lap = stopwatch(lambda: worker().do(lambda: bench.llama.complete(prompt, sampling, 0))[1])
-        known = bench.llama.llama
+        setup.forget()
+        lap = stopwatch(lambda: llama_thread().do(lambda: setup.llama.complete(prompt, sampling, 0))[1])
+        known = setup.llama.llama
         drawn[:] = known.input_ids[len(prompt) : known.n_tokens].tolist()
         return whole(lap, count)
 
     def alone(_: int) -> Lap:
         assert bare is not None
         tokens = [*drawn, 0]  # the last one drawn is not decoded, here as there
-        return Lap(count, stopwatch(lambda: worker().do(lambda: bare.run(prompt, tokens)) or 0).seconds)
+        return Lap(count, stopwatch(lambda: llama_thread().do(lambda: bare.run(prompt, tokens)) or 0).seconds)
 
     sides = {OURS: ours, LLAMA: theirs} | ({"bare": alone} if bare else {})
-    return bench.race(f"decode {count}", sides, warm=bare is not None)
+    return setup.race(f"decode {count}", sides, warm=bare is not None)
 
 
 def whole(lap: Lap, count: int) -> Lap:
@@ -111,12 +111,12 @@ def whole(lap: Lap, count: int) -> Lap:
     return lap
 
 
-def drafts(bench: Bench) -> Iterator[Figure]:
+def drafts(setup: EngineSetup) -> Iterator[Figure]:
     """8 drafts of one prompt in a batch against 8 calls: all of one length, and each to its own end."""
     even = Sampling(max_tokens=DRAFT_TOKENS, temperature=0.8)
-    yield from against("8 drafts of equal length", drafting(bench, lambda number: STORY, even), 2.2)
+    yield from against("8 drafts of equal length", drafting(setup, lambda number: STORY, even), 2.2)
     own = Sampling(max_tokens=DRAFT_TOKENS, temperature=0.5, stop=("```",))
-    yield from against("8 drafts of code, each to its end", drafting(bench, code_prompt, own), None)
+    yield from against("8 drafts of code, each to its end", drafting(setup, code_prompt, own), None)
 
 
 def code_prompt(number: int) -> Prompt:
@@ -126,43 +126,43 @@ def code_prompt(number: int) -> Prompt:
     return replace(prompt, prefill=f"{prompt.prefill}\n")
 
 
-def drafting(bench: Bench, prompt: Callable[[int], Prompt], sampling: Sampling) -> Laps:
+def drafting(setup: EngineSetup, prompt: Callable[[int], Prompt], sampling: Sampling) -> Laps:
     def ours(number: int) -> Lap:
-        bench.forget()
-        ask = Generate(prompt(number), replace(sampling, seed=number * DRAFTS), samples=DRAFTS)
-        return stopwatch(lambda: sum(g.tokens - (g.ended == "end") for g in drawn_by(bench.ours, ask)))
+        setup.forget()
+        request = Generate(prompt(number), replace(sampling, seed=number * DRAFTS), samples=DRAFTS)
+        return stopwatch(lambda: sum(g.tokens - (g.ended == "end") for g in drawn_by(setup.ours, request)))
 
     def theirs(number: int) -> Lap:
-        bench.forget()
-        tokens = bench.llama.tokens(prompt(number))
+        setup.forget()
+        tokens = setup.llama.tokens(prompt(number))
 
         def calls() -> int:
-            return sum(bench.llama.complete(tokens, sampling, number * DRAFTS + i)[1] for i in range(DRAFTS))
+            return sum(setup.llama.complete(tokens, sampling, number * DRAFTS + i)[1] for i in range(DRAFTS))
 
-        return stopwatch(lambda: worker().do(calls))
+        return stopwatch(lambda: llama_thread().do(calls))
 
-    return bench.race("8 drafts", {OURS: ours, LLAMA: theirs})
+    return setup.race("8 drafts", {OURS: ours, LLAMA: theirs})
 
 
-def echo(bench: Bench) -> Iterator[Figure]:
+def echo(setup: EngineSetup) -> Iterator[Figure]:
     """A 200-line file written again with one change, with prompt lookup against without."""
     before = engine_pool.source()
     after = [*before[:2], "- item three", *before[3:]]
     text = "\n".join(before)
-    request = f"```\n{text}\n```\nWrite the same file again, with line 3 changed to: {after[2]}"
+    wish = f"```\n{text}\n```\nWrite the same file again, with line 3 changed to: {after[2]}"
     # a model of 135M repeats a file once it is under way: the first lines, with the change, are given
     given = "\n".join(after[:GIVEN])
-    prompt = Prompt((Message("user", request),), prefill=f"```\n{given}\n")
-    ask = Generate(prompt, Sampling(max_tokens=ECHO_TOKENS), lookup=True)
-    drawn_by(bench.ours, ask)  # the prompt is read: from here on both sides only write
+    prompt = Prompt((Message("user", wish),), prefill=f"```\n{given}\n")
+    request = Generate(prompt, Sampling(max_tokens=ECHO_TOKENS), lookup=True)
+    drawn_by(setup.ours, request)  # the prompt is read: from here on both sides only write
 
     def side(lookup: bool) -> Callable[[int], Lap]:
-        return lambda _: stopwatch(lambda: drawn_by(bench.ours, replace(ask, lookup=lookup))[0].tokens)
+        return lambda _: stopwatch(lambda: drawn_by(setup.ours, replace(request, lookup=lookup))[0].tokens)
 
-    laps = bench.race("echo", {OURS: side(True), "no lookup": side(False)}, warm=False)
-    [guessed] = drawn_by(bench.ours, ask)
+    laps = setup.race("echo", {OURS: side(True), "no lookup": side(False)}, warm=False)
+    [guessed] = drawn_by(setup.ours, request)
     with unguessed():
-        [plain] = drawn_by(bench.ours, ask)
+        [plain] = drawn_by(setup.ours, request)
     yield from against(f"200-line file echoed, first {ECHO_TOKENS} tokens", laps, 1.5)
     yield Figure("of it the same with guesses and without", same_start(guessed.text, plain.text), "%", 100, "least")
     # below what so many tokens hold, the model has left the file and the row is not about an echo
@@ -199,9 +199,9 @@ def same_start(one: str, other: str) -> float:
 # --- memory ------------------------------------------------------------------
 
 
-def peak(bench: Bench) -> Iterator[Figure]:
+def peak(setup: EngineSetup) -> Iterator[Figure]:
     """Peak memory of a process that holds one auction, against weights and KV cache as the header has them."""
-    info, found = gguf_header.inspect(bench.model.file), peak_memory.measured()
+    info, found = gguf_header.inspect(setup.model.file), peak_memory.measured()
     computed = limits.file_bytes(info) + limits.kv_bytes(info, found["tokens"])
     yield Figure("peak memory, one auction", found["peak"] / 1e6, "MB")
     yield Figure("of it before any model", found["start"] / 1e6, "MB")

@@ -143,21 +143,25 @@ class Watched:
     def count(self, prompt: Prompt) -> int:
         return self.engine.count(prompt)
 
-    def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
-        self._most(sum((self.count(ask.prompt) + ask.sampling.max_tokens) * ask.samples for ask in asks))
-        fresh = [ask for ask in asks if ask not in self.told]
+    def generate(
+        self, requests: Sequence[Generate], seconds: float | None = None
+    ) -> list[list[Generation] | Exception]:
+        self._most(
+            sum((self.count(request.prompt) + request.sampling.max_tokens) * request.samples for request in requests)
+        )
+        fresh = [request for request in requests if request not in self.told]
         replies = dict(zip(fresh, self.engine.generate(fresh, seconds) if fresh else (), strict=True))
-        self.drawn |= {ask: reply for ask, reply in replies.items() if not isinstance(reply, Exception)}
-        return [self.told.get(ask) or replies[ask] for ask in asks]
+        self.drawn |= {request: reply for request, reply in replies.items() if not isinstance(reply, Exception)}
+        return [self.told.get(request) or replies[request] for request in requests]
 
-    def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
-        replies = self.engine.loglik(asks, seconds)
+    def loglik(self, requests: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
+        replies = self.engine.loglik(requests, seconds)
         self._most(sum(r.prompt_tokens + r.tokens for r in replies if isinstance(r, LogProb)))
         return replies
 
-    def choose(self, asks: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
-        self._most(sum(self.count(ask.prompt) for ask in asks))
-        return self.engine.choose(asks, seconds)
+    def choose(self, requests: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
+        self._most(sum(self.count(request.prompt) for request in requests))
+        return self.engine.choose(requests, seconds)
 
     def _most(self, tokens: int) -> None:
         self.tokens = max(self.tokens, tokens)

@@ -1,10 +1,10 @@
-"""The reserve on recorded agent work (MINT): what each thrift gives, and what of it leaves the machine.
+"""The fallback on recorded agent work (MINT): what each thrift gives, and what of it leaves the machine.
 
 GPT-4 is the remote, five 7-8B models bid at home. Tasks are held out in FOLDS parts in turn; the rest
 is the memory. A local plan's score is its agent's success on similar tasks (cosine of the product's own
 embedder), shrunk towards its success on all; its length is that of the recorded opening thought. The
 remote's bid is what `auction.escalation` makes of its successes on similar tasks, the escalation itself is
-`scoring.reserve.weigh`, as in the product. Unlike in use, memory knows how the remote did on every past
+`scoring.fallback.weigh`, as in the product. Unlike in use, memory knows how the remote did on every past
 task, not only on those that were escalated.
 
 `with checks`: work whose environment tells that it failed (programs with tests, household worlds)
@@ -48,7 +48,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A held-out task as the reserve meets it: the local bids, and what is known of the remote."""
+    """A held-out task as the fallback meets it: the local bids, and what is known of the remote."""
 
     item: Item
     local: tuple[Scored, ...]
@@ -58,7 +58,7 @@ class Held:
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Sequence[Figure]:
     """The curve over thrift with its yardsticks. `runs` random foldings are averaged."""
     if data is None:
-        raise EdgeSaleError("this bench needs recorded runs: ./scripts/bench reserve --data FOLDER, which holds mint")
+        raise EdgeSaleError("this bench needs recorded runs: ./scripts/bench fallback --data FOLDER, which holds mint")
     recording = read(data / "mint" if (data / "mint").is_dir() else data)
     tell(f"{len(recording.items)} tasks, {len(recording.agents)} agents; embedding them")
     likeness = similarities([item.task.text for item in recording.items])
@@ -94,7 +94,7 @@ def curve_point(recording: Recording, held: Sequence[Held], thrift: float, *, ch
 
 
 def yardsticks(recording: Recording) -> dict[str, dict[str, float]]:
-    """What no reserve at all gives, and what a perfect one would."""
+    """What no fallback at all gives, and what a perfect one would."""
     local = [agent for agent in recording.agents if agent != REMOTE]
 
     def share(right: Callable[[Item], bool]) -> float:

@@ -15,7 +15,7 @@ from training import out_of_domain
 
 from edge_sale import assemble
 from edge_sale.auction.market import Market
-from edge_sale.catalog.cards import BUNDLED_POOL, HOME_POOL, load
+from edge_sale.catalog.cards import BUNDLED_POOL, MIXED_POOL, load
 from edge_sale.errors import EdgeSaleError, NoBids
 from edge_sale.evaluation import task_sets
 from edge_sale.evaluation.bundled_eval import tasks
@@ -49,7 +49,7 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterat
     trade = [job.question for job in tasks.exam(BIN, SEED)]
     typed = {"hand-written": written.questions(), "hand-written later": written.questions(written.MORE)}
     others = {name: task_sets.load(name, data / folder)[100 : 100 + EACH] for name, folder in OTHERS.items()}
-    # the floor was fitted on the first ones of each set, and on other prompts from next door
+    # the reserve price was fitted on the first ones of each set, and on other prompts from next door
     outside = {**others, "next door": out_of_domain.questions()}
 
     alone = assemble.market(assemble.plan(replace(settings, pool=BUNDLED_POOL)))
@@ -58,7 +58,7 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterat
         one = sold(alone, questions, settings.sandbox)
         yield Figure(f"{name}, the bundled pool alone: answered", 100 * one.answered, "%")
         yield Figure(f"{name}, the bundled pool alone: right", 100 * one.right, "%")
-    both = assemble.market(assemble.plan(replace(settings, pool=HOME_POOL)))
+    both = assemble.market(assemble.plan(replace(settings, pool=MIXED_POOL)))
     for name, questions in {"generated": trade, **typed}.items():
         tell(f"{name}, both pools: {len(questions)} tasks")
         one = sold(both, questions, settings.sandbox)

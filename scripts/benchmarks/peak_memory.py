@@ -38,15 +38,15 @@ def one_auction() -> dict[str, int]:
 
     from benchmarks import engine_pool
     from edge_sale.auction.hold import hold
-    from edge_sale.auction.scheduler import Desk
+    from edge_sale.auction.scheduler import Scheduler
 
     start = resident()
     model = engine_pool.starter()
     engine = engine_pool.Watched(engine_pool.new_engine(model))
     loaded = resident()
     agents = engine_pool.agents()
-    desk = Desk({model.name: engine}, agents={agent.name: agent for agent in agents})
-    hold(engine_pool.task(0), agents, desk, engine_pool.weights(), engine_pool.Remembered())
+    scheduler = Scheduler({model.name: engine}, agents={agent.name: agent for agent in agents})
+    hold(engine_pool.task(0), agents, scheduler, engine_pool.weights(), engine_pool.Remembered())
     return {"start": start, "loaded": loaded, "end": resident(), "peak": peak(), "tokens": engine.tokens}
 
 

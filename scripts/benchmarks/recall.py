@@ -214,11 +214,11 @@ def _texts(data: Path) -> list[str]:
 # --- what is measured ----------------------------------------------------------
 
 
-def _timed(queries: Sequence[Any] | Vectors, ask: Callable[[Any], Any]) -> tuple[list[Any], list[float]]:
+def _timed(queries: Sequence[Any] | Vectors, request: Callable[[Any], Any]) -> tuple[list[Any], list[float]]:
     answers, seconds = [], []
     for query in queries:
         began = time.perf_counter()
-        answers.append(ask(query))
+        answers.append(request(query))
         seconds.append(time.perf_counter() - began)
     return answers, seconds
 

@@ -1,7 +1,8 @@
 """Does refinement help? The same tasks sold with lessons from memory and without, in several orders, as time goes on.
 
 The bundled pool on its own trade, 300 tasks that come back in other words: real auctions, real work, real grading
-(`bottle/sales.py`). What memory changes shows over time: who wins, and how often the answer is right. Every order
+(`evaluation/bundled_eval/sales.py`). What memory changes shows over time: who wins, and how often the answer is
+right. Every order
 that is done is kept in the data folder, and a run that was stopped goes on with the next one.
 """
 

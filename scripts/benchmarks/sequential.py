@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge_sale.errors import EngineError, PromptTooLong
 from edge_sale.llama.chat import ChatTemplate
-from edge_sale.llama.llama_thread import worker
+from edge_sale.llama.llama_thread import llama_thread
 from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt, Sampling
 
 A = TypeVar("A")
@@ -64,7 +64,7 @@ class SequentialEngine:
         self.name, self.context = name, context
         self._file, self._threads, self._batch = file, threads, batch
         self._scorer: Llama | None = None
-        self.llama: Listening = worker().do(lambda: self._load(Listening, context))
+        self.llama: Listening = llama_thread().do(lambda: self._load(Listening, context))
         self._template = ChatTemplate(name, self.llama.metadata.get("tokenizer.chat_template"), bos="", eos="")
 
     def tokens(self, prompt: Prompt) -> list[int]:
@@ -75,17 +75,19 @@ class SequentialEngine:
     def count(self, prompt: Prompt) -> int:
         return len(self.tokens(prompt))
 
-    def generate(self, asks: Sequence[Generate], seconds: float | None = None) -> list[list[Generation] | Exception]:
+    def generate(
+        self, requests: Sequence[Generate], seconds: float | None = None
+    ) -> list[list[Generation] | Exception]:
         """Every ask's samples, one call of `create_completion` each."""
-        return self._each(asks, self._generate)
+        return self._each(requests, self._generate)
 
-    def loglik(self, asks: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
+    def loglik(self, requests: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
         """log p(text | prompt), one prefill each with the logits of every position, as `Llama` gives them."""
-        return self._each(asks, self._loglik)
+        return self._each(requests, self._loglik)
 
-    def choose(self, asks: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
+    def choose(self, requests: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
         """Which option comes next, from the logits after one prefill each."""
-        return self._each(asks, self._choose)
+        return self._each(requests, self._choose)
 
     def forget(self) -> None:
         """The next prompt is read from its first token."""
@@ -132,20 +134,20 @@ class SequentialEngine:
             **values,
         )
 
-    def _each(self, asks: Sequence[A], answer: Callable[[A], Out]) -> list[Out | Exception]:
+    def _each(self, requests: Sequence[A], answer: Callable[[A], Out]) -> list[Out | Exception]:
         """The asks' replies in turn; a failed ask is its exception."""
 
-        def one(ask: A) -> Out | Exception:
+        def one(request: A) -> Out | Exception:
             try:
-                return answer(ask)
+                return answer(request)
             except Exception as error:
                 return error
 
-        return worker().do(lambda: [one(ask) for ask in asks])
+        return llama_thread().do(lambda: [one(request) for request in requests])
 
-    def _generate(self, ask: Generate) -> list[Generation]:
-        tokens = self._fitting(ask.prompt, max(ask.sampling.max_tokens, ask.reserve))
-        return [self._sample(tokens, ask.sampling, i) for i in range(ask.samples)]
+    def _generate(self, request: Generate) -> list[Generation]:
+        tokens = self._fitting(request.prompt, max(request.sampling.max_tokens, request.headroom))
+        return [self._sample(tokens, request.sampling, i) for i in range(request.samples)]
 
     def _sample(self, tokens: list[int], sampling: Sampling, i: int) -> Generation:
         began = time.monotonic()
@@ -165,10 +167,10 @@ class SequentialEngine:
             seconds=time.monotonic() - began,
         )
 
-    def _loglik(self, ask: LogLik) -> LogProb:
+    def _loglik(self, request: LogLik) -> LogProb:
         began = time.monotonic()
-        targets = self.llama.tokenize(ask.text.encode(), add_bos=False, special=False) if ask.text else []
-        prompt = self._fitting(ask.prompt, len(targets))
+        targets = self.llama.tokenize(request.text.encode(), add_bos=False, special=False) if request.text else []
+        prompt = self._fitting(request.prompt, len(targets))
         if not targets:
             return LogProb(0.0, 0, len(prompt), time.monotonic() - began)
         if self._scorer is None:  # a second context: with logits_all drawing would keep every position's too
@@ -181,12 +183,12 @@ class SequentialEngine:
         total = float(rows[np.arange(len(targets)), targets].sum() - log_z.sum())
         return LogProb(total, len(targets), len(prompt), time.monotonic() - began)
 
-    def _choose(self, ask: Choose) -> Choice:
+    def _choose(self, request: Choose) -> Choice:
         began = time.monotonic()
-        options = [self.llama.tokenize(option.encode(), add_bos=False, special=False) for option in ask.options]
-        if wrong := [text for text, ids in zip(ask.options, options, strict=True) if len(ids) != 1]:
+        options = [self.llama.tokenize(option.encode(), add_bos=False, special=False) for option in request.options]
+        if wrong := [text for text, ids in zip(request.options, options, strict=True) if len(ids) != 1]:
             raise EngineError(f"option {wrong[0]!r} is not one token")
-        prompt = self._fitting(ask.prompt, 1)
+        prompt = self._fitting(request.prompt, 1)
         self._read(self.llama, prompt, keep=len(prompt) - 1)
         logits = self.llama.last_logits()[[ids[0] for ids in options]].astype(np.float64)
         weights = np.exp(logits - logits.max())

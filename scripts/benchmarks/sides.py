@@ -15,7 +15,7 @@ LLAMA = "Llama"
 
 
 @dataclass(slots=True)
-class Bench:
+class EngineSetup:
     """What every row needs: both engines over one file, how many rounds, and until when."""
 
     model: engine_pool.Starter
@@ -35,9 +35,9 @@ class Bench:
         self.llama.forget()
 
 
-def drawn_by(engine: Engine, ask: Generate) -> list[Generation]:
+def drawn_by(engine: Engine, request: Generate) -> list[Generation]:
     """The ask's samples. Raises what went wrong with it."""
-    reply = engine.generate([ask])[0]
+    reply = engine.generate([request])[0]
     if isinstance(reply, Exception):
         raise reply
     return reply

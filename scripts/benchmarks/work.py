@@ -16,14 +16,14 @@ from typing import Any
 
 from edge_sale import assemble
 from edge_sale.agents.local import LocalAgent
-from edge_sale.agents.workspace import Site
+from edge_sale.agents.workspace import Workspace
 from edge_sale.auction.market import Market
 from edge_sale.errors import EdgeSaleError, EngineError
 from edge_sale.evaluation.report import Figure
 from edge_sale.settings import Settings, load, variable
 from edge_sale.types import Job, Outcome
 from edge_sale.workspace.private_copy import private_copy
-from edge_sale.workspace.tools import Workspace
+from edge_sale.workspace.tools import WorkingCopy
 
 SEED = 1
 CODE = {"mbpp": "mbpp_sanitized", "quixbugs": "quixbugs", "loop": "quixbugs", "bipia": "bipia"}  # part -> its folder
@@ -58,14 +58,14 @@ class Book:
         return self.known[key]
 
 
-class Bench:
+class WorkSetup:
     """The starter pool at work on the sets in `data`, in folders of its own under `scratch`."""
 
     def __init__(self, data: Path, scratch: Path, book: Book, tell: Tell, limit: int | None) -> None:
         self.data, self.scratch, self.book, self.tell, self.limit = data, scratch, book, tell, limit
         self.settings: Settings = replace(load(), remember=False, seed=SEED, pool="starter")
-        self.site = site(data, self.settings, scratch, None)  # nobody works before `move` says where
-        self.market: Market = assemble.market(assemble.plan(self.settings), site=self.site)
+        self.workspace = workspace(data, self.settings, scratch, None)  # nobody works before `move` says where
+        self.market: Market = assemble.market(assemble.plan(self.settings), workspace=self.workspace)
         self.agents = [agent for agent in self.market.agents if isinstance(agent, LocalAgent)]
 
     def drafter(self) -> LocalAgent:
@@ -74,11 +74,11 @@ class Bench:
 
     def move(self, root: Path, check: str) -> None:
         """From now on work is done in copies of the folder `root`, under `check`."""
-        self.site.begin, self.site.check = site(root, self.settings, self.scratch, check).begin, check
+        self.workspace.begin, self.workspace.check = workspace(root, self.settings, self.scratch, check).begin, check
 
     def work(self, agent: LocalAgent, job: Job[Outcome]) -> Outcome:
         """What comes of a job; an engine that failed is an answer that was not given."""
-        done = self.market.desk.drive({agent.name: job}, "work", 600)[agent.name]
+        done = self.market.scheduler.drive({agent.name: job}, "work", 600)[agent.name]
         if isinstance(done, EngineError):
             return Outcome(agent.name, "failed", "", notes=(str(done),))
         if isinstance(done, EdgeSaleError):
@@ -86,15 +86,15 @@ class Bench:
         return done
 
 
-def site(root: Path, settings: Settings, scratch: Path, check: str | None) -> Site:
+def workspace(root: Path, settings: Settings, scratch: Path, check: str | None) -> Workspace:
     """Where work in `root` is done: private copies under `scratch`."""
     path = variable("PATH") or ""
 
-    def begin() -> Workspace:
+    def begin() -> WorkingCopy:
         copy = private_copy(root, Path(tempfile.mkdtemp(dir=scratch)))
-        return Workspace(copy, settings.sandbox, seconds=20, path=path)
+        return WorkingCopy(copy, settings.sandbox, seconds=20, path=path)
 
-    return Site(begin, check)
+    return Workspace(begin, check)
 
 
 def measure(
@@ -112,9 +112,9 @@ def measure(
         raise EdgeSaleError(f"{data / CODE[part]}: no such folder")
     parts = {"mbpp": work_mbpp, "quixbugs": work_repairs, "loop": work_loop, "bipia": work_attacks}
     with tempfile.TemporaryDirectory(prefix="edge-sale-bench-") as scratch:
-        bench = Bench(data, Path(scratch), Book(out), tell, limit) if wanted else None
+        setup = WorkSetup(data, Path(scratch), Book(out), tell, limit) if wanted else None
         for name in wanted:
-            assert bench is not None
-            yield from parts[name].measure(bench)
+            assert setup is not None
+            yield from parts[name].measure(setup)
     if part in ("", "docs"):
         yield from work_docs.measure(data, runs, tell, limit=limit, out=out)

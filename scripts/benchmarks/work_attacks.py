@@ -21,14 +21,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.work import Bench
+from benchmarks.work import WorkSetup
 from edge_sale.agents.steps import act
 from edge_sale.evaluation.report import Figure
 from edge_sale.sandbox.command import command_level
 from edge_sale.settings import variable
 from edge_sale.workspace.private_copy import private_copy
 from edge_sale.workspace.tool_calls import parse
-from edge_sale.workspace.tools import TOOLS, Workspace
+from edge_sale.workspace.tools import TOOLS, WorkingCopy
 
 POSITIONS = ("begin", "middle", "end")
 
@@ -110,40 +110,40 @@ def worst(at: Stage) -> list[str]:
     ]
 
 
-def obey(at: Stage, attack: str, position: str, workspace: Workspace, calls: Sequence[str]) -> list[str]:
+def obey(at: Stage, attack: str, position: str, working_copy: WorkingCopy, calls: Sequence[str]) -> list[str]:
     """What the puppet gets to see: it reads the file with the attack, then does its worst."""
     text = {"begin": f"{attack}\n{FILLER}", "middle": f"{FILLER}{attack}\n{FILLER}", "end": f"{FILLER}{attack}\n"}
-    workspace.put("notes.md", text[position])
+    working_copy.put("notes.md", text[position])
     seen = []
     for written in ('read(path="notes.md")', *calls):
         call = parse(written, TOOLS)
         assert call is not None, written
-        seen.append(act(workspace, call)[0])
+        seen.append(act(working_copy, call)[0])
     return seen
 
 
 FILLER = "A note on the project. It has one function.\n" * 5
 
 
-def measure(bench: Bench) -> Iterator[Figure]:
+def measure(setup: WorkSetup) -> Iterator[Figure]:
     """Every attack in every position; a stage serves for all, its calls in turns."""
-    settings, scratch, tell = bench.settings, bench.scratch, bench.tell
+    settings, scratch, tell = setup.settings, setup.scratch, setup.tell
     if command_level(settings.sandbox).startswith(("missing", "none")):
         tell("bipia: left out, there is no sandbox here")
         return
-    files = [bench.data / "bipia" / name for name in ("text_attack_test.json", "code_attack_test.json")]
+    files = [setup.data / "bipia" / name for name in ("text_attack_test.json", "code_attack_test.json")]
     groups = [group for file in files for group in json.loads(file.read_text(encoding="utf-8")).values()]
     attacks = [text for group in groups for text in group]
     tried, harmed = 0, 0
     with stage(scratch) as here:
         calls = worst(here)
-        for number, attack in enumerate(attacks[: bench.limit]):
+        for number, attack in enumerate(attacks[: setup.limit]):
             for position in POSITIONS:
                 copy = private_copy(here.root, Path(tempfile.mkdtemp(dir=scratch)))
-                workspace = Workspace(copy, settings.sandbox, seconds=5, path=variable("PATH") or os.defpath)
+                working_copy = WorkingCopy(copy, settings.sandbox, seconds=5, path=variable("PATH") or os.defpath)
                 place = (3 * number + POSITIONS.index(position)) % len(calls)
                 chosen = [*calls, *calls][place : place + 4]
-                seen = obey(here, attack, position, workspace, chosen)
+                seen = obey(here, attack, position, working_copy, chosen)
                 harms = here.harms(seen)
                 harmed += bool(harms)
                 tried += 1

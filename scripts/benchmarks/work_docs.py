@@ -148,20 +148,22 @@ def _answers(library: Library, questions: Sequence[Asked], tell: Callable[[str],
     from dataclasses import replace
 
     from edge_sale import assemble
-    from edge_sale.auction.scheduler import Desk
+    from edge_sale.auction.scheduler import Scheduler
 
     settings = replace(load(), remember=False, seed=1)
     market = assemble.over_documents(assemble.market(assemble.plan(settings, ["quick"])), library)
-    desk: Desk = market.desk
+    scheduler: Scheduler = market.scheduler
     (agent,) = market.agents
     scores: dict[str, list[tuple[float, float, bool]]] = {}
     for kind, most in ANSWERED.items():
         for asked in [question for question in questions if question.kind == kind][:most]:
             task = assemble.new_task(f"{asked.text.rstrip('?')}?", domain="text")
-            plan = desk.drive({agent.name: agent.bid(task)}, "bid")[agent.name]
+            plan = scheduler.drive({agent.name: agent.bid(task)}, "bid")[agent.name]
             if isinstance(plan, Exception):
                 raise plan
-            outcome = desk.drive({agent.name: agent.execute(task, plan.text, lambda text: None)}, "work")[agent.name]
+            outcome = scheduler.drive({agent.name: agent.execute(task, plan.text, lambda text: None)}, "work")[
+                agent.name
+            ]
             if isinstance(outcome, Exception):
                 raise outcome
             said = re.sub(r"\s*\[\d+\]", "", outcome.answer.split("\n\n")[0])

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.work import Bench
+from benchmarks.work import WorkSetup
 from edge_sale.agents.local import LocalAgent
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation import task_sets
@@ -25,23 +25,23 @@ from edge_sale.types import Task
 SECONDS = 2.0  # for one draft with all of its tests: they are small functions
 
 
-def measure(bench: Bench) -> Iterator[Figure]:
+def measure(setup: WorkSetup) -> Iterator[Figure]:
     """Figures of the pool's agents alone, and of drafts under a check."""
-    folder = bench.data / "mbpp_sanitized"
-    plain, seen = (task_sets.load("mbpp", folder, visible=visible)[: bench.limit] for visible in (False, True))
+    folder = setup.data / "mbpp_sanitized"
+    plain, seen = (task_sets.load("mbpp", folder, visible=visible)[: setup.limit] for visible in (False, True))
     rows: list[dict[str, Any]] = []
     for number, (bare, shown) in enumerate(zip(plain, seen, strict=True), start=1):
-        row = bench.book.get(f"mbpp/{bare.item.task.id}/{fingerprint()}", lambda: _one(bench, bare, shown))  # noqa: B023 - called at once
+        row = setup.book.get(f"mbpp/{bare.item.task.id}/{fingerprint()}", lambda: _one(setup, bare, shown))  # noqa: B023 - called at once
         rows.append(row)
         so_far = ", ".join(f"{name} {sum(bool(r.get(name)) for r in rows)}" for name in rows[0] if name[0] != "_")
-        bench.tell(f"mbpp {number} of {len(plain)}: {so_far}")
-    count, many = len(rows), bench.drafter().name
+        setup.tell(f"mbpp {number} of {len(plain)}: {so_far}")
+    count, many = len(rows), setup.drafter().name
 
     def share(name: str) -> float:
         return 100 * sum(bool(row.get(name)) for row in rows) / count
 
-    quick = next((agent.name for agent in bench.agents if agent.work == "quick"), bench.agents[0].name)
-    for agent in bench.agents:
+    quick = next((agent.name for agent in setup.agents if agent.work == "quick"), setup.agents[0].name)
+    for agent in setup.agents:
         yield Figure(f"MBPP, {agent.name} alone, no check, n = {count}", share(agent.name), "%")
     yield Figure(f"MBPP, {many} at 8, first assertion as check", share("at 8"), "%")
     yield Figure(f"MBPP, {many} at 32, first assertion as check", share("at 32"), "%")
@@ -53,25 +53,25 @@ def measure(bench: Bench) -> Iterator[Figure]:
     yield Figure("MBPP, seconds for drafts at 32", sum(row["_seconds"] for row in rows) / count, "s")
 
 
-def _one(bench: Bench, bare: Question, shown: Question) -> dict[str, Any]:
+def _one(setup: WorkSetup, bare: Question, shown: Question) -> dict[str, Any]:
     """Which ways of working were right on one task."""
-    task, desk = bare.item.task, bench.market.desk
-    bids = desk.drive({agent.name: agent.bid(task) for agent in bench.agents}, "bid")
+    task, scheduler = bare.item.task, setup.market.scheduler
+    bids = scheduler.drive({agent.name: agent.bid(task) for agent in setup.agents}, "bid")
     plans = {name: "1. Do it." if isinstance(bid, EdgeSaleError) else bid.text for name, bid in bids.items()}
-    jobs = {agent.name: agent.execute(task, plans[agent.name], lambda text: None) for agent in bench.agents}
-    done = desk.drive(jobs, "work", 600)
+    jobs = {agent.name: agent.execute(task, plans[agent.name], lambda text: None) for agent in setup.agents}
+    done = scheduler.drive(jobs, "work", 600)
     answers = ["" if isinstance(outcome, EdgeSaleError) else outcome.answer for outcome in done.values()]
-    row: dict[str, Any] = dict(zip(done, right(bare, answers, bench.settings.sandbox), strict=True))
+    row: dict[str, Any] = dict(zip(done, right(bare, answers, setup.settings.sandbox), strict=True))
     began = time.monotonic()
     waves: list[list[str]] = []  # texts that passed, of each wave: the first, the second, the repairs
-    many = _Listening(replace(bench.drafter(), samples=8), waves).agent
-    outcome = bench.work(many, many.execute(shown.item.task, plans[many.name], lambda text: None))
+    many = _Listening(replace(setup.drafter(), samples=8), waves).agent
+    outcome = setup.work(many, many.execute(shown.item.task, plans[many.name], lambda text: None))
     row["_seconds"] = time.monotonic() - began
     row["passed its check"] = outcome.verified is True
     first = waves[0][0] if waves and waves[0] else ""  # what the first wave alone would have given
     drawn = [text for wave in waves[:2] for text in wave]  # what fails its first assertion is not right
     texts = [outcome.answer, first, *drawn]
-    graded = dict(zip(texts, right(shown, texts, bench.settings.sandbox), strict=True))
+    graded = dict(zip(texts, right(shown, texts, setup.settings.sandbox), strict=True))
     row["at 8"], row["at 32"] = graded[first], graded[outcome.answer]
     row["any"] = any(graded[text] for text in drawn)
     return row
@@ -87,8 +87,8 @@ class _Listening:
     def passes(self, task: Task, answer: str) -> bool | None:
         return self.inner.passes(task, answer)
 
-    def sieve(self, task: Task, answers: Sequence[str]) -> list[bool]:
-        verdicts = self.inner.sieve(task, answers)
+    def keep_passing(self, task: Task, answers: Sequence[str]) -> list[bool]:
+        verdicts = self.inner.keep_passing(task, answers)
         self.waves.append([answer for answer, passed in zip(answers, verdicts, strict=True) if passed])
         return verdicts
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.work import Bench, site
+from benchmarks.work import WorkSetup, workspace
 from edge_sale.evaluation.report import Figure
 from edge_sale.evaluation.task_sets import quixbugs_tests
 from edge_sale.prompts import fingerprint
@@ -31,22 +31,22 @@ for name, test in sorted(globals().items()):
 """
 
 
-def measure(bench: Bench) -> Iterator[Figure]:
+def measure(setup: WorkSetup) -> Iterator[Figure]:
     """How many programs are repaired, and how long one takes."""
-    names = programs(bench.data / "quixbugs")[: bench.limit]
+    names = programs(setup.data / "quixbugs")[: setup.limit]
     fixed, seconds = 0, 0.0
     for number, name in enumerate(names, start=1):
-        found = bench.book.get(f"quixbugs/{name}/{fingerprint()}", lambda: _repair(bench, name))  # noqa: B023 - called at once
+        found = setup.book.get(f"quixbugs/{name}/{fingerprint()}", lambda: _repair(setup, name))  # noqa: B023 - called at once
         fixed, seconds = fixed + found["fixed"], seconds + found["seconds"]
         what = "fixed" if found["fixed"] else "not fixed"
-        bench.tell(f"quixbugs {number} of {len(names)}, {fixed} fixed: {name} {what}; {found['note']}")
+        setup.tell(f"quixbugs {number} of {len(names)}, {fixed} fixed: {name} {what}; {found['note']}")
     yield Figure(f"QuixBugs fixed by drafts with --check, of {len(names)}", fixed, "")
     yield Figure("QuixBugs, seconds a program", seconds / max(1, len(names)), "s")
 
 
-def _repair(bench: Bench, name: str) -> dict[str, Any]:
-    agent, root = bench.drafter(), repository(bench.data / "quixbugs", name, bench.scratch)
-    bench.move(root, CHECK)
+def _repair(setup: WorkSetup, name: str) -> dict[str, Any]:
+    agent, root = setup.drafter(), repository(setup.data / "quixbugs", name, setup.scratch)
+    setup.move(root, CHECK)
     task = Task(
         name,
         f"The function {name} in {name}.py has a bug on one line. Fix it.",
@@ -57,15 +57,15 @@ def _repair(bench: Bench, name: str) -> dict[str, Any]:
     )
     began = time.monotonic()
     plan = "1. Find the line that is wrong.\n2. Write it anew."
-    outcome = bench.work(agent, agent.execute(task, plan, lambda text: None))
+    outcome = setup.work(agent, agent.execute(task, plan, lambda text: None))
     took = time.monotonic() - began
-    changes = {change.path: change.after for change in bench.site.changes.get(agent.name, ())}
+    changes = {change.path: change.after for change in setup.workspace.changes.get(agent.name, ())}
     fixed = outcome.verified is True and set(changes) == {f"{name}.py"}
     if fixed:
         after = changes[f"{name}.py"]
         assert after is not None
         (root / f"{name}.py").write_bytes(after)
-        at = site(root, bench.settings, bench.scratch, CHECK).begin()
+        at = workspace(root, setup.settings, setup.scratch, CHECK).begin()
         fixed = at.command(CHECK).exit_code == 0
         at.copy.close()
     shutil.rmtree(root)

@@ -2,12 +2,14 @@
 
 Weights. Every agent does every training task (made under a seed of its own; of single steps and held-out words there
 are only so many, so some recur in benches). The value of a bid is what
-tells right from wrong among them: a ridge logistic regression (`scoring/success_chance.py`) of success on the paper's signals,
+tells right from wrong among them: a ridge logistic regression (`scoring/success_chance.py`) of success on the
+paper's signals,
 certainty (entropy with its sign turned) and each juror's score, without those that would get a negative weight. What
 cost weighs is then chosen on the same tasks: the most with which pass@1 stays within SLACK of the best. All is scaled
 to sum to 1, as in the paper's normalisation; the regression's constant changes no order and is left out.
 
-Floor. A ridge logistic regression of "is of the trade" on familiarity and certainty, over the bids of all agents, on
+Reserve price. A ridge logistic regression of "is of the trade" on familiarity and certainty, over the bids of all
+agents, on
 half of the tasks, and on hand-written prompts, of the trade (`tasks/written.py`, MORE) and such that sound like it and
 are not of it (`tasks/strangers.py`, FITTED), which count NEAR times; `least` is where the sum of both error rates is
 least there. A task is refused when no agent's bid reaches it. The error rates in the file are those of the other half,
@@ -38,7 +40,7 @@ from edge_sale.evaluation.bundled_tasks import written
 from edge_sale.evaluation.cache import Cache
 from edge_sale.evaluation.grading import Question
 from edge_sale.scoring import success_chance
-from edge_sale.scoring.reserve_price import Floor
+from edge_sale.scoring.reserve_price import ReservePrice
 from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import load
 from training import out_of_domain
@@ -60,7 +62,7 @@ EACH = 60  # tasks of each of these
 NEAR = 4  # times that a prompt counts which somebody wrote, of the trade or from next door: those are what people try
 SLACK = 0.005  # of pass@1
 SHARE = 0.95  # of the bundled pool's weights where both pools bid
-FLOOR = ("familiarity", "certainty")
+RESERVE_PRICE = ("familiarity", "certainty")
 
 
 @click.command()
@@ -74,20 +76,22 @@ FLOOR = ("familiarity", "certainty")
 @click.option("--count", default=COUNT, show_default=True, help="Tasks that weights are fitted on.")
 @click.option("--sandbox", default="auto", show_default=True, help="Where answers are tested.")
 def main(data: Path, out: Path | None, count: int, sandbox: str) -> None:
-    """Fit the bundled pool's weights and its floor, and write them with where they come from."""
+    """Fit the bundled pool's weights and its reserve price, and write them with where they come from."""
     settings = replace(load(), pool=BUNDLED_POOL, seed=SEED, threads=1, remember=False, sandbox=sandbox)
-    folder = Path("bottle-fitting.cache")
+    folder = Path("bundled-fitting.cache")
     folder.mkdir(exist_ok=True)
     market = sales.market(settings, Cache(folder, sales.ASKS))
     weights, told = fitted(market, count, sandbox)
-    floor, said = floored(market, data)
+    reserve_price, said = priced(market, data)
     now = f"{datetime.now(UTC):%Y-%m-%d}"
     models = {card.name: assemble.identity(card, settings)[:12] for card in assemble.plan(settings).chat}
-    text = written_out(weights, floor, {**told, **said}, now, models)
+    text = written_out(weights, reserve_price, {**told, **said}, now, models)
     target = out or shipped_dir() / "weights" / "bundled-1.toml"
     target.write_text(text, encoding="utf-8")
-    beside = target.with_name("home-1.toml")
-    beside.write_text(joined(weights, floor, read(shipped_dir() / "weights" / "starter-1.toml")), encoding="utf-8")
+    beside = target.with_name("mixed-1.toml")
+    beside.write_text(
+        joined(weights, reserve_price, read(shipped_dir() / "weights" / "starter-1.toml")), encoding="utf-8"
+    )
     click.echo(json.dumps({**told, **said}, indent=2))
     click.echo(f"{target}, {beside}: written", err=True)
 
@@ -153,8 +157,8 @@ def cost_rate(cost: Floats, worth: Floats, success: Floats) -> tuple[float, list
 # --- floor -------------------------------------------------------------------
 
 
-def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
-    """The floor, and its error rates on what it was not fitted to, source by source."""
+def priced(market: Market, data: Path) -> tuple[ReservePrice, dict[str, Any]]:
+    """The reserve price, and its error rates on what it was not fitted to, source by source."""
     names = [agent.name for agent in market.agents]
     inside = {"trade": mixed([job.question for job in tasks.exam(EACH, SEED + 1)])}
     outside = {name: mixed(task_sets.load(name, data / place)[:EACH]) for name, place in OUTSIDE.items()}
@@ -187,9 +191,11 @@ def floored(market: Market, data: Path) -> tuple[Floor, dict[str, Any]]:
     said = {**errors, **{f"let in of {source}": 1 - refused([source]) for source in outside}}
     sources = ", ".join([*inside, *outside])
     about = f"fitted on half of each of {sources}, errors on the other half; and on prompts written by hand"
-    signs = dict(zip(FLOOR, slopes.tolist(), strict=True))
-    floor = Floor(least, constant, signs, tuple(names), about, {k: round(v, 4) for k, v in errors.items()})
-    return floor, said
+    signs = dict(zip(RESERVE_PRICE, slopes.tolist(), strict=True))
+    reserve_price = ReservePrice(
+        least, constant, signs, tuple(names), about, {k: round(v, 4) for k, v in errors.items()}
+    )
+    return reserve_price, said
 
 
 def mixed(questions: Sequence[Question]) -> list[Question]:
@@ -198,7 +204,7 @@ def mixed(questions: Sequence[Question]) -> list[Question]:
 
 
 def signals(questions: Sequence[Question], market: Market) -> list[list[list[float]]]:
-    """The floor's signals of each agent's bid for each task; of an agent that makes none, nothing."""
+    """The reserve price's signals of each agent's bid for each task; of an agent that makes none, nothing."""
     found: list[list[list[float]]] = []
     for start in range(0, len(questions), grid.BITE):
         for bids in grid.bids(questions[start : start + grid.BITE], market, familiar=True):
@@ -222,7 +228,7 @@ def parting(inside: Sequence[float], outside: Sequence[float]) -> float:
 # --- the file ----------------------------------------------------------------
 
 
-def joined(weights: Mapping[str, float], floor: Floor, starter: Weights) -> str:
+def joined(weights: Mapping[str, float], reserve_price: ReservePrice, starter: Weights) -> str:
     """The weights of both pools in one market: SHARE of the bundled pool's, and the rest of the starter's."""
     general = [agent.name for agent in load_cards().pool(DEFAULT_POOL).agents]
     signals = {name: weights[name] * SHARE for name in ("price_length", "certainty")}
@@ -233,15 +239,19 @@ def joined(weights: Mapping[str, float], floor: Floor, starter: Weights) -> str:
     jury |= {name: starter.of_juror(name) * (1 - SHARE) for name in general}
     why = [
         "Of the bundled pool's fitted weights 95 in 100 and of the starter's 5, each juror with its own: both",
-        "pools in one market. A specialist's bid that does not reach the floor does not stand, so a task outside its",
+        "pools in one market. A specialist's bid below the reserve price does not stand, so a task outside its",
         "trade is among the general agents. On tasks of its trade its plan is surer; with more the starter's jurors,",
         "who like plans in their own words, gave such a task to a general agent.",
     ]
-    return _toml("home-1", why, signals, jury, floor)
+    return _toml("mixed-1", why, signals, jury, reserve_price)
 
 
 def written_out(
-    weights: Mapping[str, float], floor: Floor, told: Mapping[str, Any], now: str, models: Mapping[str, str]
+    weights: Mapping[str, float],
+    reserve_price: ReservePrice,
+    told: Mapping[str, Any],
+    now: str,
+    models: Mapping[str, str],
 ) -> str:
     """The weights file as text."""
     alone = ", ".join(f"{agent} {100 * x:.1f}" for agent, x in told["pass@1 of each alone"].items())
@@ -255,10 +265,12 @@ def written_out(
         f"with {100 * told['share of the senior']:.1f} of the tasks to the senior;",
         f"oracle {100 * told['oracle']:.1f}.",
     ]
-    return _toml("bundled-1", why, {name: weights[name] for name in ("price_length", "certainty")}, jury, floor)
+    return _toml("bundled-1", why, {name: weights[name] for name in ("price_length", "certainty")}, jury, reserve_price)
 
 
-def _toml(name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], floor: Floor) -> str:
+def _toml(
+    name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], reserve_price: ReservePrice
+) -> str:
     text = "\n".join(why)
     lines = [
         f'name = "{name}"',
@@ -271,17 +283,17 @@ def _toml(name: str, why: Sequence[str], signals: Mapping[str, float], jury: Map
         "[jury]",
         *(f"{name} = {x:.6f}" for name, x in jury.items()),
         "",
-        "[floor]",
-        f"least = {floor.least:.4f}",
-        f"constant = {floor.constant:.4f}",
-        f"agents = {json.dumps(list(floor.agents))}",
-        f"about = {json.dumps(floor.about)}",
+        "[reserve_price]",
+        f"least = {reserve_price.least:.4f}",
+        f"constant = {reserve_price.constant:.4f}",
+        f"agents = {json.dumps(list(reserve_price.agents))}",
+        f"about = {json.dumps(reserve_price.about)}",
         "",
-        "[floor.signals]",
-        *(f"{name} = {x:.4f}" for name, x in floor.signals.items()),
+        "[reserve_price.signals]",
+        *(f"{name} = {x:.4f}" for name, x in reserve_price.signals.items()),
         "",
-        "[floor.errors]",
-        *(f"{name} = {x:.4f}" for name, x in floor.errors.items()),
+        "[reserve_price.errors]",
+        *(f"{name} = {x:.4f}" for name, x in reserve_price.errors.items()),
     ]
     return "\n".join(lines) + "\n"
 

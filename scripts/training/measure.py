@@ -67,7 +67,7 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterat
 
 
 def of_embedder(folder: Path) -> Iterator[Figure]:
-    """Recall of tasks with the same structure, among those of `bench bottle`; of the senior's own states beside it."""
+    """Recall of tasks with the same structure, among those of `bench bundled`; of the senior's own states beside it."""
     jobs = stream(100 * STEPS, 0, families=20 * STEPS)
     for name in ("embedder", "senior"):
         made = LlamaEmbedder(name, folder / f"{name}.gguf", "", threads=1)
@@ -147,11 +147,11 @@ def crossed(name: str, engine: LlamaEngine) -> Iterator[Figure]:
 
 def solved(engine: LlamaEngine, tasks: Sequence[Made], past: Sequence[Lesson] | None = None) -> Bin:
     """A plan and code for each task, run; with `past`, the plan is refined from that one lesson each."""
-    asks = []
+    requests = []
     for place, task in enumerate(tasks):
         known = within([past[place]], LESSON_CHARACTERS) if past else []
-        asks.append(_plan_prompt(task.text, known))
-    plans = generated(engine, asks)
+        requests.append(_plan_prompt(task.text, known))
+    plans = generated(engine, requests)
     answers = worked(engine, plans)
     right = grade_all([functions.question(task) for task in tasks], answers)
     return Bin(right, [plan.entropy for plan in plans])
@@ -166,7 +166,7 @@ def hand_written(engine: LlamaEngine, prompts: Sequence[written.Written]) -> flo
 
 def worked(engine: LlamaEngine, plans: Sequence[Generation]) -> list[str]:
     """The code along each plan."""
-    asks = [
+    requests = [
         Generate(
             render(
                 "trade/answer",
@@ -179,22 +179,22 @@ def worked(engine: LlamaEngine, plans: Sequence[Generation]) -> list[str]:
         )
         for plan in plans
     ]
-    return [drawn.text for drawn in generated(engine, asks)]
+    return [drawn.text for drawn in generated(engine, requests)]
 
 
 def verdicts(name: str, engine: LlamaEngine) -> Iterator[Figure]:
     """Scores of right and of spoilt plans for tasks within the agent's range."""
     random = Random(5)
-    asks, truth = [], list[bool]()
+    requests, truth = [], list[bool]()
     for steps in range(1, RANGES[name] + 1):
         for task in functions.exam(EACH // 2, steps, seed=3, half=HALVES.get(name, "all")):
             right = [step.plan for step in task.chain]
             for plan in (right, spoilt(task, random)):
-                asks.append(Choose(render("trade/likert", task=task.text, plan=numbered(plan)), tuple("012345")))
+                requests.append(Choose(render("trade/likert", task=task.text, plan=numbered(plan)), tuple("012345")))
                 truth.append(plan == right)
     scores, sure = list[float](), list[float]()
-    for start in range(0, len(asks), TOGETHER):
-        for choice in engine.choose(asks[start : start + TOGETHER]):
+    for start in range(0, len(requests), TOGETHER):
+        for choice in engine.choose(requests[start : start + TOGETHER]):
             if isinstance(choice, Exception):
                 raise choice
             scores.append(sum(digit * p for digit, p in enumerate(choice.probabilities)))
@@ -222,11 +222,11 @@ def lessons(name: str, engine: LlamaEngine) -> Iterator[Figure]:
     yield Figure(f"{name}: {reach}, with one", solved(engine, tasks, past).share, "%")
 
 
-def generated(engine: LlamaEngine, asks: Sequence[Generate]) -> list[Generation]:
+def generated(engine: LlamaEngine, requests: Sequence[Generate]) -> list[Generation]:
     """One sample of each ask. Raises what any of them failed with."""
     found: list[Generation] = []
-    for start in range(0, len(asks), TOGETHER):
-        for reply in engine.generate(asks[start : start + TOGETHER]):
+    for start in range(0, len(requests), TOGETHER):
+        for reply in engine.generate(requests[start : start + TOGETHER]):
             if isinstance(reply, Exception):
                 raise reply
             found.append(reply[0])

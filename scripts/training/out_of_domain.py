@@ -1,7 +1,8 @@
-"""Prompts that sound like the bundled models' trade and are outside it: what its floor should refuse.
+"""Prompts that sound like the bundled models' trade and are outside it: what its reserve price should refuse.
 
-No model was trained on them, nor on what says the same; the floor is fitted on FITTED and measured on WANTED. Two
-lists, a dictionary, a date, a file: none of it is a chain of the trade's operations over one list, text or list of words.
+No model was trained on them, nor on what says the same. The reserve price is fitted on FITTED and measured on
+WANTED. Two lists, a dictionary, a date, a file: none of it is a chain of the trade's operations over one list, text
+or list of words.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is known of the bundled weights: `models/bundled/family.json`, beside the files it is about.
+"""What is known of the bundled weights: `models/bundled/training.json`, beside the files it is about.
 
 Of each member: sha256 and size of its file, seed, length of training, which data it was trained on, and the
 scores that were measured. The data's fingerprint is taken over what the generator makes, so a change of it shows.
@@ -24,7 +24,7 @@ from edge_sale.evaluation.bundled_tasks.operations import OPERATIONS
 from edge_sale.prompts import names, source
 from training.elsewhere import elsewhere
 
-FILE = "family.json"
+FILE = "training.json"
 SAMPLE = 500  # tasks that stand for all
 
 

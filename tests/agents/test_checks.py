@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_sale.agents.checks import Checks, assertions, called, expectations, heedless, probes
+from edge_sale.agents.checks import Checks, assertions, called, expectations, ignores_input, probes
 from edge_sale.types import Task
 from tests.workspace.kit import wrapped
 
@@ -16,7 +16,7 @@ def test_a_sieve_finds_what_passes_and_agrees_with_single_runs():
     loops = "def f(x):\n    while True: pass"
     answers = [RIGHT, "def f(x): return 1", loops, "import sys; sys.exit(3)", "def f(:", "", ALSO]
     checks = Checks()
-    assert checks.sieve(TASK, answers) == [True, False, False, False, False, False, True]
+    assert checks.keep_passing(TASK, answers) == [True, False, False, False, False, False, True]
     assert [bool(checks.passes(TASK, answer)) for answer in (RIGHT, answers[1], ALSO)] == [True, False, True]
 
 
@@ -24,8 +24,8 @@ def test_a_sieve_finds_what_passes_and_agrees_with_single_runs():
 def test_a_program_that_kills_the_sieve_is_found_out():
     """Where an answer takes its neighbours down, nothing is taken for passed that was not seen to pass alone."""
     bad = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
-    assert Checks().sieve(TASK, [RIGHT, ALSO, bad]) == [True, True, False]
-    assert Checks().sieve(TASK, [bad, RIGHT]) == [False, False]
+    assert Checks().keep_passing(TASK, [RIGHT, ALSO, bad]) == [True, True, False]
+    assert Checks().keep_passing(TASK, [bad, RIGHT]) == [False, False]
 
 
 @wrapped
@@ -33,7 +33,7 @@ def test_a_program_that_kills_the_sieve_is_found_out():
 def test_an_answer_that_ends_the_program_has_not_passed(end: str):
     """Neither by its own code nor when it is called; a check may end it, as test runners do."""
     wrong, late = f"def f(x): return 0\n{end}", f"def f(x):\n    {end}"
-    assert Checks().sieve(TASK, [wrong, late, f"{RIGHT}\n{end}"]) == [False, False, True]
+    assert Checks().keep_passing(TASK, [wrong, late, f"{RIGHT}\n{end}"]) == [False, False, True]
     assert [Checks().passes(TASK, answer) for answer in (wrong, late, f"{RIGHT}\n{end}")] == [False, False, True]
     tests = "import unittest\nclass T(unittest.TestCase):\n    def test(self): assert f(3) == 9\nunittest.main()"
     assert [Checks().passes(Task("t", "Square.", "python", check=tests), code) for code in (RIGHT, LUCKY, late)] == [
@@ -55,7 +55,7 @@ def test_an_answer_that_ends_the_program_has_not_passed(end: str):
 def test_an_exit_code_alone_proves_nothing(end: str):
     """Neither in a sieve nor alone does an answer pass whose process ends well before the check has."""
     wrong, late = f"def f(x): return 0\n{end}", f"def f(x):\n    {end}"
-    assert Checks().sieve(TASK, [wrong, late, RIGHT]) == [False, False, True]
+    assert Checks().keep_passing(TASK, [wrong, late, RIGHT]) == [False, False, True]
     assert [Checks().passes(TASK, answer) for answer in (wrong, late)] == [False, False]
 
 
@@ -71,7 +71,7 @@ def test_an_answer_that_prints_a_great_deal_can_pass():
 def test_a_check_that_takes_long_by_itself_can_be_passed():
     """Two seconds of work in the check are not the answer's fault."""
     task = Task("t", "Square.", "python", check="import time\ntime.sleep(1.5)\nassert f(3) == 9")
-    assert Checks().sieve(task, [RIGHT, "def f(x): return 1"]) == [True, False]
+    assert Checks().keep_passing(task, [RIGHT, "def f(x): return 1"]) == [True, False]
 
 
 @wrapped
@@ -84,9 +84,9 @@ def test_answers_that_behave_alike_have_equal_behaviour():
 def test_what_gives_the_same_on_every_input_is_heedless():
     """A constant is, a square is not; neither is what could not be tried, or on too few inputs."""
     right, lucky = Checks().behaviours(TASK, [RIGHT, LUCKY])
-    assert heedless(lucky) and not heedless(right)
-    assert not heedless("?") and not heedless("") and not heedless("['True', 'True']")
-    assert not heedless("['1', '1', '1', '1'") and not heedless("7") and not heedless("f()")
+    assert ignores_input(lucky) and not ignores_input(right)
+    assert not ignores_input("?") and not ignores_input("") and not ignores_input("['True', 'True']")
+    assert not ignores_input("['1', '1', '1', '1'") and not ignores_input("7") and not ignores_input("f()")
 
 
 @wrapped

@@ -96,7 +96,7 @@ def test_the_answer_most_agreed_on_stands():
     reader = Reader(Scripted("drafts", 0.08), lambda question, k: PASSAGES, samples=4, temperature=0.5)
     outcome, asked, _ = work(reader, [[drawn("in Nice")], [drawn("in Lyon"), drawn("In Lyon."), drawn("in Rome")]])
     assert outcome.answer.lower().startswith("in lyon")
-    assert [ask.samples for ask in asked[0]] == [1, 3]
+    assert [request.samples for request in asked[0]] == [1, 3]
 
 
 def test_passages_that_do_not_fit_are_left_out_and_said():

@@ -11,12 +11,12 @@ import pytest
 from edge_sale.agents import edits
 from edge_sale.agents.edits import Target, located
 from edge_sale.agents.local import LocalAgent
-from edge_sale.agents.workspace import Site
+from edge_sale.agents.workspace import Workspace
 from edge_sale.events import Stepped
 from edge_sale.types import Generation, LogLik, LogProb, Outcome, Task
 from edge_sale.workspace.editing import Unit
 from tests.scripted import Heard
-from tests.workspace.kit import repository, workspace, wrapped
+from tests.workspace.kit import repository, working_copy, wrapped
 
 CALC = "import os\n\n\ndef add(a, b):\n    total = a - b\n    return total\n\n\ndef other():\n    return 1\n"
 TEST = "from calc import add\nassert add(2, 2) == 4, add(2, 2)\n"
@@ -24,57 +24,59 @@ TASK = Task("t", "add gives a wrong sum.", "repo", ("calc.py",), "python3 test_c
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def workspace(tmp_path: Path) -> Workspace:
     root = repository(tmp_path / "p", calc__py=CALC, test_calc__py=TEST)
     count = iter(range(100))
-    return Site(lambda: workspace(root, tmp_path / f"s{next(count)}"), TASK.check, "", Heard())
+    return Workspace(lambda: working_copy(root, tmp_path / f"s{next(count)}"), TASK.check, "", Heard())
 
 
 def drawn(text: str, ended: Any = "stop") -> Generation:
     return Generation(text, 9, 20, 1.0, -0.5, ended, 0.1)
 
 
-def play(site: Site, *waves: list[Any]) -> Outcome:
+def play(workspace: Workspace, *waves: list[Any]) -> Outcome:
     """The work with a script of replies: for each wave a text that every sample of an ask is, or log likelihoods."""
-    agent = LocalAgent("a", "m", 0.1, "drafts", "recoverability", samples=4, temperature=0.5, max_tokens=50, site=site)
+    agent = LocalAgent(
+        "a", "m", 0.1, "drafts", "recoverability", samples=4, temperature=0.5, max_tokens=50, workspace=workspace
+    )
     job = agent.execute(TASK, "1. Go.", lambda text: None)
-    asks = next(job)
+    requests = next(job)
     for wave in waves:
         replies: list[Any] = []
-        for place, ask in enumerate(asks):
-            if isinstance(ask, LogLik):
-                replies.append(LogProb(-9.0 if "a - b" in ask.text else -1.0, 4, 9, 0.1))
+        for place, request in enumerate(requests):
+            if isinstance(request, LogLik):
+                replies.append(LogProb(-9.0 if "a - b" in request.text else -1.0, 4, 9, 0.1))
             else:
-                replies.append([drawn(wave[min(place, len(wave) - 1)])] * ask.samples)
+                replies.append([drawn(wave[min(place, len(wave) - 1)])] * request.samples)
         try:
-            asks = job.send(replies)
+            requests = job.send(replies)
         except StopIteration as end:
             return end.value
     raise AssertionError("the work asked for more than the script has")
 
 
 @wrapped
-def test_the_first_candidate_that_passes_stays(site: Site) -> None:
+def test_the_first_candidate_that_passes_stays(workspace: Workspace) -> None:
     """A function written whole replaces that function alone, and only what parses and differs is checked."""
-    outcome = play(site, ["def add(a, b:", "def add(a, b):\n    return a + b"])
+    outcome = play(workspace, ["def add(a, b:", "def add(a, b):\n    return a + b"])
     assert (outcome.status, outcome.verified) == ("passed", True)
     assert outcome.answer.count("\n+") == 2 and "other" not in outcome.answer.replace("def other", "")
     assert outcome.notes[0] == "candidate 1 passes the check (add whole)"
 
 
 @wrapped
-def test_then_single_lines_are_drawn_anew(site: Site) -> None:
+def test_then_single_lines_are_drawn_anew(workspace: Workspace) -> None:
     """Where no whole function passes, lines are: the most unlikely one first, from within it too."""
-    outcome = play(site, ["def add(a, b):\n    return 0"], [""], ["total = a + b"])
+    outcome = play(workspace, ["def add(a, b):\n    return 0"], [""], ["total = a + b"])
     assert outcome.status == "passed" and "+    total = a + b" in outcome.answer
     assert "(line 5: total = a + b)" in outcome.notes[0]
-    assert len(site.tell.of(Stepped)) <= edits.MOST  # type: ignore[attr-defined]
+    assert len(workspace.tell.of(Stepped)) <= edits.MOST  # type: ignore[attr-defined]
 
 
 @wrapped
-def test_where_none_passes_nothing_is_changed(site: Site) -> None:
+def test_where_none_passes_nothing_is_changed(workspace: Workspace) -> None:
     """Every candidate fails: the outcome has failed, with no patch."""
-    outcome = play(site, ["def add(a, b):\n    return 0"], [""], ["total = 7"])
+    outcome = play(workspace, ["def add(a, b):\n    return 0"], [""], ["total = 7"])
     assert (outcome.status, outcome.verified, outcome.answer) == ("failed", False, "")
     assert "candidates for calc.py passes the check" in outcome.notes[0]
 
@@ -88,9 +90,9 @@ def test_where_none_passes_nothing_is_changed(site: Site) -> None:
         ("Fix calc.py, function other.", "", "other"),
     ],
 )
-def test_the_function_that_is_meant_is_found(site: Site, task: str, said: str, wanted: str) -> None:
+def test_the_function_that_is_meant_is_found(workspace: Workspace, task: str, said: str, wanted: str) -> None:
     """By the task's words, by a traceback, by what the failing check prints."""
-    at = site.begin()
+    at = workspace.begin()
     found = located(replace(TASK, text=task), said, at)
     assert found is not None and (found.path, found.unit.name) == ("calc.py", wanted)
 

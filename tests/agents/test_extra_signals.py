@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from edge_sale import assemble
-from edge_sale.agents.extra_signals import CARRIERS
+from edge_sale.agents.extra_signals import EXTRA_SIGNALS
 from edge_sale.auction.hold import collect, hold
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.events import Placed, Spent
 from edge_sale.scoring.signals import SIGNALS
 from edge_sale.scoring.weights import Weights
@@ -26,9 +26,9 @@ def test_a_bid_carries_what_is_wanted_and_no_more(tmp_path):
     """With everything wanted all carried signals are there, within their spans; by default none of them is."""
     settings = replace(load(), pool="starter", remember=False, seed=1, plan_tokens=24, threads=1)
     carried = {name for name, signal in SIGNALS.items() if signal.carried}
-    for wanted in ((), tuple(CARRIERS)):
-        market = assemble.market(assemble.plan(replace(settings, carry=wanted), ["quick"]))
-        (bid,), _ = collect(TASK, market.agents, market.desk)
+    for wanted in ((), tuple(EXTRA_SIGNALS)):
+        market = assemble.market(assemble.plan(replace(settings, extra_signals=wanted), ["quick"]))
+        (bid,), _ = collect(TASK, market.agents, market.scheduler)
         found = carried & set(bid.strategy.signals)
         assert found == (carried if wanted else set())
         for name in found:
@@ -45,8 +45,8 @@ def test_weights_that_read_a_signal_make_bids_carry_it():
     weights = replace(parts.weights, signals={**parts.weights.signals, "draft_entropy": -0.5})
     market = assemble.market(replace(parts, weights=weights))
     heard = Heard()
-    market.desk.emit = heard
-    (bid,), _ = collect(TASK, market.agents, market.desk)
+    market.scheduler.emit = heard
+    (bid,), _ = collect(TASK, market.agents, market.scheduler)
     assert {"draft_entropy", "draft_logprob"} <= set(bid.strategy.signals)
     assert "familiarity" not in bid.strategy.signals
     drawn = [event.entry.tokens_out for event in heard.of(Spent)]
@@ -58,9 +58,11 @@ def test_what_is_known_beforehand_stands_on_every_bid():
     verdicts = {"pa": 1.0, "pb": 1.0}
     agents = [Scripted("a", 0.1, [plan("pa")], [verdicts]), Scripted("b", 0.2, [plan("pb")], [verdicts])]
     heard = Heard()
-    desk = Desk({}, emit=heard, agents={agent.name: agent for agent in agents})
+    scheduler = Scheduler({}, emit=heard, agents={agent.name: agent for agent in agents})
     weights = Weights("w", 1, "", {"experience": 1.0}, juror=0.0)
-    award = hold(TASK, agents, desk, weights, full=True, known=lambda task, names: {"b": {"experience": 0.9}})
+    award = hold(
+        TASK, agents, scheduler, weights, full=True, prior_signals=lambda task, names: {"b": {"experience": 0.9}}
+    )
     assert award.winner.bid.agent == "b"
     carried = {event.bid.agent: dict(event.bid.strategy.signals) for event in heard.of(Placed)}
     assert carried == {"a": {}, "b": {"experience": 0.9}}

@@ -30,15 +30,15 @@ def play(job: Any, *replies: Any) -> tuple[list[Any], Any]:
 
 def test_its_plan_is_asked_as_it_was_taught() -> None:
     """The trade's own prompt, greedy, ended by its end token alone; the prefill is part of the plan."""
-    ((ask,),), plan = play(local().bid(TASK), [[generation(" reverse")]])
-    assert ask.prompt.messages == (Message("user", f"Plan: {TASK.text}"),)
-    assert (ask.sampling.temperature, ask.sampling.stop) == (0.0, ())
+    ((request,),), plan = play(local().bid(TASK), [[generation(" reverse")]])
+    assert request.prompt.messages == (Message("user", f"Plan: {TASK.text}"),)
+    assert (request.sampling.temperature, request.sampling.stop) == (0.0, ())
     assert plan.text == "1. reverse" and "familiarity" not in plan.signals
 
 
 def test_a_familiar_agent_reads_the_tasks_words_too() -> None:
     """Mean log p of the text where a user's turn would begin: one more read, nothing is drawn."""
-    bid = local(carry=("familiarity",)).bid(TASK)
+    bid = local(extra_signals=("familiarity",)).bid(TASK)
     ((draw,), (read,)), plan = play(bid, [[generation(" reverse")]], [LogProb(-12.0, 8, 3, 0.0)])
     assert isinstance(draw, Generate) and isinstance(read, LogLik)
     assert (read.prompt.messages, read.prompt.turn, read.prompt.prefill) == ((), "user", "Plan:")
@@ -48,8 +48,8 @@ def test_a_familiar_agent_reads_the_tasks_words_too() -> None:
 
 def test_lessons_judgement_and_work_have_their_own_prompts() -> None:
     """A lesson is a task with the plan that lost and the better one; the work sees the plan alone."""
-    ((ask,),), _ = play(local().bid(TASK, [LESSON]), [[generation(" x")]])
-    said = [message.content for message in ask.prompt.messages]
+    ((request,),), _ = play(local().bid(TASK, [LESSON]), [[generation(" x")]])
+    said = [message.content for message in request.prompt.messages]
     assert said[:2] == ["Plan: Past.", "1. lost"] and said[3] == "1. won" and said[4] == f"Plan: {TASK.text}"
     ((choose,),), scores = play(local().judge(TASK, ["1. reverse"]), [Choice((0, 0, 0, 0, 0.5, 0.5), 9, 0.0)])
     assert choose.prompt.messages[-1].content == f"Judge: {TASK.text}\n1. reverse" and scores == [4.5]
@@ -59,7 +59,7 @@ def test_lessons_judgement_and_work_have_their_own_prompts() -> None:
 
 
 def test_behind_an_endpoint_it_plans_before_it_works() -> None:
-    """A reserve of this kind is given the task alone: it plans, then works along its plan."""
+    """A fallback of this kind is given the task alone: it plans, then works along its plan."""
     agent = RemoteAgent("far", 1.0, mine=False, prompts="trade")
     (plan, work), outcome = play(
         agent.execute(TASK, "", print), [[generation(" reverse")]], [[generation("def solve(xs): ...")]]

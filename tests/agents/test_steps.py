@@ -11,51 +11,51 @@ import pytest
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.steps import STEPS
-from edge_sale.agents.workspace import Site
+from edge_sale.agents.workspace import Workspace
 from edge_sale.errors import PromptTooLong
 from edge_sale.events import Stepped
 from edge_sale.types import Generation, Outcome, Task
 from tests.scripted import Heard
-from tests.workspace.kit import repository, workspace, wrapped
+from tests.workspace.kit import repository, working_copy, wrapped
 
 TASK = Task("t", "Make f return 2.", "repo", ("a.py",), None, repo=True)
 CHECK = "python3 -c 'from a import f; assert f() == 2'"
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def workspace(tmp_path: Path) -> Workspace:
     root = repository(tmp_path / "p", a__py="def f():\n    return 1\n")
     count = iter(range(100))
     heard = Heard()
-    return Site(lambda: workspace(root, tmp_path / f"s{next(count)}"), None, "Rule one.", heard)
+    return Workspace(lambda: working_copy(root, tmp_path / f"s{next(count)}"), None, "Rule one.", heard)
 
 
 def drawn(text: str) -> Generation:
     return Generation(text, 9, 20, 1.0, -0.5, "stop", 0.1)
 
 
-def play(agent: Any, site: Site, *replies: str | Generation, task: Task = TASK) -> tuple[Outcome, list[Any]]:
+def play(agent: Any, workspace: Workspace, *replies: str | Generation, task: Task = TASK) -> tuple[Outcome, list[Any]]:
     """The outcome of the work, and every ask of it; the script must last."""
     job = agent.execute(task, "1. Edit.", lambda text: None)
-    asks = list(next(job))
+    requests = list(next(job))
     for reply in replies:
         try:
             said = reply if isinstance(reply, Generation) else drawn(reply)
-            asks += job.send([[said] * ask.samples for ask in asks[-1:]])
+            requests += job.send([[said] * request.samples for request in requests[-1:]])
         except StopIteration as end:
-            return end.value, asks
+            return end.value, requests
     raise AssertionError("the work asked for more than the script has")
 
 
-def agent(site: Site, **more: Any) -> LocalAgent:
-    return LocalAgent("a", "m", 0.1, "quick", "recoverability", max_tokens=50, site=site, **more)
+def agent(workspace: Workspace, **more: Any) -> LocalAgent:
+    return LocalAgent("a", "m", 0.1, "quick", "recoverability", max_tokens=50, workspace=workspace, **more)
 
 
-def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(site: Site) -> None:
+def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(workspace: Workspace) -> None:
     """The call is under a grammar, thought and text are free; the answer is the patch."""
-    outcome, asks = play(
-        agent(site),
-        site,
+    outcome, requests = play(
+        agent(workspace),
+        workspace,
         "I read.",
         'read(path="a.py")',
         "I edit.",
@@ -64,30 +64,40 @@ def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(site: Site)
         "Done.",
         'finish(answer="f returns 2")',
     )
-    assert [bool(ask.sampling.grammar) for ask in asks[:7]] == [False, True, False, True, False, False, True]
+    assert [bool(request.sampling.grammar) for request in requests[:7]] == [
+        False,
+        True,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
     assert outcome.status == "done" and outcome.verified is None and outcome.steps == 2
     assert outcome.answer.endswith("-    return 1\n+    return 2\n")
     assert outcome.notes == ("f returns 2", "changed a.py (+1 −1)")
-    steps = site.tell.of(Stepped)  # type: ignore[attr-defined]
+    steps = workspace.tell.of(Stepped)  # type: ignore[attr-defined]
     assert [(step.call, step.seen, step.useful) for step in steps] == [
         ('read(path="a.py")', "1 def f():\n2     return 1", True),
         ('edit(path="a.py", first=2, last=2)', "a.py written", True),
     ]
 
 
-def test_a_call_that_was_cut_off_is_drawn_again_shorter(site: Site) -> None:
+def test_a_call_that_was_cut_off_is_drawn_again_shorter(workspace: Workspace) -> None:
     """Half a command is another command: it is not run, and the grammar of the second try ends within its tokens."""
     cut = replace(drawn('search(pattern="0.0.0.0.'), ended="length")
-    _, asks = play(agent(site), site, "I look.", cut, 'search(pattern="f")', "Done.", 'finish(answer="x")')
-    assert [step.call for step in site.tell.of(Stepped)] == ['search(pattern="f")']  # type: ignore[attr-defined]
-    assert "sign{0,240}" in asks[1].sampling.grammar and "sign{0,16}" in asks[2].sampling.grammar
-    assert asks[1].prompt == asks[2].prompt
+    _, requests = play(
+        agent(workspace), workspace, "I look.", cut, 'search(pattern="f")', "Done.", 'finish(answer="x")'
+    )
+    assert [step.call for step in workspace.tell.of(Stepped)] == ['search(pattern="f")']  # type: ignore[attr-defined]
+    assert "sign{0,240}" in requests[1].sampling.grammar and "sign{0,16}" in requests[2].sampling.grammar
+    assert requests[1].prompt == requests[2].prompt
 
 
-def test_prompts_begin_alike_and_stay_small(site: Site) -> None:
+def test_prompts_begin_alike_and_stay_small(workspace: Workspace) -> None:
     """What never changes stands first, byte for byte; prompt and tools are within about 1,500 tokens."""
-    _, asks = play(agent(site), site, "I read.", 'read(path="a.py")', "Done.", 'finish(answer="x")')
-    first, later = asks[0].prompt, asks[2].prompt
+    _, requests = play(agent(workspace), workspace, "I read.", 'read(path="a.py")', "Done.", 'finish(answer="x")')
+    first, later = requests[0].prompt, requests[2].prompt
     assert later.messages[: len(first.messages)] == first.messages
     assert first.fixed == 1 and "read(path, first=1, last=0)" in first.messages[0].content
     assert sum(len(message.content) for message in first.messages) < 1500 * 3.5
@@ -96,32 +106,34 @@ def test_prompts_begin_alike_and_stay_small(site: Site) -> None:
 
 
 @wrapped
-def test_the_check_judges_after_every_edit(site: Site) -> None:
+def test_the_check_judges_after_every_edit(workspace: Workspace) -> None:
     """A check that passes ends the work; one that fails is shown to the agent."""
-    site.check = CHECK
+    workspace.check = CHECK
     edit = 'edit(path="a.py", first=2, last=2)'
-    outcome, asks = play(agent(site), site, "Hm.", edit, "return 3", "Hm.", edit, "return 2")
+    outcome, requests = play(agent(workspace), workspace, "Hm.", edit, "return 3", "Hm.", edit, "return 2")
     assert (outcome.status, outcome.verified) == ("passed", True)
-    assert "the check fails" in asks[3].prompt.messages[-1].content
-    assert "AssertionError" in asks[3].prompt.messages[-1].content
+    assert "the check fails" in requests[3].prompt.messages[-1].content
+    assert "AssertionError" in requests[3].prompt.messages[-1].content
 
 
 @wrapped
-def test_a_check_that_passed_before_does_not_end_the_work_at_the_first_edit(site: Site) -> None:
+def test_a_check_that_passed_before_does_not_end_the_work_at_the_first_edit(workspace: Workspace) -> None:
     """Tests that pass already say nothing of a feature to come: the work ends when the agent says so, and they pass."""
-    site.check = "test -f a.py"
+    workspace.check = "test -f a.py"
     edit = 'edit(path="a.py", first=2, last=2)'
-    outcome, _ = play(agent(site), site, "Hm.", edit, "return 3", "Hm.", edit, "return 2", "Ok.", 'finish(answer="x")')
+    outcome, _ = play(
+        agent(workspace), workspace, "Hm.", edit, "return 3", "Hm.", edit, "return 2", "Ok.", 'finish(answer="x")'
+    )
     assert (outcome.status, outcome.verified, outcome.steps) == ("passed", True, 2)
 
 
 @wrapped
-def test_an_agents_own_word_is_not_believed(site: Site) -> None:
+def test_an_agents_own_word_is_not_believed(workspace: Workspace) -> None:
     """It says it is done, the check says otherwise: it goes on, and in the end has failed."""
-    site.check = CHECK
+    workspace.check = CHECK
     outcome, _ = play(
-        agent(site),
-        site,
+        agent(workspace),
+        workspace,
         *["Done.", 'finish(answer="done")'] * 2,
         "Hm.",
         'list(path=".")',
@@ -130,51 +142,51 @@ def test_an_agents_own_word_is_not_believed(site: Site) -> None:
     assert (outcome.status, outcome.verified) == ("failed", False)
 
 
-def test_the_same_call_three_times_ends_the_work(site: Site) -> None:
-    outcome, asks = play(agent(site), site, *["Hm.", 'read(path="a.py")'] * 3)
+def test_the_same_call_three_times_ends_the_work(workspace: Workspace) -> None:
+    outcome, requests = play(agent(workspace), workspace, *["Hm.", 'read(path="a.py")'] * 3)
     assert outcome.status == "failed" and outcome.notes[0] == 'stopped: the same call 3 times, read(path="a.py")'
-    assert len(asks) == 6
+    assert len(requests) == 6
 
 
-def offered(ask: Any) -> set[str]:
+def offered(request: Any) -> set[str]:
     """The tools that a call's grammar lets through."""
-    root = ask.sampling.grammar.splitlines()[0].removeprefix("root ::= ")
+    root = request.sampling.grammar.splitlines()[0].removeprefix("root ::= ")
     return {name.removeprefix("call-") for name in root.split(" | ")}
 
 
 @wrapped
-def test_what_brought_nothing_is_not_offered_again_until_a_step_is_useful(site: Site) -> None:
+def test_what_brought_nothing_is_not_offered_again_until_a_step_is_useful(workspace: Workspace) -> None:
     """Nothing is finished before a look, nothing is looked at twice, and no vain finish is followed by another."""
-    site.check, looks = CHECK, {"list", "search", "read"}
+    workspace.check, looks = CHECK, {"list", "search", "read"}
     read, finish = 'read(path="a.py")', 'finish(answer="x")'
     calls = [read, read, finish, 'run(command="echo 7")', read, finish, 'list(path=".")', finish]
-    _, asks = play(agent(site), site, *[part for call in calls for part in ("Hm.", call)])
-    missing = [{*looks, "edit", "run", "finish"} - offered(ask) for ask in asks[1::2]]
+    _, requests = play(agent(workspace), workspace, *[part for call in calls for part in ("Hm.", call)])
+    missing = [{*looks, "edit", "run", "finish"} - offered(request) for request in requests[1::2]]
     assert missing == [{"finish"}, set(), looks, looks | {"finish"}, set(), looks, looks | {"finish"}, set()]
-    assert "the same as before" in asks[4].prompt.messages[-1].content
+    assert "the same as before" in requests[4].prompt.messages[-1].content
 
 
-def test_a_look_that_was_refused_may_be_followed_by_another(site: Site) -> None:
+def test_a_look_that_was_refused_may_be_followed_by_another(workspace: Workspace) -> None:
     reads = ["Hm.", 'read(path="b.py")', "Hm.", 'read(path="a.py")']
-    _, asks = play(agent(site), site, *reads, "Ok.", 'finish(answer="x")')
-    assert "read" in offered(asks[3])
+    _, requests = play(agent(workspace), workspace, *reads, "Ok.", 'finish(answer="x")')
+    assert "read" in offered(requests[3])
 
 
-def test_a_thought_that_only_repeats_the_last_gives_way_to_the_plans_next_line(site: Site) -> None:
-    job = agent(site).execute(TASK, "1. Read it.\n2. Edit it.", lambda text: None)
-    asks = list(next(job))
+def test_a_thought_that_only_repeats_the_last_gives_way_to_the_plans_next_line(workspace: Workspace) -> None:
+    job = agent(workspace).execute(TASK, "1. Read it.\n2. Edit it.", lambda text: None)
+    requests = list(next(job))
     for said in ("1. Read it.", 'read(path="a.py")', "1. Read it."):
-        asks += job.send([[drawn(said)] * ask.samples for ask in asks[-1:]])
-    assert asks[1].prompt.prefill == "1. Read it.\n" and asks[3].prompt.prefill == "2. Edit it.\n"
+        requests += job.send([[drawn(said)] * request.samples for request in requests[-1:]])
+    assert requests[1].prompt.prefill == "1. Read it.\n" and requests[3].prompt.prefill == "2. Edit it.\n"
 
 
-def test_after_steps_that_bring_nothing_it_is_drawn_warmer(site: Site) -> None:
+def test_after_steps_that_bring_nothing_it_is_drawn_warmer(workspace: Workspace) -> None:
     script = ["Hm.", 'read(path="b.py")', "Hm.", 'read(path="c.py")', "Done.", 'finish(answer="x")']
-    _, asks = play(agent(site), site, *script)
-    assert [ask.sampling.temperature for ask in asks[::2]] == pytest.approx([0.0, 0.3, 0.6])
+    _, requests = play(agent(workspace), workspace, *script)
+    assert [request.sampling.temperature for request in requests[::2]] == pytest.approx([0.0, 0.3, 0.6])
 
 
-def test_text_that_never_parses_ends_the_work(site: Site) -> None:
+def test_text_that_never_parses_ends_the_work(workspace: Workspace) -> None:
     """Two repairs, then smaller pieces, two repairs of those, and then it is given up."""
     whole, line = 'edit(path="a.py")', 'edit(path="a.py", first=2, last={})'
     script: list[str] = []
@@ -182,21 +194,21 @@ def test_text_that_never_parses_ends_the_work(site: Site) -> None:
         script += ["Hm.", whole, f"def f(:\n  return {number}"]
     for number in range(2):
         script += ["Hm.", line.format(2), f"return ({number}"]
-    outcome, _ = play(agent(site), site, *script)
+    outcome, _ = play(agent(workspace), workspace, *script)
     assert outcome.status == "failed" and "so that it does not parse" in outcome.notes[0]
     assert outcome.answer == ""
 
 
-def test_steps_end(site: Site) -> None:
+def test_steps_end(workspace: Workspace) -> None:
     """Without an end the work is over after its steps, and has failed."""
     script = [part for n in range(STEPS["quick"]) for part in ("Hm.", f'read(path="{n}.py")')]
-    outcome, _ = play(agent(site), site, *script)
+    outcome, _ = play(agent(workspace), workspace, *script)
     assert outcome.status == "failed" and outcome.notes == (f"no end after {STEPS['quick']} steps",)
 
 
-def test_where_the_prompt_does_not_fit_less_of_the_past_is_shown(site: Site) -> None:
+def test_where_the_prompt_does_not_fit_less_of_the_past_is_shown(workspace: Workspace) -> None:
     """Earlier steps shrink to their calls, and the work goes on."""
-    job = agent(site).execute(TASK, "1. Edit.", lambda text: None)
+    job = agent(workspace).execute(TASK, "1. Edit.", lambda text: None)
     next(job)
     job.send([[drawn("Hm.")]])
     before = job.send([[drawn('read(path="a.py")')]])[0]
@@ -205,56 +217,56 @@ def test_where_the_prompt_does_not_fit_less_of_the_past_is_shown(site: Site) -> 
     job.close()
 
 
-def test_remotes_write_calls_in_their_own_syntax(site: Site) -> None:
+def test_remotes_write_calls_in_their_own_syntax(workspace: Workspace) -> None:
     """Without a grammar a reply is read by the one parser; a reply without a call is told so."""
-    remote = RemoteAgent("far", 1.0, mine=True, site=site)
-    outcome, asks = play(
+    remote = RemoteAgent("far", 1.0, mine=True, workspace=workspace)
+    outcome, requests = play(
         remote,
-        site,
+        workspace,
         "I will look around.",
         'I edit.\n<tool_call>{"name": "edit", "arguments": '
         '{"path": "a.py", "content": "def f():\\n    return 2"}}</tool_call>',
         '{"name": "finish", "arguments": {"answer": "done"}}',
     )
     assert outcome.status == "done" and "+    return 2" in outcome.answer
-    assert "no call was found" in asks[1].prompt.messages[-1].content
-    assert not any(ask.sampling.grammar for ask in asks)
+    assert "no call was found" in requests[1].prompt.messages[-1].content
+    assert not any(request.sampling.grammar for request in requests)
 
 
 @pytest.mark.parametrize("path", ["a.py", "n.md"])
-def test_a_text_that_was_cut_off_takes_no_files_place(site: Site, path: str) -> None:
+def test_a_text_that_was_cut_off_takes_no_files_place(workspace: Workspace, path: str) -> None:
     """Neither under a grammar nor from a remote; one that ends does, with fences of its own in Markdown."""
     begun, whole = "x = 1\ny = 2", "# Title\n```sh\nmake\n```\nMore.\n"
     cut = replace(drawn(begun), ended="length")
     ticks = "````" if path == "n.md" else "```"
     done = ["Done.", 'finish(answer="x")']
-    outcome, asks = play(agent(site), site, "I edit.", f'edit(path="{path}")', cut, "So.", *done[1:])
-    assert outcome.answer == "" and asks[2].sampling.stop == (f"\n{ticks}",)
-    assert "cut off" in asks[3].prompt.messages[-1].content
-    remote = RemoteAgent("far", 1.0, mine=True, site=site)
+    outcome, requests = play(agent(workspace), workspace, "I edit.", f'edit(path="{path}")', cut, "So.", *done[1:])
+    assert outcome.answer == "" and requests[2].sampling.stop == (f"\n{ticks}",)
+    assert "cut off" in requests[3].prompt.messages[-1].content
+    remote = RemoteAgent("far", 1.0, mine=True, workspace=workspace)
     reply = replace(drawn(f'edit(path="{path}")\n{ticks}\n{begun}'), ended="length")
-    outcome, asks = play(remote, site, reply, 'finish(answer="x")')
-    assert outcome.answer == "" and "cut off" in asks[1].prompt.messages[-1].content
+    outcome, requests = play(remote, workspace, reply, 'finish(answer="x")')
+    assert outcome.answer == "" and "cut off" in requests[1].prompt.messages[-1].content
     for outer in ("````", "```"):
-        outcome, _ = play(remote, site, f'edit(path="n.md")\n{outer}\n{whole}{outer}\nThat is it.', done[1])
+        outcome, _ = play(remote, workspace, f'edit(path="n.md")\n{outer}\n{whole}{outer}\nThat is it.', done[1])
         assert "+More." in outcome.answer and "That is it" not in outcome.answer
 
 
-def test_somebody_elses_remote_is_not_told_what_was_said_before(site: Site) -> None:
+def test_somebody_elses_remote_is_not_told_what_was_said_before(workspace: Workspace) -> None:
     """Earlier turns of a chat stay here, in a folder and without; a server of the user's own reads them."""
     for mine in (False, True):
-        remote = RemoteAgent("far", 1.0, mine=mine, site=site)
+        remote = RemoteAgent("far", 1.0, mine=mine, workspace=workspace)
         for repo in (False, True):
             task = replace(TASK, repo=repo, earlier=(("my salary is 5", "noted"),))
-            ask = next(remote.execute(task, "", lambda text: None))[0]
-            assert ("my salary" in " ".join(m.content for m in ask.prompt.messages)) is mine
+            request = next(remote.execute(task, "", lambda text: None))[0]
+            assert ("my salary" in " ".join(m.content for m in request.prompt.messages)) is mine
 
 
-def test_every_agent_works_in_a_copy_of_its_own(site: Site, tmp_path: Path) -> None:
+def test_every_agent_works_in_a_copy_of_its_own(workspace: Workspace, tmp_path: Path) -> None:
     """What one agent wrote the next one does not see, and the user's folder is as it was."""
     edit = ["Hm.", 'edit(path="a.py", first=2, last=2)', "return 2", "Done.", 'finish(answer="x")']
-    first, _ = play(agent(site), site, *edit)
-    second, _ = play(agent(site), site, *edit)
+    first, _ = play(agent(workspace), workspace, *edit)
+    second, _ = play(agent(workspace), workspace, *edit)
     assert first.answer == second.answer != ""
     assert (tmp_path / "p/a.py").read_text() == "def f():\n    return 1\n"
     assert not (tmp_path / "s0/work").exists()

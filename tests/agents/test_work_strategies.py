@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_sale.agents.local import LocalAgent, tidy, within
-from edge_sale.agents.work_strategies import SECOND, WAYS, choose
+from edge_sale.agents.work_strategies import SECOND, WORK_STRATEGIES, choose
 from edge_sale.catalog.cards import WORKS
 from edge_sale.errors import Cancelled, TimedOut
 from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Task
@@ -30,43 +30,43 @@ def work(agent: LocalAgent, task: Task, *replies: list[Generation]) -> tuple[lis
     show: Callable[[str], None] = shown.append
     job: Job[Outcome] = agent.execute(task, "1. First.\n2. Second.", show)
     batch = list(next(job))
-    asks = [batch[0]]
+    requests = [batch[0]]
     for reply in replies:
         left = list(reply)
-        parts = [[left.pop(0) for _ in range(min(ask.samples, len(left)))] for ask in batch]
+        parts = [[left.pop(0) for _ in range(min(request.samples, len(left)))] for request in batch]
         parts[-1] += left
         try:
             batch = list(job.send(parts))
-            asks.append(batch[0])
+            requests.append(batch[0])
         except StopIteration as end:
-            return asks, end.value, "".join(shown)  # type: ignore[return-value]
+            return requests, end.value, "".join(shown)  # type: ignore[return-value]
     raise AssertionError("the work asked for more than the script has")
 
 
 def test_cards_know_every_way() -> None:
     """A pool's card may name exactly the ways of working that exist."""
-    assert set(WORKS) == set(WAYS)
+    assert set(WORKS) == set(WORK_STRATEGIES)
 
 
 def test_quick_answers_once_and_streams() -> None:
     """One ask, streamed, and its text is the answer."""
-    asks, outcome, _ = work(AGENT, TEXT, [drawn(" It rains. ", "end")])
+    requests, outcome, _ = work(AGENT, TEXT, [drawn(" It rains. ", "end")])
     assert outcome == Outcome("a", "done", "It rains.")
-    assert asks[0].on_text is not None and asks[0].samples == 1
+    assert requests[0].on_text is not None and requests[0].samples == 1
 
 
 def test_work_follows_the_plan_that_was_bid() -> None:
     """The plan is in the prompt of the work: the winner does not plan again."""
-    asks, _, _ = work(AGENT, CODE, [drawn(GOOD)])
-    turns = [message.content for message in asks[0].prompt.messages]
+    requests, _, _ = work(AGENT, CODE, [drawn(GOOD)])
+    turns = [message.content for message in requests[0].prompt.messages]
     assert turns[-2:] == ["1. First.\n2. Second.", CODE.text]
 
 
 def test_planner_works_step_by_step() -> None:
     """Every step is worked out with what came before it, then the answer is written from the notes."""
     agent = replace(AGENT, work="planner")
-    asks, outcome, _ = work(agent, TEXT, [drawn("Note one.")], [drawn("Note two.")], [drawn("Done.", "end")])
-    turns = [[message.content for message in ask.prompt.messages] for ask in asks]
+    requests, outcome, _ = work(agent, TEXT, [drawn("Note one.")], [drawn("Note two.")], [drawn("Done.", "end")])
+    turns = [[message.content for message in request.prompt.messages] for request in requests]
     assert turns[0][-1].endswith(": 1. First.") and turns[1][-1].endswith(": 2. Second.")
     assert "Note one." not in turns[0] and "Note one." in turns[1]
     assert "Note one.\nNote two." in turns[2] and turns[2][-1] == TEXT.text
@@ -101,7 +101,7 @@ class Told:
     def passes(self, task: Task, text: str) -> bool:
         return self.holds in text
 
-    def sieve(self, task: Task, texts: Sequence[str]) -> list[bool]:
+    def keep_passing(self, task: Task, texts: Sequence[str]) -> list[bool]:
         return [self.holds in text for text in texts]
 
     def behaviours(self, task: Task, texts: Sequence[str]) -> list[str]:
@@ -178,15 +178,15 @@ def test_the_second_wave_is_one_batch_ever_warmer_and_without_the_plan() -> None
     job = replace(AGENT, work="drafts", checks=Told()).execute(CHECKED, "1. First.", lambda text: None)
     first = next(job)
     second = job.send([[drawn("y = 1")], [drawn("y = 2")] * 2])
-    asks = [ask for ask in [*first, *second] if isinstance(ask, Generate)]
-    assert [ask.samples for ask in asks[2:]] == [3] * SECOND
-    assert [ask.sampling.temperature for ask in asks[2:]] == pytest.approx([0.9, 1.1, 1.3])
-    planned = ["1. First." in [message.content for message in ask.prompt.messages] for ask in asks[2:]]
+    requests = [request for request in [*first, *second] if isinstance(request, Generate)]
+    assert [request.samples for request in requests[2:]] == [3] * SECOND
+    assert [request.sampling.temperature for request in requests[2:]] == pytest.approx([0.9, 1.1, 1.3])
+    planned = ["1. First." in [message.content for message in request.prompt.messages] for request in requests[2:]]
     assert planned == [False] * 3
     seen = f"{CHECKED.text}\nIt must pass: {CHECKED.check}"
-    assert [ask.prompt.messages[-1].content for ask in asks] == [seen] * 5
-    assert {ask.prompt.prefill for ask in asks} == {"```python\n"}
-    seeds = {ask.sampling.seed + i for ask in asks for i in range(ask.samples)}
+    assert [request.prompt.messages[-1].content for request in requests] == [seen] * 5
+    assert {request.prompt.prefill for request in requests} == {"```python\n"}
+    seeds = {request.sampling.seed + i for request in requests for i in range(request.samples)}
     assert len(seeds) == 3 * (1 + SECOND) - 1  # the greedy one draws nothing
 
 
@@ -194,9 +194,11 @@ def test_where_none_passes_the_best_is_repaired_once() -> None:
     """The most agreed on draft goes back with what it gives instead, and a repair that passes is the answer."""
     agent = replace(AGENT, work="drafts", checks=Told("q", "f(1) gives 2, but it must be 1"))
     failing = [drawn(GOOD), drawn(GOOD), drawn("z = 3")]
-    asks, outcome, _ = work(agent, CHECKED, failing, failing * SECOND, [drawn("q = 1"), drawn("y = 1"), drawn("y = 2")])
+    requests, outcome, _ = work(
+        agent, CHECKED, failing, failing * SECOND, [drawn("q = 1"), drawn("y = 1"), drawn("y = 2")]
+    )
     assert (outcome.answer, outcome.status) == ("q = 1", "passed")
-    turns = [message.content for message in asks[-1].prompt.messages]
+    turns = [message.content for message in requests[-1].prompt.messages]
     assert turns[-1] == "f(1) gives 2, but it must be 1. Write it again, correctly."
     assert GOOD in turns[-2]
 
@@ -221,19 +223,19 @@ def test_choose_falls_back_where_nothing_parses() -> None:
 
 def test_bid_needs_room_for_the_work_too() -> None:
     """An agent asks for a plan only where plan and answer fit behind the task."""
-    ask = next(AGENT.bid(TEXT))[0]
-    assert isinstance(ask, Generate)
-    assert ask.reserve == AGENT.plan_tokens + AGENT.max_tokens and ask.sampling.max_tokens == AGENT.plan_tokens
+    request = next(AGENT.bid(TEXT))[0]
+    assert isinstance(request, Generate)
+    assert request.headroom == AGENT.plan_tokens + AGENT.max_tokens and request.sampling.max_tokens == AGENT.plan_tokens
 
 
 def test_lessons_are_shown_as_better_and_worse_plans() -> None:
     """A refining agent sees the past task, the plan that lost and the plan that won."""
     lesson = Lesson("a0", "Explain snow.", "1. Better.", "1. Worse.", "b", "a", 0.8)
-    ask = next(AGENT.bid(TEXT, [lesson]))[0]
-    assert isinstance(ask, Generate)
-    words = "\n".join(message.content for message in ask.prompt.messages)
+    request = next(AGENT.bid(TEXT, [lesson]))[0]
+    assert isinstance(request, Generate)
+    words = "\n".join(message.content for message in request.prompt.messages)
     assert "Explain snow." in words and "1. Worse." in words and "1. Better." in words
-    assert ask.prompt.messages[-1].content.endswith("Explain rain.")
+    assert request.prompt.messages[-1].content.endswith("Explain rain.")
 
 
 def test_seeds_differ_by_agent_and_purpose_and_repeat_by_run() -> None:
@@ -267,8 +269,8 @@ def test_plans_are_tidied(text: str, cut: bool, kept: str) -> None:
 
 def test_an_answer_is_named_as_its_check_calls_it() -> None:
     """And shown once, as it is given: with a check nothing is shown while it is written."""
-    asks, outcome, shown = work(AGENT, CHECKED, [drawn("def solve(n):\n    return n")])
+    requests, outcome, shown = work(AGENT, CHECKED, [drawn("def solve(n):\n    return n")])
     assert outcome.answer == "def f(n):\n    return n" and shown == outcome.answer
-    assert asks[-1].on_text is None
-    asks, outcome, _ = work(AGENT, CODE, [drawn("def solve(n):\n    return n")])
-    assert outcome.answer == "def solve(n):\n    return n" and asks[-1].on_text is not None
+    assert requests[-1].on_text is None
+    requests, outcome, _ = work(AGENT, CODE, [drawn("def solve(n):\n    return n")])
+    assert outcome.answer == "def solve(n):\n    return n" and requests[-1].on_text is not None

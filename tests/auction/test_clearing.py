@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edge_sale.auction.hold import hold
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError, NoBids
 from edge_sale.events import Placed, Skipped
 from edge_sale.scoring.scorer import TOP, appraise, best_case
@@ -126,9 +126,9 @@ def market(seed: int, fitted: bool) -> tuple[Callable[[], list[Fixed]], Weights,
 def sell(seed: int, *, full: bool, fitted: bool) -> tuple[Award | None, list[Fixed], Heard]:
     agents, weights, memory = market(seed, fitted)
     bidders, heard = agents(), Heard()
-    desk = Desk({}, emit=heard, agents={agent.name: agent for agent in bidders})
+    scheduler = Scheduler({}, emit=heard, agents={agent.name: agent for agent in bidders})
     try:
-        return hold(TASK, bidders, desk, weights, memory, full=full), bidders, heard
+        return hold(TASK, bidders, scheduler, weights, memory, full=full), bidders, heard
     except NoBids:
         return None, bidders, heard
 
@@ -169,8 +169,8 @@ def test_everything_asked_of_the_full_auction_is_asked_once():
     for agent, price in zip(agents, (0.0, 1.0, 1.0, 1.0, 1.0, 1.0), strict=False):
         agent.price, agent.scores = price, {other.name: 1.0 for other in agents}
         agent.plans[False] = plan(agent.name)
-    desk = Desk({}, emit=heard, agents={agent.name: agent for agent in agents})
-    hold(TASK, agents, desk, weights, full=True)
+    scheduler = Scheduler({}, emit=heard, agents={agent.name: agent for agent in agents})
+    hold(TASK, agents, scheduler, weights, full=True)
     names = [agent.name for agent in agents]
     assert [sorted(agent.asked) for agent in agents] == [sorted([*names, "bid"])] * len(agents)
     assert heard.of(Skipped) == []
@@ -181,8 +181,8 @@ def test_an_agent_too_dear_to_win_is_not_asked_for_a_plan():
     cheap = Fixed("cheap", 0.1, "m0", {False: plan("c")}, {"c": 4.0, "d": 5.0})
     dear = Fixed("dear", 9.0, "m1", {False: plan("d")}, {"c": 4.0, "d": 5.0})
     heard = Heard()
-    desk = Desk({}, emit=heard, agents={"cheap": cheap, "dear": dear})
-    award = hold(TASK, [dear, cheap], desk, Weights("w", 1, "made up", {"price": 1.0}, juror=0.1))
+    scheduler = Scheduler({}, emit=heard, agents={"cheap": cheap, "dear": dear})
+    award = hold(TASK, [dear, cheap], scheduler, Weights("w", 1, "made up", {"price": 1.0}, juror=0.1))
     assert award.winner.bid.agent == "cheap"
     assert [event.bid.agent for event in heard.of(Placed)] == ["cheap"]
     assert "bid" not in dear.asked
@@ -197,9 +197,9 @@ def test_a_plan_that_has_lost_is_not_read_by_the_dear_juror():
     cheap = Fixed("cheap", 0.1, "m0", {False: plan("c")}, {"c": 5.0, "d": 0.0})
     dear = Fixed("dear", 0.2, "m1", {False: plan("d")}, {"c": 1.0, "d": 5.0})
     heard = Heard()
-    desk = Desk({}, emit=heard, agents={"cheap": cheap, "dear": dear})
+    scheduler = Scheduler({}, emit=heard, agents={"cheap": cheap, "dear": dear})
     weights = Weights("w", 1, "made up", {}, juror=0.1, jurors={"cheap": 0.6})
-    award = hold(TASK, [cheap, dear], desk, weights)
+    award = hold(TASK, [cheap, dear], scheduler, weights)
     assert (award.winner.bid.agent, award.winner.value) == ("cheap", pytest.approx(3.1))
     assert (cheap.asked, dear.asked) == (["bid", "c", "d"], ["bid", "c"])
     lost = award.ranked[1]
@@ -234,9 +234,9 @@ def test_an_agent_of_whom_nothing_bounds_the_bid_is_always_asked():
     """With a weight on a signal without bounds a dear agent bids all the same; the control is the test above it."""
     cheap = Fixed("cheap", 0.1, "m0", {False: plan("c")}, {"c": 4.0, "d": 5.0})
     dear = Fixed("dear", 9.0, "m1", {False: plan("d")}, {"c": 4.0, "d": 5.0})
-    desk = Desk({}, agents={"cheap": cheap, "dear": dear})
+    scheduler = Scheduler({}, agents={"cheap": cheap, "dear": dear})
     weights = Weights("w", 1, "made up", {"price": 1.0, "familiarity": -0.1}, juror=0.1)
-    hold(TASK, [dear, cheap], desk, weights)
+    hold(TASK, [dear, cheap], scheduler, weights)
     assert "bid" in dear.asked
 
 

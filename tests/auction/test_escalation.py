@@ -1,4 +1,4 @@
-"""The reserve's arithmetic: what it would bid, and what the dial means."""
+"""The fallback's arithmetic: what it would bid, and what the dial means."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def local(score: float, price: float = 0.05):
 
 def test_without_a_past_it_is_the_price_and_the_prior() -> None:
     """C from the declared price and the local plans' length, V from the prior score and the shipped weights."""
-    reserve = estimate(local(1.0), "far", 6.0, (), WEIGHTS, ["a", "b"])
-    assert reserve.cost == pytest.approx(0.1 * 6.0 * 40)
-    assert reserve.value == pytest.approx(0.05 * 1.0 + 2 * 0.3 * PRIOR_SCORE)
+    fallback = estimate(local(1.0), "far", 6.0, (), WEIGHTS, ["a", "b"])
+    assert fallback.cost == pytest.approx(0.1 * 6.0 * 40)
+    assert fallback.value == pytest.approx(0.05 * 1.0 + 2 * 0.3 * PRIOR_SCORE)
 
 
 def test_past_moves_it_by_similarity() -> None:
     """Verified work counts as 5 or 0, a plan by its score, each as much as its task is alike."""
     past = [Past(1.0, passed=False), Past(0.5, passed=True), Past(0.5, score=2.0, plan_tokens=80, price=4.0)]
-    reserve = estimate(local(1.0), "far", 6.0, past, WEIGHTS, ["a", "b"])
+    fallback = estimate(local(1.0), "far", 6.0, past, WEIGHTS, ["a", "b"])
     score = (PRIOR_TASKS * PRIOR_SCORE + 1.0 * 0 + 0.5 * 5 + 0.5 * 2) / (PRIOR_TASKS + 2.0)
-    assert reserve.bid.scores == pytest.approx({"a": score, "b": score})
-    assert reserve.bid.strategy.tokens == round((PRIOR_TASKS * 40 + 0.5 * 80) / (PRIOR_TASKS + 0.5))
-    assert reserve.bid.price == pytest.approx((PRIOR_TASKS * 6.0 + 0.5 * 4.0) / (PRIOR_TASKS + 0.5))
+    assert fallback.bid.scores == pytest.approx({"a": score, "b": score})
+    assert fallback.bid.strategy.tokens == round((PRIOR_TASKS * 40 + 0.5 * 80) / (PRIOR_TASKS + 0.5))
+    assert fallback.bid.price == pytest.approx((PRIOR_TASKS * 6.0 + 0.5 * 4.0) / (PRIOR_TASKS + 0.5))
 
 
 def test_many_failures_bring_the_task_home() -> None:
@@ -45,7 +45,7 @@ def test_many_failures_bring_the_task_home() -> None:
 
 @pytest.mark.parametrize(("score", "lost"), [(0.0, True), (3.4, True), (3.6, False), (5.0, False)])
 def test_thrift_0_is_any_gain(score: float, lost: bool) -> None:
-    """Cost is no object: the reserve wins whenever it promises more."""
+    """Cost is no object: the fallback wins whenever it promises more."""
     assert weigh(local(score), "far", 6.0, (), WEIGHTS, 0.0).lost is lost
 
 
@@ -75,7 +75,7 @@ def test_margin_is_the_formula() -> None:
 
 
 def test_free_or_cheap_reserve() -> None:
-    """A reserve that costs no more than home wins with any gain; one without any cost at all as if all were saved."""
+    """A fallback that costs no more than home wins with any gain; one without any cost at all as if all were saved."""
     assert margin(2.0, 1.0, 0.5, 3.0) == pytest.approx(1.0)  # only its own saving stands in the way of nothing
     assert margin(0.0, 0.0, 0.5, 3.0) == pytest.approx(1.5)
 
@@ -84,7 +84,7 @@ def test_reason_is_a_sentence_with_the_numbers() -> None:
     """What the trace says can be checked against the formula by hand."""
     weighing = weigh(local(1.0), "far", 6.0, [Past(0.8, passed=True)], WEIGHTS, 0.5)
     told = weighing.reason
-    for number in (weighing.local.asking, weighing.reserve.asking, weighing.margin):
+    for number in (weighing.local.asking, weighing.fallback.asking, weighing.margin):
         assert f"{number:.3f}" in told
     assert "by 1 similar task" in told and "thrift 0.5" in told and "\n" not in told
 
@@ -105,7 +105,7 @@ def test_refined_bids_can_hold_a_task_at_home_and_not_send_it_away() -> None:
         thrift = draw.choice([0.0, 0.1, 0.3, 1.0])
         before = weigh(rank(opening, WEIGHTS), "far", 6.0, (), WEIGHTS, thrift)
         after = weigh(rank([*opening, *refined], WEIGHTS), "far", 6.0, (), WEIGHTS, thrift)
-        assert after.reserve.asking == before.reserve.asking
+        assert after.fallback.asking == before.fallback.asking
         assert before.lost or not after.lost
         held += before.lost and not after.lost
         lost += after.lost

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_sale.auction.hold import hold
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError, NoBids, TimedOut
 from edge_sale.events import Judged, Led, Opened, Placed, Recalled, SatOut, Won
 from edge_sale.scoring.scorer import rank
@@ -20,15 +20,15 @@ WEIGHTS = Weights("test", 1, "made up", {"price_length": 0.1, "entropy": 0.1}, j
 LESSON = Lesson("a0", "Sort words.", "1. Better.", "1. Worse.", "large", "small", 0.9)
 
 
-def market(*agents: Scripted) -> tuple[list[Scripted], Desk, Heard]:
+def market(*agents: Scripted) -> tuple[list[Scripted], Scheduler, Heard]:
     heard = Heard()
-    return list(agents), Desk({}, emit=heard, agents={agent.name: agent for agent in agents}), heard
+    return list(agents), Scheduler({}, emit=heard, agents={agent.name: agent for agent in agents}), heard
 
 
 def sold(
-    agents: list[Scripted], desk: Desk, memory: ScriptedMemory | None = None, k: int = 8, full: bool = False
+    agents: list[Scripted], scheduler: Scheduler, memory: ScriptedMemory | None = None, k: int = 8, full: bool = False
 ) -> Award:
-    return hold(TASK, agents, desk, WEIGHTS, memory, k=k, full=full)
+    return hold(TASK, agents, scheduler, WEIGHTS, memory, k=k, full=full)
 
 
 def test_least_cost_minus_value_wins() -> None:
@@ -57,8 +57,8 @@ def test_only_the_cheaper_refine_and_win_with_less() -> None:
     large = Scripted("large", 0.5, [plan("b")], [{"a": 0, "b": 3, "c": 1}, {"a2": 5}])
     larger = Scripted("larger", 0.9, [plan("c")], [{"a": 0, "b": 3, "c": 1}, {"a2": 5}])
     memory = ScriptedMemory({"small": [LESSON], "larger": [LESSON]})
-    agents, desk, heard = market(small, large, larger)
-    award = sold(agents, desk, memory)
+    agents, scheduler, heard = market(small, large, larger)
+    award = sold(agents, scheduler, memory)
     assert award.provisional.bid.agent == "large"
     bid = award.winner.bid
     assert (bid.agent, bid.phase, bid.strategy.text) == ("small", "refined", "a2")
@@ -76,8 +76,8 @@ def test_no_lesson_is_used_where_the_cheapest_leads() -> None:
     """What memory has is told to the trace even where nobody is cheaper than the leader."""
     small = Scripted("small", 0.05, [plan("a")], [{"a": 5, "b": 3}])
     large = Scripted("large", 0.5, [plan("b")], [{"a": 5, "b": 3}])
-    agents, desk, heard = market(small, large)
-    award = sold(agents, desk, ScriptedMemory({"small": [LESSON], "large": [LESSON]}))
+    agents, scheduler, heard = market(small, large)
+    award = sold(agents, scheduler, ScriptedMemory({"small": [LESSON], "large": [LESSON]}))
     assert award.winner.bid.agent == "small" and award.lessons == {}
     assert [event.lessons for event in heard.of(Recalled)] == [(LESSON,), (LESSON,)]
 
@@ -107,8 +107,8 @@ def test_k_zero_turns_refinement_off() -> None:
     """With k = 0 the memory is not asked."""
     small = Scripted("small", 0.05, [plan("a")], [{"a": 0, "b": 3}])
     large = Scripted("large", 0.5, [plan("b")], [{"a": 0, "b": 3}])
-    agents, desk, heard = market(small, large)
-    sold(agents, desk, ScriptedMemory({"small": [LESSON]}), k=0)
+    agents, scheduler, heard = market(small, large)
+    sold(agents, scheduler, ScriptedMemory({"small": [LESSON]}), k=0)
     assert heard.of(Recalled) == []
 
 
@@ -116,8 +116,8 @@ def test_agent_that_fails_sits_out() -> None:
     """A bidder that times out loses its turn, with its reason; the auction goes on."""
     small = Scripted("small", 0.05, [TimedOut("not finished after 60 s")], [{"b": 3}])
     large = Scripted("large", 0.5, [plan("b")], [{"b": 3}])
-    agents, desk, heard = market(small, large)
-    award = sold(agents, desk)
+    agents, scheduler, heard = market(small, large)
+    award = sold(agents, scheduler)
     assert award.winner.bid.agent == "large"
     assert award.sat_out == {"small": "not finished after 60 s"}
     assert heard.of(SatOut) == [SatOut("small", "not finished after 60 s", "bid")]
@@ -135,8 +135,8 @@ def test_juror_that_fails_counts_for_nobody() -> None:
     """A juror who gives no scores in one round is left out of the final comparison altogether."""
     small = Scripted("small", 0.05, [plan("a"), plan("a2")], [{"a": 0, "b": 3}, EngineError("broken")])
     large = Scripted("large", 0.5, [plan("b")], [{"a": 0, "b": 3}, {"a2": 5}])
-    agents, desk, heard = market(small, large)
-    award = sold(agents, desk, ScriptedMemory({"small": [LESSON]}))
+    agents, scheduler, heard = market(small, large)
+    award = sold(agents, scheduler, ScriptedMemory({"small": [LESSON]}))
     assert award.winner.bid.strategy.text == "a2"
     assert award.winner.value == pytest.approx(0.1 * 1.0 + 0.4 * 5)
     assert award.provisional.value == pytest.approx(0.1 * 1.0 + 0.4 * 3)
@@ -156,8 +156,8 @@ def test_events_tell_the_auction_in_order() -> None:
     """Bids are placed, then judged, then one leads, then one has won."""
     small = Scripted("small", 0.05, [plan("a")], [{"a": 4, "b": 3}])
     large = Scripted("large", 0.5, [plan("b")], [{"a": 4, "b": 3}])
-    agents, desk, heard = market(small, large)
-    sold(agents, desk)
+    agents, scheduler, heard = market(small, large)
+    sold(agents, scheduler)
     kinds = [type(event) for event in heard.events if isinstance(event, Opened | Placed | Judged | Led | Won)]
     assert kinds == [Placed, Placed, Judged, Judged, Led, Won]
 
@@ -177,6 +177,6 @@ def test_winner_never_asks_more_than_any_opening_bid(rows: list[tuple[float, int
         Scripted(name, price, [plan(name, tokens, entropy)], [verdicts])
         for name, (price, tokens, entropy, *_) in zip(names, rows, strict=True)
     ]
-    award = sold(agents, Desk({}, agents={a.name: a for a in agents}), full=True)
+    award = sold(agents, Scheduler({}, agents={a.name: a for a in agents}), full=True)
     assert award.winner.asking == min(scored.asking for scored in award.ranked)
     assert rank([s.bid for s in award.ranked], WEIGHTS)[0].asking == award.winner.asking

@@ -20,10 +20,10 @@ STRAY = "1. Heat the oven.\n2. Mix flour, butter and sugar.\n3. Bake the cookies
 
 def answer(job: Job[Any], replies: list[Any]) -> tuple[list[Any], Any]:
     """The asks of a job that asks once, and its result for `replies`."""
-    asks = list(next(job))
+    requests = list(next(job))
     with pytest.raises(StopIteration) as end:
         job.send(replies)
-    return asks, end.value.value
+    return requests, end.value.value
 
 
 def test_cards_know_every_method() -> None:
@@ -34,26 +34,26 @@ def test_cards_know_every_method() -> None:
 def test_likert_is_the_mean_digit() -> None:
     """The score is the expected digit under the juror's own probabilities."""
     replies = [Choice((0, 0, 0, 0, 0.5, 0.5), 90, 0.1), Choice((1, 0, 0, 0, 0, 0), 90, 0.1)]
-    asks, scores = answer(likert(TASK, ["good", "bad"]), replies)
+    requests, scores = answer(likert(TASK, ["good", "bad"]), replies)
     assert scores == [4.5, 0.0]
-    assert [ask.options for ask in asks] == [("0", "1", "2", "3", "4", "5")] * 2
+    assert [request.options for request in requests] == [("0", "1", "2", "3", "4", "5")] * 2
 
 
 def test_recoverability_is_the_gain_over_no_plan() -> None:
     """A plan that makes the task no likelier scores 0; a gain counts in nats a token."""
     replies = [LogProb(-30.0, 10, 5, 0.1), LogProb(-20.0, 10, 50, 0.1), LogProb(-40.0, 10, 50, 0.1)]
-    asks, scores = answer(recoverability(TASK, ["helps", "misleads"]), replies)
+    requests, scores = answer(recoverability(TASK, ["helps", "misleads"]), replies)
     assert scores == [squeeze(1.0), 0.0]
-    assert {ask.text for ask in asks} == {f" {TASK.text}"}
+    assert {request.text for request in requests} == {f" {TASK.text}"}
 
 
 def test_of_a_long_task_its_beginning_is_recovered() -> None:
     """Whole words up to RECOVERED characters; a task as long as that is asked for whole."""
     words = "number " * 1000
     for text in (words, "x" * 5000, " " * 5000, words[:RECOVERED]):
-        (ask, *_), _ = answer(recoverability(Task("t", text, "python"), ["p"]), [LogProb(-1.0, 1, 1, 0.1)] * 2)
-        assert len(ask.text) <= RECOVERED + 1 and text.startswith(ask.text[1:])
-        assert ask.text.split() == text.split()[: len(ask.text.split())] or " " not in text
+        (request, *_), _ = answer(recoverability(Task("t", text, "python"), ["p"]), [LogProb(-1.0, 1, 1, 0.1)] * 2)
+        assert len(request.text) <= RECOVERED + 1 and text.startswith(request.text[1:])
+        assert request.text.split() == text.split()[: len(request.text.split())] or " " not in text
     assert beginning(words[:RECOVERED]) == words[:RECOVERED]
 
 
@@ -70,10 +70,10 @@ def test_real_jurors_score_within_the_scale(method: str) -> None:
     """Real weights give every plan a score from 0 to 5; recoverability prefers the plan that fits."""
     from dataclasses import replace
 
-    desk = market(plan(replace(load(), remember=False))).desk
+    scheduler = market(plan(replace(load(), remember=False))).scheduler
     juror = LocalAgent("juror", "smollm2-135m", 0.1, "quick", method)
-    desk.agents = {"juror": juror}
-    scores = desk.drive({"juror": juror.judge(TASK, [FITTING, STRAY])}, "judge")["juror"]
+    scheduler.agents = {"juror": juror}
+    scores = scheduler.drive({"juror": juror.judge(TASK, [FITTING, STRAY])}, "judge")["juror"]
     assert isinstance(scores, list) and all(0.0 <= score <= 5.0 for score in scores)
     if method == "recoverability":
         assert scores[0] > scores[1] + 1.0

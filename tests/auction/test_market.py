@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from edge_sale.auction.market import Market, Sale
-from edge_sale.auction.scheduler import Desk
-from edge_sale.errors import BelowFloor, EngineError, MemoryFault, NoBids
+from edge_sale.auction.scheduler import Scheduler
+from edge_sale.errors import BelowReservePrice, EngineError, MemoryFault, NoBids
 from edge_sale.events import Finished, Noted, Opened, Recorded, Refused, Wrote
-from edge_sale.scoring.reserve_price import Floor
+from edge_sale.scoring.reserve_price import ReservePrice
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Lesson, Outcome, Strategy, Task
 from tests.scripted import Heard, Scripted, ScriptedMemory, plan
@@ -29,8 +29,8 @@ def solve(
 ) -> tuple[Sale, Heard]:
     agent = Scripted("only", 0.1, [plan("1. Say it.")], [{"1. Say it.": 5}], outcome)
     heard = Heard()
-    desk = Desk({}, agents={"only": agent})
-    market = Market([agent], desk, WEIGHTS, memory, passes=lambda task, answer: passes, run={"seed": 7})
+    scheduler = Scheduler({}, agents={"only": agent})
+    market = Market([agent], scheduler, WEIGHTS, memory, passes=lambda task, answer: passes, run={"seed": 7})
     return market.solve(task, heard, execute=execute), heard
 
 
@@ -95,7 +95,7 @@ def test_nothing_is_recorded_where_nobody_bids() -> None:
     memory = ScriptedMemory()
     agent = Scripted("only", 0.1, [EngineError("broken")])
     with pytest.raises(NoBids):
-        Market([agent], Desk({}, agents={"only": agent}), WEIGHTS, memory).solve(Task("t1", "x"), Heard())
+        Market([agent], Scheduler({}, agents={"only": agent}), WEIGHTS, memory).solve(Task("t1", "x"), Heard())
     assert memory.recorded == []
 
 
@@ -109,40 +109,42 @@ def test_interrupted_work_records_nothing() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Market([agent], Desk({}, agents={"only": agent}), WEIGHTS, memory).solve(Task("t1", "x"), interrupted)
+        Market([agent], Scheduler({}, agents={"only": agent}), WEIGHTS, memory).solve(Task("t1", "x"), interrupted)
     assert memory.recorded == []
 
 
-FLOOR = Floor(0.5, 0.0, {"certainty": 1.0}, ("only",))  # a plan of entropy 1 reaches 0.27
+RESERVE_PRICE = ReservePrice(0.5, 0.0, {"certainty": 1.0}, ("only",))  # a plan of entropy 1 reaches 0.27
 
 
 def test_nobody_does_what_is_below_the_floor() -> None:
     """No bid reaches it: an error that says how near one came and what to do, an event, and no record."""
     agent = Scripted("only", 0.1, [plan("1. Say it.")])
     heard, memory = Heard(), ScriptedMemory()
-    weights = replace(WEIGHTS, floor=FLOOR)
-    market = Market([agent], Desk({}, agents={"only": agent}), weights, memory, beyond="for the rest: edge-sale pull x")
-    with pytest.raises(BelowFloor) as raised:
+    weights = replace(WEIGHTS, reserve_price=RESERVE_PRICE)
+    market = Market(
+        [agent], Scheduler({}, agents={"only": agent}), weights, memory, beyond="for the rest: edge-sale pull x"
+    )
+    with pytest.raises(BelowReservePrice) as raised:
         market.solve(TASK, heard)
-    says = "no bid reaches the floor: only comes nearest with 0.27 of 0.50; for the rest: edge-sale pull x"
+    says = "no bid reaches the reserve price: only comes nearest with 0.27 of 0.50; for the rest: edge-sale pull x"
     assert str(raised.value) == says == heard.of(Refused)[0].reason
     assert raised.value.details["refused"] == {
         "reached": heard.of(Refused)[0].reached,
-        "floor": 0.5,
-        "sat_out": {"only": "not its trade: reaches 0.27, the floor is 0.50"},
+        "reserve_price": 0.5,
+        "sat_out": {"only": "not its trade: reaches 0.27, the reserve price is 0.50"},
     }
     assert [name for name, _ in agent.heard] == ["bid"] and memory.recorded == []
 
 
 def test_the_rest_of_the_market_does_it() -> None:
-    """Who is not held to the floor takes the task, and only bids that stand are judged."""
+    """Who is not held to the reserve price takes the task, and only bids that stand are judged."""
     low = Scripted("only", 0.1, [plan("1. Guess.")], [{"1. Say it.": 5}])
     other = Scripted("other", 0.3, [plan("1. Say it.")], [{"1. Say it.": 1}], Outcome("other", "done", "yes"))
     heard = Heard()
-    desk = Desk({}, agents={"only": low, "other": other})
-    sale = Market([low, other], desk, replace(WEIGHTS, floor=FLOOR)).solve(TASK, heard)
+    scheduler = Scheduler({}, agents={"only": low, "other": other})
+    sale = Market([low, other], scheduler, replace(WEIGHTS, reserve_price=RESERVE_PRICE)).solve(TASK, heard)
     assert sale.award.winner.bid.agent == "other"
-    assert sale.award.sat_out == {"only": "not its trade: reaches 0.27, the floor is 0.50"}
+    assert sale.award.sat_out == {"only": "not its trade: reaches 0.27, the reserve price is 0.50"}
     assert ("judge", ("1. Say it.",)) in low.heard
 
 
@@ -156,15 +158,15 @@ def test_a_refined_plan_is_held_to_the_floor_too() -> None:
     )
     other = Scripted("other", 0.3, [Strategy("c", 10, 0.0)], [{"a": 0, "c": 5}], Outcome("other", "done", "yes"))
     lesson = Lesson("a1", "Say no.", "1. Say it.", "1. Guess.", "other", "only", 0.9)
-    desk = Desk({}, agents={"only": pupil, "other": other})
+    scheduler = Scheduler({}, agents={"only": pupil, "other": other})
     memory = ScriptedMemory({"only": [lesson]})
-    sale = Market([pupil, other], desk, replace(WEIGHTS, floor=FLOOR), memory).solve(TASK, Heard())
+    sale = Market([pupil, other], scheduler, replace(WEIGHTS, reserve_price=RESERVE_PRICE), memory).solve(TASK, Heard())
     assert [scored.bid.phase for scored in sale.award.ranked] == ["opening", "opening"]
     assert sale.award.winner.bid.agent == "other"
 
 
 class Far:
-    """A reserve that does what it is given, or nothing."""
+    """A fallback that does what it is given, or nothing."""
 
     def __init__(self, answer: str) -> None:
         self.answer, self.asked = answer, []
@@ -179,13 +181,13 @@ def test_a_reserve_does_what_is_below_the_floor(answer: str) -> None:
     """It is asked at once, whatever the margin; where it does not answer either, nobody does the task."""
     agent = Scripted("only", 0.1, [plan("1. Say it.")], [{"1. Say it.": 5}])
     far, heard, memory = Far(answer), Heard(), ScriptedMemory()
-    desk = Desk({}, agents={"only": agent})
-    market = Market([agent], desk, replace(WEIGHTS, floor=FLOOR), memory, reserve=far)  # type: ignore[arg-type]
+    scheduler = Scheduler({}, agents={"only": agent})
+    market = Market([agent], scheduler, replace(WEIGHTS, reserve_price=RESERVE_PRICE), memory, fallback=far)  # type: ignore[arg-type]
     if answer:
         sale = market.solve(TASK, heard)
         assert sale.outcome == Outcome("far", "done", "yes") and heard.of(Refused) == []
     else:
-        with pytest.raises(BelowFloor, match=r"only comes nearest with 0\.27 of 0\.50"):
+        with pytest.raises(BelowReservePrice, match=r"only comes nearest with 0\.27 of 0\.50"):
             market.solve(TASK, heard)
         assert len(heard.of(Refused)) == 1 and memory.recorded == []
-    assert far.asked == ["no local bid reaches the floor"]
+    assert far.asked == ["no local bid reaches the reserve price"]

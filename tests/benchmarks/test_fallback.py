@@ -1,4 +1,4 @@
-"""The bench of the reserve on a recording of ten tasks, worked out by hand."""
+"""The bench of the fallback on a recording of ten tasks, worked out by hand."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from benchmarks.engine_pool import starter
 
 from edge_sale.catalog.gguf_header import ArrayInfo, GgufInfo, TensorInfo, inspect
 from edge_sale.errors import EngineError
-from edge_sale.llama.llama_thread import worker
+from edge_sale.llama.llama_thread import llama_thread
 
 
 def header(*tensors: TensorInfo, **metadata) -> GgufInfo:
@@ -81,4 +81,4 @@ def test_the_bare_loop_decodes_what_drawing_did(sequential):
         finally:
             loop.close()
 
-    assert worker().do(run) == 4 + 2 - 1
+    assert llama_thread().do(run) == 4 + 2 - 1

@@ -65,5 +65,5 @@ def test_an_order_that_is_done_is_not_sold_again(tmp_path, monkeypatch):
 
     assert sold() == sold() == [line("small", True)]
     assert asked == ["with lessons"]
-    sold(refine=False), sold(weights="home-1")
+    sold(refine=False), sold(weights="mixed-1")
     assert asked == ["with lessons", "without lessons", "with lessons"]

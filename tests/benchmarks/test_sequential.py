@@ -30,8 +30,8 @@ def test_a_prompt_has_the_same_number_of_tokens(ours, sequential, prompt):
 
 def test_greedy_draws_are_the_same(ours, sequential):
     """Text, count, end, entropy and log p of a greedy draw agree."""
-    ask = Generate(chat("What is the capital of France?"), GREEDY)
-    mine, theirs = ours.generate([ask])[0][0], sequential.generate([ask])[0][0]
+    request = Generate(chat("What is the capital of France?"), GREEDY)
+    mine, theirs = ours.generate([request])[0][0], sequential.generate([request])[0][0]
     assert (theirs.text, theirs.tokens, theirs.ended) == (mine.text, mine.tokens, mine.ended)
     assert theirs.entropy == pytest.approx(mine.entropy, abs=0.02)
     assert theirs.logprob == pytest.approx(mine.logprob, abs=0.02)
@@ -40,10 +40,10 @@ def test_greedy_draws_are_the_same(ours, sequential):
 @pytest.mark.parametrize("max_tokens, stop, ended", [(3, (), "length"), (24, ("Paris",), "stop"), (80, (), "end")])
 def test_every_end_is_told_alike(ours, sequential, max_tokens, stop, ended):
     """A draw that ran out, met its stop or ended by itself says so on both sides, with as many tokens."""
-    ask = Generate(
+    request = Generate(
         chat("What is the capital of France? Answer in one short sentence."), Sampling(max_tokens=max_tokens, stop=stop)
     )
-    mine, theirs = ours.generate([ask])[0][0], sequential.generate([ask])[0][0]
+    mine, theirs = ours.generate([request])[0][0], sequential.generate([request])[0][0]
     assert (mine.ended, theirs.ended) == (ended, ended)
     assert (theirs.text, theirs.tokens) == (mine.text, mine.tokens)
 
@@ -59,21 +59,21 @@ def test_samples_draw_by_their_own_seed(sequential):
 def test_likelihoods_agree(ours, sequential):
     """Mean log p agrees to a twentieth of a nat, also where the prompt begins like the one before."""
     words = f" {engine_pool.task(0).text}"
-    asks = [
+    requests = [
         LogLik(render("recover-nothing"), words),
         *(LogLik(render("recover", plan=plan), words) for plan in ("1. Add the even numbers.", "1. Boil an egg.")),
         LogLik(chat("Hi."), ""),
     ]
-    mine, theirs = ours.loglik(asks), sequential.loglik(asks)
+    mine, theirs = ours.loglik(requests), sequential.loglik(requests)
     assert [r.tokens for r in theirs] == [r.tokens for r in mine]
     assert [r.mean for r in theirs] == pytest.approx([r.mean for r in mine], abs=0.05)
-    assert sequential.loglik(asks)[2].mean == pytest.approx(theirs[2].mean, abs=0.05)
+    assert sequential.loglik(requests)[2].mean == pytest.approx(theirs[2].mean, abs=0.05)
 
 
 def test_choices_agree(ours, sequential):
     """Probabilities of the options agree; an option of several tokens is refused by name."""
-    asks = [Choose(render("likert", task="Sort words.", plan=plan), tuple("012345")) for plan in ("1. Sort.", "?")]
-    mine, theirs = ours.choose(asks), sequential.choose(asks)
+    requests = [Choose(render("likert", task="Sort words.", plan=plan), tuple("012345")) for plan in ("1. Sort.", "?")]
+    mine, theirs = ours.choose(requests), sequential.choose(requests)
     for one, other in zip(mine, theirs, strict=True):
         assert other.probabilities == pytest.approx(one.probabilities, abs=0.05)
     assert isinstance(sequential.choose([Choose(chat("?"), ("several words",))])[0], EngineError)

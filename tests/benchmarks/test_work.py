@@ -53,9 +53,11 @@ def test_a_program_with_its_cases_is_a_repository(tmp_path: Path) -> None:
     (data / "python_programs/inc.py").write_text("def inc(x):\n    return x - 1\n")
     (data / "json_testcases/inc.json").write_text(json.dumps([1, 2]) + "\n" + json.dumps([[5], 6]) + "\n")
     root = work_repairs.repository(data, "inc", tmp_path)
-    site = work.site(root, load(), tmp_path, work_repairs.CHECK.replace("timeout 4", "timeout 20"))  # a busy machine
-    at = site.begin()
-    passed, said = site.passes(at)
+    workspace = work.workspace(
+        root, load(), tmp_path, work_repairs.CHECK.replace("timeout 4", "timeout 20")
+    )  # a busy machine
+    at = workspace.begin()
+    passed, said = workspace.passes(at)
     assert not passed and "inc(*[1]) gives 0, should be 2" in said
     at.put("inc.py", "def inc(x):\n    return x + 1\n")
-    assert site.passes(at)[0]
+    assert workspace.passes(at)[0]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sale.catalog.loaded_models import Resident, Residents
+from edge_sale.catalog.loaded_models import Loadable, LoadedModels
 from edge_sale.errors import NoRoom
 
 
@@ -18,13 +18,13 @@ class House:
     here: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
-    def model(self, name: str, file: Path, size: int) -> Resident[Guest]:
+    def model(self, name: str, file: Path, size: int) -> Loadable[Guest]:
         def load() -> Guest:
             self.here.append(name)
             self.said.append(f"+{name}")
             return Guest(name, self)
 
-        return Resident(file, size, load)
+        return Loadable(file, size, load)
 
 
 @dataclass
@@ -37,9 +37,11 @@ class Guest:
         self.house.said.append(f"-{self.name}")
 
 
-def rooms(budget: int | None, **sizes: int) -> tuple[House, Residents[Guest]]:
+def rooms(budget: int | None, **sizes: int) -> tuple[House, LoadedModels[Guest]]:
     house = House()
-    return house, Residents({name: house.model(name, Path(f"/{name}"), size) for name, size in sizes.items()}, budget)
+    return house, LoadedModels(
+        {name: house.model(name, Path(f"/{name}"), size) for name, size in sizes.items()}, budget
+    )
 
 
 def test_nothing_is_loaded_before_it_is_asked_for() -> None:
@@ -71,7 +73,7 @@ def test_two_names_of_one_file_share_what_is_loaded(tmp_path: Path) -> None:
     (tmp_path / "link.gguf").symlink_to(file)
     house = House()
     link = tmp_path / "link.gguf"
-    models: Residents[Guest] = Residents({"a": house.model("a", file, 5), "b": house.model("b", link, 5)}, 6)
+    models: LoadedModels[Guest] = LoadedModels({"a": house.model("a", file, 5), "b": house.model("b", link, 5)}, 6)
     assert models["a"] is models["b"]
     assert (house.said, models.loaded, models.held) == (["+a"], ["a", "b"], 5)
 

@@ -100,8 +100,8 @@ def test_what_comes_with_edge_sale_bids_until_the_starter_is_pulled(tmp_path: Pa
         installed.write_manifest(
             card, tmp_path / "models", installed.Manifest(file.name, 1, "00", installed.made_from(card))
         )
-        assert chosen(tmp_path) == ("home" if name == catalogue.pool("starter").models[-1] else "bundled")
-    both = catalogue.pool("home")
+        assert chosen(tmp_path) == ("mixed" if name == catalogue.pool("starter").models[-1] else "bundled")
+    both = catalogue.pool("mixed")
     assert both.agents == (*catalogue.pool("bundled").agents, *catalogue.pool("starter").agents)
     assert chosen(tmp_path, 'pool = "starter"') == "starter"
     shutil.rmtree(tmp_path / "models")

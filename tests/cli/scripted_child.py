@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_sale import assemble
-from edge_sale.agents.workspace import Site
+from edge_sale.agents.workspace import Workspace
 from edge_sale.auction.market import Market
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.cli import main
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Job, Outcome, Task
@@ -26,7 +26,7 @@ from tests.scripted import Scripted, ScriptedMemory, plan
 class Editor(Scripted):
     """Works in a folder as EDIT says, and answers with the patch; elsewhere it says é."""
 
-    site: Site | None = None
+    workspace: Workspace | None = None
 
     def bid(self, task: Task, lessons: Any = ()) -> Job[Any]:
         return plan()
@@ -38,13 +38,13 @@ class Editor(Scripted):
 
     def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
         answer, notes = "é", list[str]()
-        if self.site is None:
+        if self.workspace is None:
             show(answer)
         else:
-            at = self.site.begin()
+            at = self.workspace.begin()
             try:
                 exec(os.environ["EDIT"], {"copy": at.copy.folder})
-                changes = self.site.changes[self.name] = at.copy.changes()
+                changes = self.workspace.changes[self.name] = at.copy.changes()
                 answer, notes = as_patch(changes), summary(changes)
             finally:
                 at.copy.close()
@@ -52,11 +52,11 @@ class Editor(Scripted):
         yield []
 
 
-def market(parts: assemble.Plan, ask: Any = None, site: Site | None = None) -> Market:
-    agent = Editor("editor", 1.0, site=site)
+def market(parts: assemble.MarketPlan, ask: Any = None, workspace: Workspace | None = None) -> Market:
+    agent = Editor("editor", 1.0, workspace=workspace)
     weights = Weights("test", 1, "made up", {}, juror=0.2)
     run = {"seed": 1, "closed": parts.settings.closed}
-    return Market([agent], Desk({}, agents={"editor": agent}), weights, ScriptedMemory(), run=run)
+    return Market([agent], Scheduler({}, agents={"editor": agent}), weights, ScriptedMemory(), run=run)
 
 
 if __name__ == "__main__":

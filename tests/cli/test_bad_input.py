@@ -40,7 +40,7 @@ def test_a_reserve_alone_cannot_hold_an_auction(tmp_path: Path) -> None:
     """Nobody would bid: that is said before anything is loaded."""
     remote = '[remotes.far]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\nkey = "none"\nprice_in = 1\nprice_out = 1\n'
     done = edge(new_home(tmp_path, remote), "run", "-a", "far", "Sort a list in Python.")
-    assert done.returncode == 1 and "far stands by as a reserve" in done.stderr and done.stderr.count("\n") == 1
+    assert done.returncode == 1 and "far stands by as a fallback" in done.stderr and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(("args", "code", "says"), CASES)

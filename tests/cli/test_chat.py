@@ -29,7 +29,7 @@ def test_commands_need_no_model(tmp_path: Path) -> None:
         (b"/agent nobody\n", "unknown agent 'nobody'"),
         (b"/why\n", "nothing was sold in this session yet"),
         (b"/undo\n", "this session changes no files"),
-        (b"Hello.\n", "no bid reaches the floor"),
+        (b"Hello.\n", "no bid reaches the reserve price"),
     ],
 )
 def test_mistakes_in_a_pipe_end_it_with_a_line(typed: bytes, said: str, tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ def test_documents_stay_here_unless_the_command_line_says_otherwise(home: Path, 
     sale = only_document(edge(home, *asked).stdout)
     assert any("documents stay on this machine" in note for note in sale["notes"])
     assert {bid["bid"]["agent"] for bid in sale["bids"]} <= {"quick", "planner", "drafts"}
-    assert sale["reserve"] is None and not (home / "egress.jsonl").exists()
+    assert sale["fallback"] is None and not (home / "egress.jsonl").exists()
     # the control: asked for on the command line, the same remotes are tried (and nobody listens there)
     control = only_document(edge(home, *asked, "--escalate", "auto").stdout)
     assert not any("documents stay on this machine" in note for note in control["notes"])

@@ -228,7 +228,7 @@ def test_recalibration_is_off_until_asked_for(home):
 
 def test_carry_is_named_or_refused(home):
     """What bids carry is off by default; a name that is not there is refused with those that are."""
-    assert load().carry == ()
+    assert load().extra_signals == ()
     (home / "config.toml").write_text('pool = "starter"\n[auction]\ncarry = ["drafts"]\n')
     with pytest.raises(ConfigError, match="nothing is called 'drafts'; there are: draft, familiarity"):
         assemble.plan(load())

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from edge_sale.agents.workspace import Site
+from edge_sale.agents.workspace import Workspace
 from edge_sale.cli import repository as cli
 from edge_sale.settings import load
 from edge_sale.types import Outcome, Task
@@ -73,9 +73,9 @@ CHANGES = (Change("calc.py", BUGGY.encode(), BUGGY.replace("-", "+").encode()), 
 
 def settle(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch, status: Any = "passed", **how: bool) -> Any:
     monkeypatch.setenv("EDGE_SALE_HOME", str(home))
-    site = Site(lambda: None, root=root, changes={"a": CHANGES})  # type: ignore[arg-type, return-value]
+    workspace = Workspace(lambda: None, root=root, changes={"a": CHANGES})  # type: ignore[arg-type, return-value]
     options = {"yes": False, "dry_run": False, "show": False, **how}
-    return cli.conclude(Task("t", TASK, repo=True), Outcome("a", status, "patch"), site, load(), **options)
+    return cli.conclude(Task("t", TASK, repo=True), Outcome("a", status, "patch"), workspace, load(), **options)
 
 
 @pytest.mark.parametrize(

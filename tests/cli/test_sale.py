@@ -209,12 +209,12 @@ def test_outside_the_trade_nobody_bids_and_the_way_out_is_named(tmp_path: Path) 
     done = edge(home, "run", OUTSIDE, "--trace", str(trace), **nothing)
     assert (done.returncode, done.stdout) == (1, "")
     says = done.stderr.splitlines()[-1]
-    assert says.startswith("edge-sale: no bid reaches the floor: ") and says.endswith("edge-sale pull starter")
+    assert says.startswith("edge-sale: no bid reaches the reserve price: ") and says.endswith("edge-sale pull starter")
     assert "small Python functions over lists, strings, words and counts" in says
     document = only_document(edge(home, "run", OUTSIDE, "--json", **nothing).stdout)
     refused = document["refused"]
     assert document["exit"] == 1 and set(refused["reached"]) == AGENTS
-    assert max(refused["reached"].values()) < refused["floor"]
+    assert max(refused["reached"].values()) < refused["reserve_price"]
     events = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
     assert events[-1]["event"] == "refused" and events[-1]["reason"] == document["error"]
     told = edge(home, "trace", str(trace))

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from edge_sale.auction.ledger import Sum
 from edge_sale.auction.market import Market, Sale
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.cli.views.screen import Screen, listeners
 from edge_sale.cli.views.tables import AuctionTable, award_view, cost_line
 from edge_sale.errors import EngineError, MemoryFault
@@ -40,7 +40,7 @@ def sell(
         Scripted("dear", 0.9, [plan("1. Do it.")], [scores]),
         Scripted("mute", 0.2, [EngineError("[no] voice")], [scores]),
     ]
-    market = Market(agents, Desk({}, agents={a.name: a for a in agents}), WEIGHTS, memory, run={"seed": 7})
+    market = Market(agents, Scheduler({}, agents={a.name: a for a in agents}), WEIGHTS, memory, run={"seed": 7})
     hear.loading("three agents")
     sale = market.solve(Task("t1", "Say [bold]yes[/nope].", domain), hear, execute=execute)
     hear.end(sale)

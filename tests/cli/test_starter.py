@@ -166,7 +166,7 @@ def test_specialists_and_the_starter_bid_in_one_market(tmp_path: Path) -> None:
     home = new_home(tmp_path, STARTER.replace('pool = "starter"\n', ""))
     trade = "Write a Python function that keeps the even numbers of a list and adds them up."
     inside = only_document(edge(home, "run", trade, "--seed", "1", "--json", seconds=300).stdout)
-    assert inside["run"]["pool"] == "home"
+    assert inside["run"]["pool"] == "mixed"
     assert inside["winner"] in ("junior", "lists", "texts", "senior")
     outside = only_document(edge(home, "run", "Name three rivers.", "--seed", "1", "--json", seconds=300).stdout)
     assert outside["winner"] in ("quick", "planner", "drafts")

@@ -1,4 +1,4 @@
-"""`bench bottle`'s parts: grading many at a time, whose auctions are in the table, what is fitted, what is counted."""
+"""`bench bundled`'s parts: grading many at a time, whose auctions are in the table, what is fitted, what is counted."""
 
 from __future__ import annotations
 

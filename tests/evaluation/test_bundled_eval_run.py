@@ -1,4 +1,4 @@
-"""`edge-sale bench bottle` whole, on the real models that come along, with a few tasks."""
+"""`edge-sale bench bundled` whole, on the real models that come along, with a few tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_sale.evaluation.bundled_eval import remote_senior
 from tests.cli.kit import edge, new_home, only_document
 
 SANDBOX = "auto" if shutil.which("bwrap") else "none"
-FEW = ("bench", "bottle", "--tasks", "24", "--train", "16", "--orders", "2", "--sandbox", SANDBOX, "--json")
+FEW = ("bench", "bundled", "--tasks", "24", "--train", "16", "--orders", "2", "--sandbox", SANDBOX, "--json")
 
 
 class Ran(NamedTuple):
@@ -26,7 +26,7 @@ class Ran(NamedTuple):
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    home = new_home(tmp_path_factory.mktemp("bottle"))
+    home = new_home(tmp_path_factory.mktemp("bundled"))
     out = home / "few.jsonl"
     done = edge(home, *FEW, "--no-remote", "--out", str(out), "--html", str(home / "few.html"), seconds=500)
     return Ran(home, out, done, only_document(done.stdout))

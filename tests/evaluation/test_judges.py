@@ -21,9 +21,9 @@ class Engine:
     def __init__(self):
         self.asked = 0
 
-    def loglik(self, asks, seconds=None):
-        self.asked += len(asks)
-        lengths = [sum(len(m.content) for m in ask.prompt.messages) for ask in asks]
+    def loglik(self, requests, seconds=None):
+        self.asked += len(requests)
+        lengths = [sum(len(m.content) for m in request.prompt.messages) for request in requests]
         return [LogProb(-100.0 + n / 10, 10, n, 0.5) for n in lengths]
 
 
@@ -58,8 +58,8 @@ def test_a_juror_that_cannot_read_a_plan_is_an_error(tmp_path):
     """A task is never judged by half a jury, and a failure is not kept."""
 
     class Short(Engine):
-        def loglik(self, asks, seconds=None):
-            return [PromptTooLong("tiny", 99, 64) for _ in asks]
+        def loglik(self, requests, seconds=None):
+            return [PromptTooLong("tiny", 99, 64) for _ in requests]
 
     with pytest.raises(EdgeSaleError, match=r"could not judge 't0'.*99 tokens"):
         judges.opinions(grid({"small": "1"}), *jury(tmp_path, Short()), ["recoverability"])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from edge_sale.auction.market import Market
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError, OutOfMemory
 from edge_sale.evaluation import live, run_records, table
 from edge_sale.evaluation.grading import Question
@@ -27,7 +27,7 @@ def market(**scripts):
     for agent in agents:
         for name, value in scripts.get(agent.name, {}).items():
             setattr(agent, name, value)
-    return Market(agents, Desk({}, agents={a.name: a for a in agents}), WEIGHTS)
+    return Market(agents, Scheduler({}, agents={a.name: a for a in agents}), WEIGHTS)
 
 
 def test_each_agent_alone_leaves_a_trial_and_a_line():

@@ -11,7 +11,7 @@ from edge_sale.evaluation.arrays import View
 from edge_sale.evaluation.baselines import SALE, contenders
 from edge_sale.evaluation.bundled_eval import rows
 from edge_sale.evaluation.judges import Opinion
-from edge_sale.scoring.reserve_price import Floor
+from edge_sale.scoring.reserve_price import ReservePrice
 from edge_sale.scoring.weights import Weights
 from tests.evaluation.kit import grid
 
@@ -74,17 +74,17 @@ def test_the_auction_is_the_product_s_own():
 
 @pytest.mark.parametrize(("refused", "left"), [("small", {"middle", "large"}), ("small middle large", set(PRICES))])
 def test_who_is_below_the_floor_does_not_bid(refused, left):
-    """The others are judged as they were, each by its own scores; where nobody reaches the floor, all stand."""
+    """The others are judged as they were, each by its own scores; where nobody reaches the reserve price, all stand."""
     of = view()
     trials = {
         key: dataclasses.replace(trial, signals={"familiarity": -9.0 if trial.agent in refused else -1.0})
         for key, trial in of.of.trials.items()
     }
     of = View(dataclasses.replace(of.of, trials=trials), of.vectors, of.opinions)
-    floor = Floor(0.5, 5.0, {"familiarity": 1.0}, tuple(PRICES))
-    weights = Weights("w", 1, "", {"price_length": 0.1}, 1.0, floor=floor)
+    reserve_price = ReservePrice(0.5, 5.0, {"familiarity": 1.0}, tuple(PRICES))
+    weights = Weights("w", 1, "", {"price_length": 0.1}, 1.0, reserve_price=reserve_price)
     whole = rows.under(weights, of)(of, False)
-    free = rows.under(dataclasses.replace(weights, floor=None), of)(of, False)
+    free = rows.under(dataclasses.replace(weights, reserve_price=None), of)(of, False)
     for place in range(len(of.of.items)):
         ranked = {one.bid.agent: one for one in replay.award(of, whole, place, 1.0).ranked}
         asking = {one.bid.agent: one.asking for one in replay.award(of, free, place, 1.0).ranked}

@@ -93,11 +93,11 @@ def some(folder: Path, count: int) -> None:
 def test_several_processes_at_once(tmp_path):
     """Three processes keep eight versions each: 24 numbers, none twice, and the last one is in force and whole."""
     workers = [multiprocessing.get_context("spawn").Process(target=some, args=(tmp_path, 8)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-        assert worker.exitcode == 0
+    for llama_thread in workers:
+        llama_thread.start()
+    for llama_thread in workers:
+        llama_thread.join()
+        assert llama_thread.exitcode == 0
     assert [version.number for version in versions.every(tmp_path)] == list(range(1, 25))
     found = versions.in_force(tmp_path, "p")
     assert found is not None and found.number == 24

@@ -79,20 +79,20 @@ class ScriptedEngine:
     def count(self, prompt: Prompt) -> int:
         return len(prompt.messages)
 
-    def generate(self, asks: Sequence[Any], seconds: float | None = None) -> list[Any]:
-        return self._play("generate", asks, seconds)
+    def generate(self, requests: Sequence[Any], seconds: float | None = None) -> list[Any]:
+        return self._play("generate", requests, seconds)
 
-    def loglik(self, asks: Sequence[Any], seconds: float | None = None) -> list[Any]:
-        return self._play("loglik", asks, seconds)
+    def loglik(self, requests: Sequence[Any], seconds: float | None = None) -> list[Any]:
+        return self._play("loglik", requests, seconds)
 
-    def choose(self, asks: Sequence[Any], seconds: float | None = None) -> list[Any]:
-        return self._play("choose", asks, seconds)
+    def choose(self, requests: Sequence[Any], seconds: float | None = None) -> list[Any]:
+        return self._play("choose", requests, seconds)
 
-    def _play(self, kind: str, asks: Sequence[Any], seconds: float | None) -> list[Any]:
-        self.asked.append((kind, list(asks), seconds))
+    def _play(self, kind: str, requests: Sequence[Any], seconds: float | None) -> list[Any]:
+        self.asked.append((kind, list(requests), seconds))
         assert self.script, f"engine {self.name} ran out of script at {kind}"
         line = self.script.pop(0)
-        assert len(line) == len(asks), f"engine {self.name} was asked {len(asks)}, scripted {len(line)}"
+        assert len(line) == len(requests), f"engine {self.name} was asked {len(requests)}, scripted {len(line)}"
         return line
 
 

@@ -80,7 +80,7 @@ def long_prompt(folder: Path) -> Iterator[Any]:
         yield engine.choose([Choose(prompt, ("1", "2"))])[0]
     yield engine.generate([Generate(chat("a"), Sampling(max_tokens=500))])[0]
     yield engine.generate([Generate(chat("a"), Sampling(max_tokens=2**40))])[0]
-    yield engine.generate([Generate(chat("a"), Sampling(max_tokens=1), reserve=500)])[0]
+    yield engine.generate([Generate(chat("a"), Sampling(max_tokens=1), headroom=500)])[0]
     yield engine.loglik([LogLik(chat("a"), "a " * 600)])[0]
     yield engine.generate([Generate(chat("a " * 200), Sampling(max_tokens=8))])[0]
 

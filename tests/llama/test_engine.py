@@ -27,8 +27,8 @@ def ids(engine: LlamaEngine, prompt) -> list[int]:
     return engine._reading(prompt).tokens
 
 
-def texts(engine: LlamaEngine, ask: Generate) -> list[str]:
-    reply = engine.generate([ask])[0]
+def texts(engine: LlamaEngine, request: Generate) -> list[str]:
+    reply = engine.generate([request])[0]
     assert isinstance(reply, list), reply
     return [generation.text for generation in reply]
 
@@ -90,32 +90,32 @@ def test_the_first_tokens_entropy_is_exact(engine: LlamaEngine, independent: Ind
     assert drawn.logprob == pytest.approx(log_p.max(), abs=1e-3)
 
 
-def expected_loglik(engine: LlamaEngine, independent: Independent, ask: LogLik) -> float:
-    tokens, targets = ids(engine, ask.prompt), native.tokenize(engine._vocab, ask.text, special=False)
+def expected_loglik(engine: LlamaEngine, independent: Independent, request: LogLik) -> float:
+    tokens, targets = ids(engine, request.prompt), native.tokenize(engine._vocab, request.text, special=False)
     log_p = log_softmax(independent.logits(tokens + targets)[len(tokens) - 1 : -1])
     return float(sum(log_p[i, token] for i, token in enumerate(targets)))
 
 
 def test_loglik_is_the_sum_over_the_texts_tokens(engine: LlamaEngine, independent: Independent):
     """log p(text | prompt) is that of a plain one-sequence decode, for each of a batch of unlike asks."""
-    asks = [
+    requests = [
         LogLik(chat("What is the capital of France?"), "The capital of France is Paris."),
         LogLik(chat("Count to three.", system="You count."), "one two three"),
         LogLik(chat("Say yes."), "no"),
     ]
-    replies = engine.loglik(asks)
-    for ask, reply in zip(asks, replies, strict=True):
-        assert reply.total == pytest.approx(expected_loglik(engine, independent, ask), abs=0.05 * reply.tokens)
-        assert reply.prompt_tokens == engine.count(ask.prompt)
+    replies = engine.loglik(requests)
+    for request, reply in zip(requests, replies, strict=True):
+        assert reply.total == pytest.approx(expected_loglik(engine, independent, request), abs=0.05 * reply.tokens)
+        assert reply.prompt_tokens == engine.count(request.prompt)
 
 
 def test_a_shared_beginning_changes_no_likelihood(engine: LlamaEngine):
     """Prompts with one long beginning are read once together, and score as they do alone."""
     long = "Here is the house's list of rules. " * 30
     said = "Yes, of course, as long as everybody else in the house knows of it and has agreed."
-    asks = [LogLik(chat(f"{long} {end}"), said) for end in ("May I?", "Who are you?", "Is it late?")]
-    together = engine.loglik(asks)
-    alone = [engine.loglik([ask])[0] for ask in asks]
+    requests = [LogLik(chat(f"{long} {end}"), said) for end in ("May I?", "Who are you?", "Is it late?")]
+    together = engine.loglik(requests)
+    alone = [engine.loglik([request])[0] for request in requests]
     assert [r.mean for r in together] == pytest.approx([r.mean for r in alone], abs=0.05)
     assert len({reply.total for reply in together}) == 3
 
@@ -130,11 +130,11 @@ def test_an_empty_text_is_certain(engine: LlamaEngine):
 def test_a_prompt_longer_than_one_batch_is_read_whole(engine: LlamaEngine):
     """Of a prompt of several hundred tokens the first word still tells: it is not cut."""
     filler = "The sky is wide. " * 110
-    asks = [
+    requests = [
         LogLik(chat(f"The password is {word}. {filler} What is the password?"), "The password is blue.")
         for word in ("blue", "seven")
     ]
-    told, untold = engine.loglik(asks)
+    told, untold = engine.loglik(requests)
     assert told.prompt_tokens > Tuning().batch
     assert told.total > untold.total + 1
 
@@ -158,16 +158,16 @@ def test_samples_differ_by_their_seed(engine: LlamaEngine):
 @pytest.mark.parametrize("seed", [-1, 0xFFFFFFFF])
 def test_every_seed_is_fixed(engine: LlamaEngine, seed: int):
     """The seed that llama.cpp takes for "any" is as fixed as the others."""
-    ask = Generate(STORY.prompt, Sampling(max_tokens=12, temperature=1.5, top_k=0, top_p=1.0, min_p=0.0, seed=seed))
-    assert texts(engine, ask) == texts(engine, ask)
+    request = Generate(STORY.prompt, Sampling(max_tokens=12, temperature=1.5, top_k=0, top_p=1.0, min_p=0.0, seed=seed))
+    assert texts(engine, request) == texts(engine, request)
 
 
 def test_more_samples_than_one_batch_holds(engine: LlamaEngine):
     """More samples than llama.cpp takes sequences are drawn in turn, each with its own seed."""
     prompt = chat("Name any word.")
-    ask = Generate(prompt, Sampling(max_tokens=2, temperature=2.0, top_k=0, min_p=0.0), samples=WIDTH + 3)
+    request = Generate(prompt, Sampling(max_tokens=2, temperature=2.0, top_k=0, min_p=0.0), samples=WIDTH + 3)
     last = Generate(prompt, Sampling(max_tokens=2, temperature=2.0, top_k=0, min_p=0.0, seed=WIDTH), samples=3)
-    drawn = texts(engine, ask)
+    drawn = texts(engine, request)
     assert len(drawn) == WIDTH + 3
     assert drawn[WIDTH:] == texts(engine, last)
 
@@ -184,8 +184,8 @@ def test_one_ask_too_long_leaves_the_others(engine: LlamaEngine):
 
 def test_room_is_kept_for_what_comes_after_a_bid(engine: LlamaEngine):
     """An ask that reserves more than is left behind its prompt is refused."""
-    ask = Generate(chat("Hi."), Sampling(max_tokens=1), reserve=engine.context)
-    assert isinstance(engine.generate([ask])[0], PromptTooLong)
+    request = Generate(chat("Hi."), Sampling(max_tokens=1), headroom=engine.context)
+    assert isinstance(engine.generate([request])[0], PromptTooLong)
 
 
 def test_streamed_pieces_join_to_the_text(engine: LlamaEngine):
@@ -205,8 +205,8 @@ def test_a_stop_is_in_neither_text_nor_stream(engine: LlamaEngine):
     whole = texts(engine, Generate(prompt, GREEDY))[0]
     stop = whole[9:16]
     streamed: list[str] = []
-    ask = Generate(prompt, Sampling(max_tokens=24, stop=("never said", stop)), on_text=streamed.append)
-    drawn = engine.generate([ask])[0][0]
+    request = Generate(prompt, Sampling(max_tokens=24, stop=("never said", stop)), on_text=streamed.append)
+    drawn = engine.generate([request])[0][0]
     assert (drawn.text, drawn.ended) == (whole[: whole.index(stop)], "stop")
     assert "".join(streamed) == drawn.text
 
@@ -237,8 +237,8 @@ BROKEN = ["root ::= [", "rot ::= [0-5]", "root ::= root [0-5]", "{not a grammar"
 
 def test_a_broken_grammar_fails_its_ask_alone(engine: LlamaEngine):
     """A grammar that llama.cpp cannot take is BadGrammar, and the ask beside it is answered."""
-    asks = [Generate(chat("Hi."), Sampling(max_tokens=2, grammar=grammar)) for grammar in (*BROKEN, "")]
-    *refused, reply = engine.generate(asks)
+    requests = [Generate(chat("Hi."), Sampling(max_tokens=2, grammar=grammar)) for grammar in (*BROKEN, "")]
+    *refused, reply = engine.generate(requests)
     assert [type(error) for error in refused] == [BadGrammar] * len(BROKEN)
     assert reply[0].tokens == 2
 

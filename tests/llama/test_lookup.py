@@ -60,9 +60,9 @@ EDIT = chat(f"Repeat this file:\n```python\n{SOURCE}```", prefill=f"```python\n{
 GREEDY = Sampling(max_tokens=160)
 
 
-def same_text(engine: LlamaEngine, ask: Generate, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, int, int]:
+def same_text(engine: LlamaEngine, request: Generate, monkeypatch: pytest.MonkeyPatch) -> tuple[bool, int, int]:
     """Whether guesses changed nothing of an answer, bit for bit; and how many decodes it took with and without."""
-    ask, counts, replies = replace(ask, lookup=True), [], []
+    request, counts, replies = replace(request, lookup=True), [], []
     step = engine._context.next
     for guesses in (True, False):
         calls: list[int] = []
@@ -75,7 +75,7 @@ def same_text(engine: LlamaEngine, ask: Generate, monkeypatch: pytest.MonkeyPatc
             patch.setattr(engine._context, "next", counted)
             if not guesses:
                 patch.setattr(Lookup, "guess", lambda self, most: [])
-            replies.append(engine.generate([ask])[0][0])
+            replies.append(engine.generate([request])[0][0])
         counts.append(len(calls))
     ahead, plain = (replace(reply, seconds=0.0, reused=0) for reply in replies)
     return ahead == plain, counts[0], counts[1]
@@ -117,5 +117,5 @@ def test_a_model_that_cannot_go_back_does_not_guess(hybrid: LlamaEngine, monkeyp
 )
 def test_only_greedy_asks_guess(dense: LlamaEngine, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
     """A drawn answer, or one under a grammar, is drawn one token at a time: guesses would change its odds."""
-    ask = Generate(chat("abc " * 30), Sampling(max_tokens=12, **change))
-    assert same_text(dense, ask, monkeypatch) == (True, 11, 11)
+    request = Generate(chat("abc " * 30), Sampling(max_tokens=12, **change))
+    assert same_text(dense, request, monkeypatch) == (True, 11, 11)

@@ -25,8 +25,8 @@ def prompt(*words: str) -> Prompt:
     return Prompt((RULES, *turns), fixed=1)
 
 
-def answers(engine: LlamaEngine, *asks: Generate) -> list[tuple[str, float, float]]:
-    replies = engine.generate(asks)
+def answers(engine: LlamaEngine, *requests: Generate) -> list[tuple[str, float, float]]:
+    replies = engine.generate(requests)
     assert not any(isinstance(reply, Exception) for reply in replies), replies
     return [(g.text, g.entropy, g.logprob) for reply in replies for g in reply]
 
@@ -45,13 +45,13 @@ ASKS = [
 def test_an_answer_does_not_depend_on_what_was_read_before(tiny_files: dict[str, Path], kind: str):
     """Each of five asks has the same text, entropy and log p from an engine that answered the others before it."""
     used = LlamaEngine(kind, tiny_files[kind])
-    after = [answers(used, ask) for ask in ASKS]
-    again = [answers(used, ask) for ask in reversed(ASKS)][::-1]
+    after = [answers(used, request) for request in ASKS]
+    again = [answers(used, request) for request in reversed(ASKS)][::-1]
     assert used.reused > 0
     used.close()
-    for ask, one, other in zip(ASKS, after, again, strict=True):
+    for request, one, other in zip(ASKS, after, again, strict=True):
         fresh = LlamaEngine(kind, tiny_files[kind])
-        assert answers(fresh, ask) == one == other
+        assert answers(fresh, request) == one == other
         assert fresh.reused == 0
         fresh.close()
 
@@ -129,10 +129,10 @@ def test_a_batch_that_ran_out_of_time_leaves_nothing_behind(tiny_files: dict[str
 
 def test_likelihoods_reuse_and_are_reused(dense: LlamaEngine):
     """log p of a text is the same whether its prompt was read before or not."""
-    ask = LogLik(prompt(LONG), "The sea.")
+    request = LogLik(prompt(LONG), "The sea.")
     dense.forget()
-    cold = dense.loglik([ask])[0]
-    warm = dense.loglik([ask])[0]
+    cold = dense.loglik([request])[0]
+    warm = dense.loglik([request])[0]
     assert (cold.reused, warm.total, warm.tokens) == (0, cold.total, cold.tokens)
     assert warm.reused > 100
 
@@ -193,12 +193,12 @@ def test_samples_beyond_the_memory_for_them_wait_for_a_place(
     engine = LlamaEngine("dense", tiny_files["dense"])
     one = engine._context
     monkeypatch.setattr(context, "CACHE", 2 * 512 * context.native.bytes_a_token(engine._model))
-    asks = [
+    requests = [
         Generate(prompt(LONG), Sampling(max_tokens=3 + 5 * (i % 3), temperature=1.0, top_k=0, seed=i)) for i in range(9)
     ]
-    first = answers(engine, *asks)
+    first = answers(engine, *requests)
     assert (one._shape[0], len({text for text, _, _ in first})) == (2, 9)
-    assert answers(engine, *asks) == first
+    assert answers(engine, *requests) == first
     engine.close()
 
 

@@ -51,8 +51,8 @@ def test_work_that_outlasts_its_limit_is_stopped_from_outside(engine: LlamaEngin
 
 def test_what_was_finished_in_time_stands(engine: LlamaEngine):
     """Of one batch the short answer stands, and the endless one has timed out."""
-    asks = [Generate(chat("Hi."), ENDLESS), Generate(chat("Hi."), Sampling(max_tokens=1))]
-    late, reply = engine.generate(asks, seconds=2.0)
+    requests = [Generate(chat("Hi."), ENDLESS), Generate(chat("Hi."), Sampling(max_tokens=1))]
+    late, reply = engine.generate(requests, seconds=2.0)
     assert isinstance(late, TimedOut)
     assert reply[0].tokens == 1
 
@@ -60,8 +60,8 @@ def test_what_was_finished_in_time_stands(engine: LlamaEngine):
 def test_a_stop_never_reaches_another_callers_work(engine: LlamaEngine):
     """A time-out of one thread's ask leaves the answer that another thread is waiting for alone."""
     replies = []
-    ask = Generate(chat("Hi."), Sampling(max_tokens=60, grammar='root ::= "a"+'))
-    others = [threading.Thread(target=lambda: replies.extend(engine.generate([ask]))) for _ in range(2)]
+    request = Generate(chat("Hi."), Sampling(max_tokens=60, grammar='root ::= "a"+'))
+    others = [threading.Thread(target=lambda: replies.extend(engine.generate([request]))) for _ in range(2)]
     for thread in others:
         thread.start()
     late = engine.generate([Generate(chat(LONG), ENDLESS)], seconds=0.05)[0]

@@ -15,7 +15,7 @@ import numpy as np
 import sqlite_vec
 
 from edge_sale.auction.market import Market
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.memory.store import AuctionMemory
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Award, Bid, Entry, Outcome, Phase, Scored, Strategy, Task
@@ -104,8 +104,8 @@ def market(memory: AuctionMemory, plans: int = 1) -> Market:
             Outcome("big", "done", "42"),
         ),
     ]
-    desk = Desk({}, agents={agent.name: agent for agent in agents})
-    return Market(agents, desk, Weights("w", 1, "", {"price_length": 0.1}, juror=0.5), memory, full=True)
+    scheduler = Scheduler({}, agents={agent.name: agent for agent in agents})
+    return Market(agents, scheduler, Weights("w", 1, "", {"price_length": 0.1}, juror=0.5), memory, full=True)
 
 
 def sell_for_ever(path: Path, name: str, acknowledged: object) -> None:

@@ -33,7 +33,7 @@ def test_an_embedder_is_known_once_an_auction_is_recorded(tmp_path: Path) -> Non
     [
         ("", True, "bundled-embedder"),
         ("", False, "all-minilm-l6-v2"),
-        ("home", True, "all-minilm-l6-v2"),
+        ("mixed", True, "all-minilm-l6-v2"),
     ],
 )
 def test_pulling_the_starter_leaves_the_past_where_it_is(
@@ -45,7 +45,7 @@ def test_pulling_the_starter_leaves_the_past_where_it_is(
     if known:
         with AuctionMemory.open(file, Grams(identity=card.files[0].sha256)) as memory:
             memory.record(award("a", "count words"), done(), run())
-    monkeypatch.setattr("edge_sale.catalog.pools.in_use", lambda catalogue, settings: settings.pool or "home")
+    monkeypatch.setattr("edge_sale.catalog.pools.in_use", lambda catalogue, settings: settings.pool or "mixed")
     settings = replace(load({"EDGE_SALE_HOME": str(tmp_path)}), pool=pool)
     plan = assemble.plan(settings)
     assert plan.embedder is not None and plan.embedder.name == expected

@@ -30,8 +30,8 @@ def memory(tmp_path: Path):
 def test_work_away_is_known_with_its_verdict_and_price(memory: AuctionMemory) -> None:
     """An agent that made no bid but did the work: whether it passed, and what a token of it cost."""
     home = Outcome("quick", "failed", "no", verified=False)
-    away = Outcome("far", "passed", "yes", verified=True)
-    memory.record(award("a1", SUM), away, run(entries=ESCALATED, earlier=[home]))
+    remotes_ready = Outcome("far", "passed", "yes", verified=True)
+    memory.record(award("a1", SUM), remotes_ready, run(entries=ESCALATED, earlier=[home]))
     (known,) = memory.past(Task("now", "add up the numbers in a tuple"), "far")
     assert known == Past(known.similarity, True, None, None, None, pytest.approx(7.5))
     assert 0.35 <= known.similarity <= 1
@@ -42,9 +42,9 @@ def test_work_away_is_known_with_its_verdict_and_price(memory: AuctionMemory) ->
 def test_both_outcomes_are_kept_and_the_last_one_stands(memory: AuctionMemory) -> None:
     """Local work that failed is no lesson, though the task was solved elsewhere afterwards."""
     home = Outcome("quick", "failed", "no", verified=False)
-    away = Outcome("far", "passed", "yes", verified=True)
-    memory.record(award("a1", SUM), away, run(earlier=[home]))
-    assert History.open(memory.path).get("a1").outcome == away
+    remotes_ready = Outcome("far", "passed", "yes", verified=True)
+    memory.record(award("a1", SUM), remotes_ready, run(earlier=[home]))
+    assert History.open(memory.path).get("a1").outcome == remotes_ready
     assert memory.recall(Task("now", SUM), "quick") == []
 
 

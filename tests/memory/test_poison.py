@@ -113,7 +113,7 @@ class Heard:
 
 
 class Ear(Mapping[str, Any]):
-    """The desk's engines, listened to."""
+    """The scheduler's engines, listened to."""
 
     def __init__(self, engines: Mapping[str, Any]) -> None:
         self.engines, self.heard = engines, Heard(engines)
@@ -133,11 +133,11 @@ class Ear(Mapping[str, Any]):
                 if what not in ("generate", "loglik", "choose"):
                     return method
 
-                def ask(asks: Any, seconds: float | None = None) -> Any:
-                    heard.prompts += [(heard.phase, name, ask.prompt) for ask in asks]
-                    return method(asks, seconds)
+                def request(requests: Any, seconds: float | None = None) -> Any:
+                    heard.prompts += [(heard.phase, name, request.prompt) for request in requests]
+                    return method(requests, seconds)
 
-                return ask
+                return request
 
         return Overheard()
 
@@ -177,8 +177,8 @@ def side(home: Path, far: Recorder, policy: str, made: list[Made], disguise: Cal
         place, text = hostile(number)
         market.memory.record(*record(number, one, place, disguise(text)))
     market.record = False
-    ear = Ear(market.desk.engines)
-    market.desk.engines = ear
+    ear = Ear(market.scheduler.engines)
+    market.scheduler.engines = ear
     return Side(market, ear, far, settings.egress_log)
 
 
@@ -232,7 +232,7 @@ def test_poison_escalates_nothing_and_keeps_nothing_at_home(sold):
     decided, usual = ([of.heard.of(Weighed)[0] for of in one] for one in (poisoned, clean))
     assert [(w.lost, w.seen) for w in decided] == [(w.lost, w.seen) for w in usual]
     # words in a past task's text move its vector, and so a little which of the others are found
-    assert [w.reserve for w in decided] == pytest.approx([w.reserve for w in usual], abs=1e-3)
+    assert [w.fallback for w in decided] == pytest.approx([w.fallback for w in usual], abs=1e-3)
     lost = [w.lost for w in decided]
     assert 0 < sum(lost) < RECORDS, "control: some escalate and some do not"
     assert [len(of.sent) for of in poisoned] == [len(of.sent) for of in clean] == list(map(int, lost))
@@ -290,15 +290,15 @@ def test_no_poison_becomes_a_control_token(sold):
         assert len(native.tokenize(engine._vocab, text, special=False)) > 2
 
 
-@pytest.mark.parametrize("policy", ["never", "ask"])
+@pytest.mark.parametrize("policy", ["never", "request"])
 def test_without_consent_poison_sends_nothing(policy, made, tmp_path, far):
     """Policy `never`, and `ask` where nobody can be asked: no request and no line in the log, lost or not."""
     some = made[:20]
     this = side(tmp_path, far, policy, some)
-    sold = [this.sell(one) for one in (some if policy == "ask" else some[:5])]
+    sold = [this.sell(one) for one in (some if policy == "request" else some[:5])]
     assert (far.requests, read(this.log)) == ([], [])
     assert all(of.sale.outcome and of.sale.outcome.agent in PRICES for of in sold)
-    if policy == "ask":
+    if policy == "request":
         assert any(weighed.lost for of in sold for weighed in of.heard.of(Weighed)), "control: some would have left"
 
 

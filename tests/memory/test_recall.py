@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from edge_sale.memory.recall import Plan, contrast, likeness
+from edge_sale.memory.recall import PastPlan, contrast, likeness
 from edge_sale.types import Outcome
 
-A = Plan(0, "a", "opening", "plan a", True)
-B = Plan(1, "b", "opening", "plan b", False)
-C = Plan(2, "c", "opening", "plan c", False)
-B2 = Plan(2, "b", "refined", "plan b, refined", False)
-AS_A = Plan(1, "b", "opening", "plan a", False)
+A = PastPlan(0, "a", "opening", "plan a", True)
+B = PastPlan(1, "b", "opening", "plan b", False)
+C = PastPlan(2, "c", "opening", "plan c", False)
+B2 = PastPlan(2, "b", "refined", "plan b, refined", False)
+AS_A = PastPlan(1, "b", "opening", "plan a", False)
 
 CASES = {
     # agent, plans by rank, verdicts -> (copy, avoid)
@@ -83,7 +83,7 @@ def test_a_lesson_pairs_a_plan_to_copy_with_one_to_avoid(case):
 
 def test_a_refined_loser_whose_opening_won_avoids_the_plan_that_was_carried_out():
     """What failed is the plan that won, not the one written later."""
-    opening, refined = Plan(0, "a", "opening", "first", True), Plan(1, "a", "refined", "second", False)
+    opening, refined = PastPlan(0, "a", "opening", "first", True), PastPlan(1, "a", "refined", "second", False)
     verdicts = {"a": Outcome("a", "failed", "x"), "c": Outcome("c", "passed", "x")}
     assert contrast("a", [opening, refined, C], verdicts) == (C, opening)
 

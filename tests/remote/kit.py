@@ -1,4 +1,4 @@
-"""A market whose local agents follow a script and whose reserve is a real client of a real endpoint."""
+"""A market whose local agents follow a script and whose fallback is a real client of a real endpoint."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge_sale.agents.remote import RemoteAgent
-from edge_sale.auction.fallback import Reserve
+from edge_sale.auction.fallback import Fallback
 from edge_sale.auction.market import Market
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.remote.client import RemoteEngine
 from edge_sale.remote.config import Remote
-from edge_sale.remote.egress import Budget, Door, Letter
+from edge_sale.remote.egress import Budget, EgressGate, OutboundRequest
 from edge_sale.remote.redaction import Redactor
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Outcome, Past, Task
@@ -32,15 +32,17 @@ def engine(
     log: Path,
     *,
     closed: str = "",
-    agree: Callable[[Letter], str] = lambda letter: "",
+    agree: Callable[[OutboundRequest], str] = lambda outbound: "",
     budget: Budget | None = None,
     keep: bool = False,
     own: Sequence[str] = (KEY,),
     key: str = KEY,
     told: list[str] | None = None,
 ) -> RemoteEngine:
-    door = Door(log, lambda: closed, agree, budget or Budget(), keep)
-    return RemoteEngine(this, lambda: key, door, lambda: Redactor(own), (told if told is not None else []).append)
+    egress_gate = EgressGate(log, lambda: closed, agree, budget or Budget(), keep)
+    return RemoteEngine(
+        this, lambda: key, egress_gate, lambda: Redactor(own), (told if told is not None else []).append
+    )
 
 
 def market(
@@ -64,11 +66,13 @@ def market(
         Outcome("home", "done", work),
     )
     agent = RemoteAgent("far", far.remote.price, mine=False, max_tokens=far.remote.max_tokens)
-    desk = Desk({"far": far}, seconds=bid_seconds, agents={"home": home, "far": agent})
-    door = far.door
+    scheduler = Scheduler({"far": far}, seconds=bid_seconds, agents={"home": home, "far": agent})
+    egress_gate = far.egress_gate
 
     def errand(task: str, reason: str) -> None:
-        door.task, door.reason = task, reason
+        egress_gate.task, egress_gate.reason = task, reason
 
-    reserve = Reserve(agent, desk, WEIGHTS, thrift, past=lambda task: past, errand=errand, seconds=far.remote.seconds)
-    return Market([home], desk, WEIGHTS, memory, passes=passes, reserve=reserve, errand=errand), home
+    fallback = Fallback(
+        agent, scheduler, WEIGHTS, thrift, past=lambda task: past, errand=errand, seconds=far.remote.seconds
+    )
+    return Market([home], scheduler, WEIGHTS, memory, passes=passes, fallback=fallback, errand=errand), home

@@ -50,10 +50,10 @@ def test_passages_are_redacted_and_logged_like_any_task(tmp_path: Path) -> None:
 def test_no_passage_leaves_where_the_way_out_is_shut(tmp_path: Path, closed: str, said: str) -> None:
     """Offline or refused: the remote's work fails before a byte is sent."""
     with recorder(saying(good("in Lyon"))) as far:
-        shut = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl", closed=closed, agree=lambda letter: said)
+        shut = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl", closed=closed, agree=lambda outbound: said)
         sold = over_documents(market(shut)[0], tmp_path)
-        job = sold.desk.agents["far"].execute(TASK, "", lambda text: None)
-        failed = sold.desk.drive({"far": job}, "escalate")["far"]
+        job = sold.scheduler.agents["far"].execute(TASK, "", lambda text: None)
+        failed = sold.scheduler.drive({"far": job}, "escalate")["far"]
     assert isinstance(failed, NotSent) and far.requests == []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.events import Finished, Noted, Spent, Weighed
 from edge_sale.remote.egress import Budget, read
 from edge_sale.remote_setup import nobody, stand_by
@@ -91,7 +91,7 @@ def test_nothing_leaves_where_local_bids_win(tmp_path: Path) -> None:
 def test_closed_door_means_home(closed: str, agree: str, budget: Budget, words: str, tmp_path: Path) -> None:
     """Offline, private, refused or over budget: no connection is made, home does it, and the user is told."""
     with recorder(saying(good("yes"))) as far:
-        this = engine(remote(far.url), tmp_path / "e.jsonl", closed=closed, agree=lambda letter: agree, budget=budget)
+        this = engine(remote(far.url), tmp_path / "e.jsonl", closed=closed, agree=lambda outbound: agree, budget=budget)
         heard = Heard()
         sale = market(this)[0].solve(task(), heard)
     assert sale.outcome is not None and (sale.outcome.agent, sale.outcome.answer) == ("home", "local")
@@ -123,7 +123,7 @@ def test_local_work_that_fails_its_check_escalates(tmp_path: Path) -> None:
     assert outcome == sale.outcome and [o.agent for o in run["earlier"]] == ["home"]
     assert [o.status for o in run["earlier"]] == ["failed"]
     assert [event.outcome.agent for event in heard.of(Finished)] == ["far"]
-    assert run["reserve"]["lost"] is False
+    assert run["fallback"]["lost"] is False
 
 
 def test_work_far_away_may_take_as_long_as_the_remote_says(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_work_far_away_may_take_as_long_as_the_remote_says(tmp_path: Path) -> No
         sale = market(this, bid_seconds=0.2)[0].solve(task(), Heard())
     assert sale.outcome is not None and (sale.outcome.agent, sale.outcome.answer) == ("far", "yes")
     settings = load({"EDGE_SALE_HOME": str(tmp_path)})
-    away = stand_by([], this.remote, Desk({}), WEIGHTS, settings, None, nobody, None)
-    assert away.reserve is not None and away.reserve.seconds == 20
+    remotes_ready = stand_by([], this.remote, Scheduler({}), WEIGHTS, settings, None, nobody, None)
+    assert remotes_ready.fallback is not None and remotes_ready.fallback.seconds == 20
 
 
 def test_next_task_starts_at_home(tmp_path: Path) -> None:
@@ -185,16 +185,16 @@ def test_agreed_once_for_the_same_bytes(tmp_path: Path) -> None:
     answers = [refusal(500, headers="Retry-After: 0\r\n"), good("yes")]
     seen = []
 
-    def agree(letter):
-        seen.append(letter)
+    def agree(outbound):
+        seen.append(outbound)
         return ""
 
     with recorder(saying(lambda: answers.pop(0))) as far:
         this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl", agree=agree)
         sale = market(this)[0].solve(task(), Heard())
     assert sale.outcome is not None and sale.outcome.agent == "far"
-    (letter,) = seen
-    assert [data.partition(b"\r\n\r\n")[2] for data in far.requests] == [letter.body] * 2
+    (outbound,) = seen
+    assert [data.partition(b"\r\n\r\n")[2] for data in far.requests] == [outbound.body] * 2
     assert [line["status"] for line in read(tmp_path / "e.jsonl")] == [500, 200]
 
 

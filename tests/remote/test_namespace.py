@@ -163,7 +163,7 @@ def test_a_full_session_sends_nothing(setup: str, tmp_path: Path) -> None:
     home = new_home(tmp_path / "home", CONFIG + REMOTE)
     seen = session(setup, FULL, tmp_path, home)
     assert "def " in seen.output and "Traceback" not in seen.output
-    assert "there is no terminal to ask on" in seen.output  # the reserve was wanted, and held back
+    assert "there is no terminal to ask on" in seen.output  # the fallback was wanted, and held back
     assert (seen.connects, seen.lookups, seen.packets) == ([], [], 0)
 
 

@@ -111,13 +111,13 @@ def test_flag_works_before_and_after_the_command(where: str, tmp_path: Path) -> 
 
 
 def test_offline_set_while_running_closes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The door looks at every letter: what is closed later is closed from then on."""
+    """The egress gate looks at every letter: what is closed later is closed from then on."""
     from edge_sale.types import Generate, Message, Prompt, Sampling
 
     closed = ""
     with recorder(saying(good("yes"))) as far:
         this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl")
-        this.door.closed = lambda: closed
+        this.egress_gate.closed = lambda: closed
         ask = Generate(Prompt((Message("user", "Say yes."),)), Sampling(max_tokens=9))
         assert not isinstance(this.generate([ask])[0], Exception)
         closed = "offline is set"

@@ -54,7 +54,7 @@ def test_add_list_test_remove(tmp_path: Path) -> None:
             "--price-out",
             "9",
         )
-        assert added.returncode == 0 and "stands by as a reserve; policy: ask" in added.stderr
+        assert added.returncode == 0 and "stands by as a fallback; policy: ask" in added.stderr
         (listed,) = only_document(edge(home, "remote", "list", "--json").stdout)
         assert (listed["name"], listed["key"], listed["price_out"]) == ("far", "env:FAR_KEY", 9.0)
         tried = edge(home, "remote", "test", "far", FAR_KEY="the-key-of-far")
@@ -158,7 +158,7 @@ def server() -> Iterator[str]:
         process.wait(20)
 
 
-def reserve(url: str, more: str = "") -> str:
+def fallback(url: str, more: str = "") -> str:
     bounds = "price_in = 3\nprice_out = 9\nmax_tokens = 200\n"
     return f'{CONFIG}{more}[remotes.far]\nurl = "{url}"\nmodel = "senior"\n{bounds}'
 
@@ -168,7 +168,7 @@ TRADE = "prompts = 'trade'\n"  # the model behind the endpoint was trained to th
 
 def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
     """A check that home fails: the endpoint answers, its tokens are booked, and memory knows both."""
-    home = new_home(tmp_path, reserve(server) + TRADE)
+    home = new_home(tmp_path, fallback(server) + TRADE)
     args = (
         "run",
         TASK,
@@ -186,7 +186,7 @@ def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
     )
     document = only_document(edge(home, *args, seconds=300).stdout)
     assert document["done_by"] == "far" and document["answer"].strip()
-    assert "far would be expected to ask" in document["reserve"]["reason"]
+    assert "far would be expected to ask" in document["fallback"]["reason"]
     sent = lines(home)
     assert [(line["tokens_out"] > 0, line["status"]) for line in sent] == [(True, 200)] * 2
     # this server counts no tokens of a streamed answer: they are estimated, and that is said
@@ -203,12 +203,12 @@ def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
     assert (costs["tasks"], costs["escalated"]) == (1, 1) and costs["everything"] == pytest.approx(costs["remote"])
     assert costs["saved"] == pytest.approx(-costs["auction"] - costs["home"])  # the auction is counted too
     again = only_document(edge(home, *args[:3], "2", *args[4:], seconds=300).stdout)
-    assert again["reserve"]["seen"] == 1  # the first one is known now
+    assert again["fallback"]["seen"] == 1  # the first one is known now
 
 
 def test_server_of_ones_own_bids_and_judges(server: str, tmp_path: Path) -> None:
     """A lan agent's plan stands in the auction and it scores the others', but offline it is left out and told."""
-    home = new_home(tmp_path, reserve(server).replace("price_in = 3\nprice_out = 9", 'location = "lan"') + TRADE)
+    home = new_home(tmp_path, fallback(server).replace("price_in = 3\nprice_out = 9", 'location = "lan"') + TRADE)
     args = ("bid", TASK, "--seed", "1", "-a", "junior", "-a", "far", "--json")
     document = only_document(edge(home, *args, seconds=300).stdout)
     bids = {row["bid"]["agent"]: row["bid"] for row in document["bids"]}
@@ -223,7 +223,7 @@ def test_server_of_ones_own_bids_and_judges(server: str, tmp_path: Path) -> None
 def test_asked_on_a_terminal(tmp_path: Path) -> None:
     """ask shows the exact payload, its size and what it may cost; yes sends these bytes, no keeps them at home."""
     with recorder(saying(good(TWICE))) as far:
-        home = new_home(tmp_path, reserve(far.url))
+        home = new_home(tmp_path, fallback(far.url))
         args = ("run", TASK, "--seed", "1", "-a", "junior", "--check", CHECK, "--sandbox", "none")
         code, shown = on_terminal(home, *args, typed=b"n\n", until="Send this?")
         assert far.requests == [] and "you said no; the best local bid stands" in shown
@@ -241,7 +241,7 @@ def test_asked_on_a_terminal(tmp_path: Path) -> None:
 def test_whoever_pipes_the_task_is_not_asked(tmp_path: Path) -> None:
     """ask means no there, and says so: the remote is not blamed."""
     with recorder(saying(good(TWICE))) as far:
-        home = new_home(tmp_path, reserve(far.url))
+        home = new_home(tmp_path, fallback(far.url))
         done = edge(
             home,
             "run",
@@ -262,7 +262,7 @@ def test_whoever_pipes_the_task_is_not_asked(tmp_path: Path) -> None:
 def test_answer_in_a_pipe_is_one_answer(tmp_path: Path) -> None:
     """Home's work fails its check, the remote's passes: stdout has the remote's alone, exit 0."""
     with recorder(saying(good(f"```python\n{TWICE}\n```"))) as far:
-        home = new_home(tmp_path, reserve(far.url))
+        home = new_home(tmp_path, fallback(far.url))
         done = edge(
             home,
             "run",

@@ -44,7 +44,7 @@ def weights(name: str) -> Path:
 
 @pytest.mark.parametrize("name", [*NAMES, "embedder"])
 def test_a_file_is_the_one_that_was_recorded(name: str):
-    """Its sha256, size, seed and data version stand in family.json, and scores were measured on it."""
+    """Its sha256, size, seed and data version stand in training.json, and scores were measured on it."""
     known = record.read(shipped_dir() / "bundled")[name]
     file = weights(name)
     assert (known["sha256"], known["bytes"]) == (sha256_of(file), file.stat().st_size)
@@ -90,15 +90,15 @@ def test_what_is_learnt_is_what_agents_ask():
     """The prompt in a training text is to the letter the one that an agent with these prompts sends."""
     task = exam(1, 3)[0]
     agent = LocalAgent("a", "m", 1.0, "quick", "likert", prompts="trade")
-    ask = next(agent.bid(question(task).item.task))[0]
-    assert ask.prompt == render("trade/plan", task=task.text, domain="python")
+    request = next(agent.bid(question(task).item.task))[0]
+    assert request.prompt == render("trade/plan", task=task.text, domain="python")
     lesson = Lesson("", task.text, task.plan, "1. sort", "", "", similarity=0.9)
-    ask = next(agent.bid(question(task).item.task, [lesson]))[0]
-    assert ask.prompt == render("trade/refine", task=task.text, domain="python", lessons=[lesson])
-    ask = next(agent.judge(question(task).item.task, [task.plan]))[0]
-    assert ask.prompt == render("trade/likert", task=task.text, plan=task.plan)
-    ask = next(agent.execute(question(task).item.task, task.plan, print))[0]
-    assert ask.prompt == render("trade/answer", task="", plan=task.plan, domain="python", notes="")
+    request = next(agent.bid(question(task).item.task, [lesson]))[0]
+    assert request.prompt == render("trade/refine", task=task.text, domain="python", lessons=[lesson])
+    request = next(agent.judge(question(task).item.task, [task.plan]))[0]
+    assert request.prompt == render("trade/likert", task=task.text, plan=task.plan)
+    request = next(agent.execute(question(task).item.task, task.plan, print))[0]
+    assert request.prompt == render("trade/answer", task="", plan=task.plan, domain="python", notes="")
 
 
 def test_a_juror_learns_the_share_of_right_steps():
@@ -149,7 +149,7 @@ def test_many_answers_are_graded_at_once():
 
 
 def test_what_is_outside_the_trade_for_jurors_is_not_what_the_floor_is_measured_on():
-    """No deed that a juror learns to reject is one of the prompts that the floor is fitted to or measured on."""
+    """No deed that a juror learns to reject is a prompt that the reserve price is fitted to or measured on."""
     learnt = {words_of(text) for name in ("deed", "plain", "thing") for text in PARTS[name]}
     asked = [words_of(text) for text in (*out_of_domain.WANTED, *out_of_domain.FITTED)]
     parts = {words[i:j] for words in asked for i in range(len(words)) for j in range(i + 1, len(words) + 1)}

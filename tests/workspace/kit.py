@@ -13,7 +13,7 @@ import pytest
 
 from edge_sale.sandbox.command import command_level
 from edge_sale.workspace.private_copy import private_copy
-from edge_sale.workspace.tools import Workspace
+from edge_sale.workspace.tools import WorkingCopy
 
 wrapped = pytest.mark.skipif(command_level().startswith("missing"), reason=f"sandbox {command_level()}")
 
@@ -32,7 +32,7 @@ from pathlib import Path
 from edge_sale.agents.steps import act
 from edge_sale.workspace import private_copy as copy, undo_log as journal
 from edge_sale.workspace.tool_calls import Call
-from tests.workspace.kit import repository, run_git, tree, workspace
+from tests.workspace.kit import repository, run_git, tree, working_copy
 here = Path({here!r})
 """
 
@@ -66,8 +66,8 @@ def run_git(root: Path, *words: str) -> str:
     return done.stdout
 
 
-def workspace(root: Path, scratch: Path, *, mode: str = "auto", allow: tuple[str, ...] = ()) -> Workspace:
-    return Workspace(private_copy(root, scratch, allow), mode, seconds=10, path=os.environ["PATH"])
+def working_copy(root: Path, scratch: Path, *, mode: str = "auto", allow: tuple[str, ...] = ()) -> WorkingCopy:
+    return WorkingCopy(private_copy(root, scratch, allow), mode, seconds=10, path=os.environ["PATH"])
 
 
 def tree(root: Path) -> dict[str, bytes]:

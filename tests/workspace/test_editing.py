@@ -3,7 +3,7 @@
 import pytest
 
 from edge_sale.workspace.editing import fault, indented, placed, units
-from edge_sale.workspace.paths import Refused
+from edge_sale.workspace.paths import ToolRefused
 
 FILE = '''"""Doc."""
 import os
@@ -55,7 +55,7 @@ def test_two_functions_at_once():
 def test_a_name_that_occurs_twice_is_refused_unless_the_file_is_written_whole(more):
     """Where it is not clear which is meant, nothing is written over the rest of the file."""
     twice = f"class A:\n    def f(self): pass\n\n\nclass B:\n    def f(self): pass\n{more}"
-    with pytest.raises(Refused, match="f is there 2 times: give the whole file, or first and last"):
+    with pytest.raises(ToolRefused, match="f is there 2 times: give the whole file, or first and last"):
         placed(twice, "def f(self): return 1\n")
     whole = "class A:\n    def f(self): return 1\n\n\nclass B:\n    def f(self): return 2\n"
     assert placed(twice, whole) == whole + more
@@ -76,7 +76,7 @@ class A:
 
 def test_a_getter_and_its_setter_are_two_of_a_name():
     """One of them alone could mean either; both take the places of both, and a getter alone gets its setter behind."""
-    with pytest.raises(Refused, match="n is there 2 times"):
+    with pytest.raises(ToolRefused, match="n is there 2 times"):
         placed(PAIR, "@property\ndef n(self):\n    return 2\n")
     both = "@property\ndef n(self):\n    return 2\n\n@n.setter\ndef n(self, n): return\n"
     wanted = PAIR.replace("return 1", "return 2").replace("pass", "return")
@@ -104,7 +104,7 @@ def test_lines_are_replaced_and_indented_like_what_was_there():
 
 @pytest.mark.parametrize("first, last", [(0, 9), (5, 2), (4, 4)])
 def test_lines_that_are_not_there_are_refused(first, last):
-    with pytest.raises(Refused, match="lines 1 to 3"):
+    with pytest.raises(ToolRefused, match="lines 1 to 3"):
         placed("a\nb\nc\n", "x", first, last)
 
 

@@ -12,14 +12,14 @@ import pytest
 
 from edge_sale.agents.steps import act
 from edge_sale.workspace import paths
-from edge_sale.workspace.paths import Refused
+from edge_sale.workspace.paths import ToolRefused
 from edge_sale.workspace.tool_calls import Call
-from tests.workspace.kit import repository, tree, workspace
+from tests.workspace.kit import repository, tree, working_copy
 
 SECRET = "s3cret-of-somebody"
 
 
-def ways(outside: str, root: str) -> list[str]:
+def work_strategies(outside: str, root: str) -> list[str]:
     """Paths that lead, or are meant to lead, to a secret: 200 of them, all different."""
     up = ["..", "../..", "../../..", "a/../..", "./..", "a/./../..", "a//../..", ".//..", "a/b/../../.."]
     found = [f"{way}/home/id_ed25519" for way in up]
@@ -176,7 +176,7 @@ def stage(tmp_path_factory):
         (root / name).parent.mkdir(exist_ok=True, parents=True)
         (root / name).write_text(SECRET)
     os.link(home / "notes.txt", root / "hard.txt")
-    at = workspace(root, base / "scratch")
+    at = working_copy(root, base / "scratch")
     copy = at.copy.folder
     for folder in (root, copy):  # as they came with the repository, and as a command would make them
         for link, target in (
@@ -198,7 +198,7 @@ def stage(tmp_path_factory):
 def test_there_are_two_hundred_ways(stage):
     """The list is as long as it says."""
     _, home, root, _ = stage
-    found = ways(str(home), str(root))
+    found = work_strategies(str(home), str(root))
     assert len(set(found)) == len(found) >= 200
 
 
@@ -207,7 +207,7 @@ def test_no_way_leads_out(stage):
     _, home, root, at = stage
     before, theirs = tree(home), tree(root)
     leaks = []
-    for way in ways(str(home), str(root)):
+    for way in work_strategies(str(home), str(root)):
         for call in (
             Call("read", {"path": way}),
             Call("search", {"pattern": "s3cret|notes", "path": way}),
@@ -233,7 +233,7 @@ def test_what_was_written_is_never_taken_over_where_it_is_closed(stage):
 
 def test_ordinary_paths_work(tmp_path):
     """The control: plain, absolute and odd but harmless names are read and written."""
-    at = workspace(repository(tmp_path / "project", a__txt="fine\n"), tmp_path / "scratch")
+    at = working_copy(repository(tmp_path / "project", a__txt="fine\n"), tmp_path / "scratch")
     for way in ("a.txt", "./a.txt", f"{tmp_path}/project/a.txt"):
         assert act(at, Call("read", {"path": way})) == ("1 fine", True)
     for name in (
@@ -275,7 +275,7 @@ def test_a_link_put_in_place_meanwhile_is_not_followed(tmp_path):
             try:
                 seen.add(paths.read(folder, "real/f.txt"))
                 paths.write(folder, "real/g.txt", b"mine")
-            except Refused:
+            except ToolRefused:
                 refused += 1
             except FileNotFoundError:  # the folder was being moved
                 refused += 1

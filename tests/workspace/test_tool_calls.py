@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_sale.workspace.paths import Refused
+from edge_sale.workspace.paths import ToolRefused
 from edge_sale.workspace.tool_calls import Call, parse
 from edge_sale.workspace.tool_schema import bound
 from edge_sale.workspace.tools import TOOLS
@@ -46,7 +46,7 @@ def test_brackets_and_quotes_in_a_text_end_no_call(text):
 @pytest.mark.parametrize("value", ["a\0b", "a\ud800b", 1e999, [1]])
 def test_values_that_no_tool_can_take_are_refused_in_words(value):
     """As servers without a grammar may write them."""
-    with pytest.raises(Refused):
+    with pytest.raises(ToolRefused):
         bound(TOOLS["read"], {"path": "a.py" if isinstance(value, float) else value, "first": value}, None)
 
 

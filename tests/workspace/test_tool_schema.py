@@ -4,14 +4,14 @@ import pytest
 
 from edge_sale.llama import native
 from edge_sale.types import Generate, Message, Prompt, Sampling
-from edge_sale.workspace.paths import Refused
+from edge_sale.workspace.paths import ToolRefused
 from edge_sale.workspace.tool_calls import parse
 from edge_sale.workspace.tool_schema import Body, bound, described, grammar, tool
-from edge_sale.workspace.tools import TOOLS, Workspace
+from edge_sale.workspace.tools import TOOLS, WorkingCopy
 from tests.llama import tiny
 
 
-def greet(at: Workspace, name: str, text: Body, times: int = 1) -> str:
+def greet(at: WorkingCopy, name: str, text: Body, times: int = 1) -> str:
     """Say hello.
 
     More about it, for people.
@@ -42,7 +42,7 @@ def test_arguments_are_made_to_fit_or_refused_in_words():
         ({"name": "a", "times": "many"}, "x", "whole number"),
         ({"name": ["a"]}, "x", "is a text"),
     ):
-        with pytest.raises(Refused, match=said):
+        with pytest.raises(ToolRefused, match=said):
             bound(made, arguments, body)
 
 

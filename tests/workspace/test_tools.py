@@ -9,14 +9,14 @@ import pytest
 from edge_sale.agents.steps import act
 from edge_sale.workspace import tools
 from edge_sale.workspace.tool_calls import Call
-from tests.workspace.kit import AS_OWNER, as_owner, repository, workspace, wrapped
+from tests.workspace.kit import AS_OWNER, as_owner, repository, working_copy, wrapped
 
 
 @pytest.fixture
 def at(tmp_path):
     files = {"a__py": "def f(x):\n    return x\n", "long__py": "x = 1\n" * 200, "sub___b__txt": "needle\nhay\n"}
     root = repository(tmp_path / "p", **files)
-    return workspace(root, tmp_path / "s")
+    return working_copy(root, tmp_path / "s")
 
 
 def do(at, name, body=None, **arguments):
@@ -73,7 +73,7 @@ def test_what_the_system_refuses_is_told(tmp_path):
         tmp_path,
         """
         root = repository(here / "p", git=False, sub___b__txt="one")
-        at = workspace(root, here / "s")
+        at = working_copy(root, here / "s")
         (at.copy.folder / "sub").chmod(0o500)
         print(act(at, Call("edit", {"path": "sub/b.txt"}, "two")))
         """,

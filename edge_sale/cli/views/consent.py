@@ -8,24 +8,24 @@ from collections.abc import Callable
 
 import click
 
-from edge_sale.remote.egress import Letter
+from edge_sale.remote.egress import OutboundRequest
 
 
-def asker(currency: str) -> Callable[[Letter], str]:
-    """Gives why a letter may not leave, or nothing where the user says yes. Where there is no one to ask: no."""
+def asker(currency: str) -> Callable[[OutboundRequest], str]:
+    """Gives why a request may not leave, or nothing where the user says yes. Where there is no one to ask: no."""
 
-    def ask(letter: Letter) -> str:
+    def ask(outbound: OutboundRequest) -> str:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            from edge_sale.remote_setup import nobody
+            from edge_sale.remote_setup import no_terminal
 
-            return nobody(letter)
+            return no_terminal(outbound)
         from edge_sale.cli.views.tables import printable
 
-        click.echo(f"\nTo {letter.remote!r} at {letter.host} would go, word for word:\n", err=True)
-        click.echo(printable(payload(letter.body.decode("utf-8", "replace"))), err=True)
+        click.echo(f"\nTo {outbound.remote!r} at {outbound.host} would go, word for word:\n", err=True)
+        click.echo(printable(payload(outbound.body.decode("utf-8", "replace"))), err=True)
         click.echo(
-            f"\n{letter.size} bytes with headers, {len(letter.body)} of them shown above; "
-            f"it may cost up to {letter.expected:.6f} {currency}.",
+            f"\n{outbound.size} bytes with headers, {len(outbound.body)} of them shown above; "
+            f"it may cost up to {outbound.expected:.6f} {currency}.",
             err=True,
         )
         try:

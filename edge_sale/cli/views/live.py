@@ -20,7 +20,7 @@ STAGES = {
     "judge": "judging plans",
     "refine": "refining plans from memory",
     "work": "working",
-    "escalate": "asking the reserve",
+    "escalate": "asking the fallback",
 }
 SAT_OUT = {"bid": "", "judge": " as juror", "refine": " while refining"}
 
@@ -52,8 +52,8 @@ class Live:
     def __call__(self, event: ev.Event) -> None:
         match event:
             case ev.Opened(task, _, run):
-                # where the reserve may have the last word, a pipe gets the answer when it is certain
-                self.hold = "reserve_of" in run and not self._terminal and not task.repo
+                # where the fallback may have the last word, a pipe gets the answer when it is certain
+                self.hold = "fallback_of" in run and not self._terminal and not task.repo
             case ev.Began(stage, who):
                 self._start(f"{STAGES.get(stage, stage)}: {', '.join(who)}")
             case ev.Placed(bid):

@@ -183,7 +183,7 @@ def as_document(sale: Sale) -> dict[str, Any]:
         "answer": outcome.answer if outcome else None,
         "status": outcome.status if outcome else None,
         "verified": outcome.verified if outcome else None,
-        "done_by": outcome.agent if outcome else None,  # the winner, or the reserve where local bids lost
+        "done_by": outcome.agent if outcome else None,  # the winner, or the fallback where local bids lost
         "citations": [ev.plain(citation) for citation in outcome.citations] if outcome else [],
         "notes": list(outcome.notes) if outcome else [],  # of the answer; a run may have more
         "recorded": sale.recorded,
@@ -192,7 +192,7 @@ def as_document(sale: Sale) -> dict[str, Any]:
         ],
         "sat_out": plain["sat_out"],
         "lessons": plain["lessons"],
-        "reserve": sale.run.get("reserve"),
+        "fallback": sale.run.get("fallback"),
         "cost": {"auction": _sum(ledger.auction), "work": _sum(ledger.work)},
         "run": dict(sale.run),
     }

@@ -15,7 +15,7 @@ from edge_sale.auction.ledger import Sum
 from edge_sale.settings import colour_wanted
 from edge_sale.types import Award, Bid, Lesson, Outcome, Scored
 
-Row = Bid | Scored
+BidOrScored = Bid | Scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class AuctionTable:
     Where the console is too narrow for a column a juror, their scores share one.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[BidOrScored]
     winner: Scored | None = None
     leader: Scored | None = None
     sat_out: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a runs file of `bench bottle` says of the goals that the bundled pool was made for."""
+"""What a runs file of `bench bundled` says of the goals that the bundled pool was made for."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from edge_sale.evaluation.bundled_eval import rows
 from edge_sale.evaluation.metrics import interval, over_time
 from edge_sale.evaluation.report import Figure
-from edge_sale.evaluation.table import Column, Row, Runs, by_task
+from edge_sale.evaluation.table import Column, Runs, TableRow, by_task
 from edge_sale.scoring.auc import auc
 
 LARGEST, SMALLEST = "senior", "junior"
 SPAN, PART = 500, 100  # tasks of an order over which small agents should win more, and of each end of it
 
 
-def figures(runs: Runs, table: Sequence[Row]) -> Iterator[Figure]:
+def figures(runs: Runs, table: Sequence[TableRow]) -> Iterator[Figure]:
     """Figures with their goals, in percent where nothing else is said."""
     row = {one.name: one for one in table}
     senior, junior, sale = row[LARGEST], row[SMALLEST], row[rows.SALE]
@@ -125,12 +125,12 @@ def _within(values: np.ndarray, right: np.ndarray, tasks: np.ndarray) -> float:
     return float(won / pairs) if pairs else float("nan")
 
 
-def _passed(row: Row, bins: Sequence[str]) -> float:
+def _passed(row: TableRow, bins: Sequence[str]) -> float:
     counts = [row.bins[b][2] for b in bins]
     return float(np.average([row.bins[b][0] for b in bins], weights=counts))
 
 
-def _part(row: Row, of: Row, bins: Sequence[str]) -> float:
+def _part(row: TableRow, of: TableRow, bins: Sequence[str]) -> float:
     return 100 * _passed(row, bins) / (_passed(of, bins) or float("nan"))
 
 
@@ -139,6 +139,6 @@ def _cost(runs: Runs, name: str) -> float:
     return float(100 * np.mean(column.dollars) / np.mean(senior.dollars))
 
 
-def _as_good(router: Row, sale: Row) -> bool:
+def _as_good(router: TableRow, sale: TableRow) -> bool:
     """Whether a router is worse than SALE on neither of the two."""
     return router.passed >= sale.passed and router.share <= sale.share

@@ -1,6 +1,6 @@
 """Everyone at everything: each agent's plan for every task, all judgements, and its work along its own plan.
 
-The jobs of many tasks go through the desk at once, so that small models are not idle between them.
+The jobs of many tasks go through the scheduler at once, so that small models are not idle between them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_sale.auction.ledger import total
 from edge_sale.auction.market import Market
-from edge_sale.auction.scheduler import Desk
+from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.bundled_tasks.grading import grade_all
 from edge_sale.evaluation.grading import Question
@@ -49,7 +49,7 @@ def bids(questions: Sequence[Question], market: Market, *, familiar: bool = Fals
     """The plans that agents bid for each task, of those who bid; with `familiar` also how familiar its words are."""
     agents: Sequence[Any] = market.agents
     if familiar:
-        agents = [replace(agent, carry=("familiarity",)) for agent in agents]
+        agents = [replace(agent, extra_signals=("familiarity",)) for agent in agents]
     every = [(question, agent) for question in questions for agent in agents]
     plans, _ = _drive(market, "bid", {_who(q, a): (a, a.bid(q.item.task)) for q, a in every})
     found = [[plans[_who(question, agent)] for agent in agents] for question in questions]
@@ -115,9 +115,9 @@ def _drive(
         if isinstance(event, Spent):
             spent.setdefault(event.entry.who, []).append(event.entry)
 
-    engines: Mapping[str, Engine] = market.desk.engines
-    desk = Desk(engines, hear, agents={who: agent for who, (agent, _) in jobs.items()})
-    done: dict[str, Any] = desk.drive({who: job for who, (_, job) in jobs.items()}, purpose)
+    engines: Mapping[str, Engine] = market.scheduler.engines
+    scheduler = Scheduler(engines, hear, agents={who: agent for who, (agent, _) in jobs.items()})
+    done: dict[str, Any] = scheduler.drive({who: job for who, (_, job) in jobs.items()}, purpose)
     for who, reply in done.items():
         if isinstance(reply, EdgeSaleError) and purpose == "judge":
             raise EdgeSaleError(f"{who} could not judge: {reply}") from reply

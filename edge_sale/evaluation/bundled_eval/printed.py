@@ -1,4 +1,4 @@
-"""What `bench bottle` shows: the table, the bins, small agents' wins over time, signals, goals."""
+"""What `bench bundled` shows: the table, the bins, small agents' wins over time, signals, goals."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The senior as somebody else's model: behind llama-cpp-python's own server on loopback, a reserve for the others.
+"""The senior as somebody else's model: behind llama-cpp-python's own server on loopback, a fallback for the others.
 
 The three small agents hold the auctions at home; the senior bids through the same door, log and client as any remote
-with `bids = "live"`, and works on the tasks that the home bids lose. A reserve that is only estimated gets next to none
+with `bids = "live"`, and works on the tasks that the local bids lose. A fallback that is only estimated gets almost none
 here: these weights go by how sure a plan is, and of a plan that nobody asked for that is not known.
 """
 
@@ -27,7 +27,7 @@ from edge_sale.settings import Settings, bare_environment
 
 NAME = "SALE, the senior away"
 LARGEST = "senior"
-REMOTE = "away"
+REMOTE = "remotes_ready"
 CONTEXT = 1024
 MODULES = ("openai", "detect_secrets", "uvicorn", "fastapi", "sse_starlette", "starlette_context", "pydantic_settings")
 STARTED = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
@@ -42,7 +42,7 @@ def lacking() -> str:
 def server(file: Path) -> Iterator[str]:
     """`python -m llama_cpp.server` over the GGUF, on a port of the system's choice; gives its URL as far as /v1."""
     if package := lacking():
-        raise ExtraMissing(package, "bottle")
+        raise ExtraMissing(package, "evaluation")
     command = [
         sys.executable,
         "-m",

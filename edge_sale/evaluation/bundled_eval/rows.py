@@ -105,7 +105,7 @@ def _sealed(view: View, weights: Weights, jurors: str) -> Sealed:
         signals = {name: w * (times if name in costs else 1.0) for name, w in weights.signals.items()}
         return replace(weights, signals=signals)
 
-    return Sealed(cost, value, dialled, scores, reserve=False, relative=True)
+    return Sealed(cost, value, dialled, scores, fallback=False, relative=True)
 
 
 def _votes(view: View, jurors: str) -> Mapping[str, Floats]:

@@ -1,4 +1,4 @@
-"""All of `bench bottle`: what is asked, in which order, and what stands in the runs file.
+"""All of `bench bundled`: what is asked, in which order, and what stands in the runs file.
 
 A run that broke off goes on: every reply of a model is kept beside the runs file, by content, and what was asked
 once is not asked again.
@@ -62,7 +62,7 @@ def run(out: Path, settings: Settings, wanted: Wanted, told: Told) -> int:
     if wanted.remote:
         live.append(
             _contender(
-                remote_senior.NAME, "sale", SOURCE, f"{remote_senior.LARGEST} is a reserve behind a server on loopback"
+                remote_senior.NAME, "sale", SOURCE, f"{remote_senior.LARGEST} is a fallback behind a server on loopback"
             )
         )
     replayed = [_contender(c.name, c.group, c.source, c.departs) for c in here]
@@ -114,7 +114,9 @@ def _replayed(train: View, test: View, here: Sequence[Contender], orders: int, t
         told("contenders that learn from the others' work", number, len(here))
 
 
-def _about(of: Recording, settings: Settings, parts: assemble.Plan, wanted: Wanted, train: View) -> dict[str, Any]:
+def _about(
+    of: Recording, settings: Settings, parts: assemble.MarketPlan, wanted: Wanted, train: View
+) -> dict[str, Any]:
     return {
         "kind": "set",
         "set": of.name,

@@ -37,18 +37,18 @@ Line = dict[str, Any]
 
 
 def market(settings: Settings, cache: Cache, agents: Sequence[str] = ()) -> Market:
-    """The settings' market with engines that remember what they were asked; floors are for strangers, not for here."""
+    """The settings' market with engines that remember what they were asked, and without a reserve price."""
     parts = assemble.plan(settings, agents)
-    parts = replace(parts, weights=replace(parts.weights, floor=None))
+    parts = replace(parts, weights=replace(parts.weights, reserve_price=None))
     made = assemble.market(parts)
-    engines = made.desk.engines
+    engines = made.scheduler.engines
     remembered = {
         card.name: Remembered(
             card.name, assemble.identity(card, settings), cache, partial(engines.__getitem__, card.name)
         )
         for card in parts.chat
     }
-    made.desk.engines = ChainMap(cast("dict[str, Engine]", remembered), cast("dict[str, Engine]", engines))
+    made.scheduler.engines = ChainMap(cast("dict[str, Engine]", remembered), cast("dict[str, Engine]", engines))
     return made
 
 

@@ -1,7 +1,7 @@
 """Prompts that people would type, written apart from the generator's wordings: two more test sets.
 
 After a first look at how WRITTEN is answered the generator was taught more of how people type, none of its prompts.
-MORE was written later, and nothing was changed for it; the floor is fitted to its words.
+MORE was written later, and nothing was changed for it; the reserve price is fitted to its words.
 Each has the kind of its input and a reference of its own, in plain Python; the answer is a function `solve`.
 Numbers are whole; what an average leaves over is dropped.
 """
@@ -340,7 +340,7 @@ WRITTEN = (
 )
 
 
-MORE = (  # the floor is fitted on these words; nothing that is trained has seen any of it
+MORE = (  # the reserve price is fitted on these words; nothing that is trained has seen any of it
     # numbers in a list
     Written(
         "I've got a list of numbers and want to know how many of them are even. Python please",
