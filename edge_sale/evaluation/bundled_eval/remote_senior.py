@@ -1,7 +1,7 @@
 """The senior as somebody else's model: behind llama-cpp-python's own server on loopback, a fallback for the others.
 
 The three small agents hold the auctions at home; the senior bids through the same door, log and client as any remote
-with `bids = "live"`, and works on the tasks that the local bids lose. A fallback that is only estimated gets almost none
+with `bids = "live"`, and works on the tasks that the local bids lose. A fallback that is only estimated gets few
 here: these weights go by how sure a plan is, and of a plan that nobody asked for that is not known.
 """
 
