@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from benchmarks import __main__ as command
 from benchmarks import engine, engine_pool
@@ -12,6 +13,8 @@ from click.testing import CliRunner
 
 from edge_sale.evaluation.report import Figure
 from tests.cli.kit import environment
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def test_without_its_model_the_bench_says_what_to_pull(tmp_path):
@@ -21,6 +24,7 @@ def test_without_its_model_the_bench_says_what_to_pull(tmp_path):
         capture_output=True,
         text=True,
         env=environment(tmp_path, EDGE_SALE_MODELS=str(tmp_path)),
+        cwd=SCRIPTS,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
