@@ -7,7 +7,8 @@ listeners to this one stream. An event turns into one JSON object by `to_json`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -218,7 +219,30 @@ Listener = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """The listener of those who do not listen."""
+    """A listener that does nothing."""
+
+
+class EventBus:
+    """Passes each event on to everyone who listens at that moment.
+
+    The parts of a market are given the bus when they are made; who listens may change from task to task.
+    """
+
+    def __init__(self, *listeners: Listener) -> None:
+        self._listeners = list(listeners)
+
+    def __call__(self, event: Event) -> None:
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    @contextmanager
+    def heard_by(self, listener: Listener) -> Iterator[None]:
+        """Lets `listener` hear every event inside the block."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
 
 def to_json(event: Event) -> dict[str, Any]:

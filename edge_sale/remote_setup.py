@@ -1,31 +1,27 @@
-"""Remotes as a run may use them: who bids, who stands by, and the one door that all of them go through."""
+"""Set up the remotes of a run: which bid, which stands by as the fallback, and the egress gate they all share."""
 
 from __future__ import annotations
 
-from collections import ChainMap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from typing import cast
 
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.workspace import Workspace
-from edge_sale.auction.fallback import Fallback
-from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError
-from edge_sale.events import Asked, Noted
+from edge_sale.events import Asked, EventBus, Noted
 from edge_sale.remote.config import Remote, fallback, key_of, remotes
 from edge_sale.remote.egress import Budget, EgressGate, OutboundRequest
-from edge_sale.scoring.weights import Weights
 from edge_sale.settings import Settings, forced_offline, own_secrets
-from edge_sale.types import Engine, Past, Task
+from edge_sale.types import Engine, RequestContext
 
-Consent = Callable[[OutboundRequest], str]  # why a request may not leave, or nothing
+Consent = Callable[[OutboundRequest], str]
+"""Gives the reason why a request may not leave, or an empty text where it may."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The remotes as settings let a run use them."""
+    """The remotes that the settings let a run use. `names` are those of all remotes that are configured."""
 
     names: tuple[str, ...]
     bidders: tuple[Remote, ...] = ()
@@ -35,14 +31,18 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class RemoteSetup:
-    """What a market has abroad: `errand(task id, reason)` says what the next request is for."""
+    """The remotes of one market: an engine and an agent for each, by name.
 
-    fallback: Fallback | None = None
-    errand: Callable[[str, str], None] = lambda task, reason: None
+    `context` says for which task, and why, the next request is sent.
+    """
+
+    engines: Mapping[str, Engine] = field(default_factory=dict)
+    agents: Mapping[str, RemoteAgent] = field(default_factory=dict)
+    context: RequestContext = field(default_factory=RequestContext)
 
 
 def allowed(settings: Settings, wanted: Sequence[str]) -> Allowed:
-    """Which remotes bid and which stands by; of those that bid only `wanted` ones, where any agent is named."""
+    """Which remotes bid and which stands by. Where agents are named (`wanted`), only those of them bid."""
     known = remotes(settings)
     bidders = [r for name, r in known.items() if r.auctioned and (not wanted or name in wanted)]
     standby = fallback(settings)
@@ -56,14 +56,25 @@ def allowed(settings: Settings, wanted: Sequence[str]) -> Allowed:
 
 
 def no_terminal(outbound: OutboundRequest) -> str:
-    """Consent where there is no one to give it: policy `ask` then means no."""
+    """Consent where there is no one to ask: policy `ask` then means no."""
     return "policy is ask, and there is no terminal to ask on (--escalate auto sends without asking)"
 
 
+def set_up(
+    wanted: Sequence[Remote], settings: Settings, consent: Consent, workspace: Workspace | None, events: EventBus
+) -> RemoteSetup:
+    """Engines and agents for the `wanted` remotes, behind one egress gate. Nothing is sent."""
+    if not wanted:
+        return RemoteSetup()
+    gate = egress_gate(settings, consent, events)
+    engines = remote_engines(wanted, gate, lambda line: events(Noted(line)))
+    return RemoteSetup(engines, {r.name: agent(r, settings, workspace) for r in wanted}, gate.context)
+
+
 def egress_gate(
-    settings: Settings, ask: Consent = no_terminal, asked: Callable[[Asked], None] = lambda event: None
+    settings: Settings, consent: Consent = no_terminal, asked: Callable[[Asked], None] = lambda event: None
 ) -> EgressGate:
-    """The way out for remotes, under the user's settings."""
+    """The way out for remotes, under the user's settings. `asked` hears that the user is about to be asked."""
     known = remotes(settings)
 
     def agree(outbound: OutboundRequest) -> str:
@@ -72,7 +83,7 @@ def egress_gate(
         if settings.policy == "never":
             return "policy is never ([escalate] in config.toml, or escalate in .edge-sale.toml)"
         asked(Asked(outbound.remote, outbound.host, outbound.size, outbound.expected))
-        return ask(outbound)
+        return consent(outbound)
 
     budget = Budget(settings.per_task, settings.per_day, settings.per_month)
     return EgressGate(settings.egress_log, lambda: settings.closed or _forced(), agree, budget, settings.keep_payload)
@@ -82,56 +93,23 @@ def _forced() -> str:
     return "EDGE_SALE_OFFLINE is set" if forced_offline() else ""
 
 
-def stand_by(
-    bidders: Sequence[Remote],
-    standby: Remote | None,
-    scheduler: Scheduler,
-    weights: Weights,
-    settings: Settings,
-    past: Callable[[Task, str], Sequence[Past]] | None,
-    ask: Consent,
-    workspace: Workspace | None,
-) -> RemoteSetup:
-    """Adds the remotes' engines to the scheduler; `standby` becomes the fallback, judged by its past on like tasks."""
-    wanted = {remote.name: remote for remote in (*bidders, *([standby] if standby else []))}
-    if not wanted:
-        return RemoteSetup()
-    out = egress_gate(settings, ask, lambda event: scheduler.emit(event))
-    engines = remote_engines(list(wanted.values()), out, lambda line: scheduler.emit(Noted(line)))
-    scheduler.engines = ChainMap(engines, cast("dict[str, Engine]", scheduler.engines))  # local ones stay unloaded
-
-    def errand(task: str, reason: str) -> None:
-        out.task, out.reason = task, reason
-
-    if standby is None:
-        return RemoteSetup(None, errand)
-    bidder = scheduler.agents.get(standby.name) or agent(standby, settings, workspace)
-    scheduler.agents = {**scheduler.agents, standby.name: bidder}
-
-    def former(task: Task) -> Sequence[Past]:
-        return past(task, standby.name) if past else ()
-
-    live, seconds = standby.auctioned, standby.seconds
-    return RemoteSetup(Fallback(bidder, scheduler, weights, settings.thrift, live, former, errand, seconds), errand)
-
-
-def remote_engines(wanted: Sequence[Remote], out: EgressGate, tell: Callable[[str], None]) -> dict[str, Engine]:
-    """An engine for each remote. Keys are looked up when something is about to leave, and no earlier."""
+def remote_engines(wanted: Sequence[Remote], gate: EgressGate, tell: Callable[[str], None]) -> dict[str, Engine]:
+    """An engine for each remote. Its key is looked up when a request is about to leave, not earlier."""
     from edge_sale.remote.client import RemoteEngine, redactor
 
     def key(remote: Remote) -> Callable[[], str]:
         return cache(lambda: key_of(remote))
 
     def own() -> list[str]:
-        return [*own_secrets(), *(found for remote in wanted if (found := quietly(keys[remote.name])))]
+        return [*own_secrets(), *(found for remote in wanted if (found := _found(keys[remote.name])))]
 
     keys = {remote.name: key(remote) for remote in wanted}
     hide = redactor(own)
-    return {remote.name: RemoteEngine(remote, keys[remote.name], out, hide, tell) for remote in wanted}
+    return {remote.name: RemoteEngine(remote, keys[remote.name], gate, hide, tell) for remote in wanted}
 
 
-def quietly(key: Callable[[], str]) -> str:
-    """A key, or nothing where it is not there: who needs it will say so."""
+def _found(key: Callable[[], str]) -> str:
+    """A key, or an empty text where there is none: the request that needs it will say so."""
     try:
         return key()
     except EdgeSaleError:

@@ -293,6 +293,17 @@ class Outcome:
         return True if self.verified or self.status == "passed" else None
 
 
+@dataclass(slots=True)
+class RequestContext:
+    """For which task, and why, requests leave the machine from now on. It stands in the egress log."""
+
+    task: str = ""
+    reason: str = "auction"
+
+    def set(self, task: str, reason: str) -> None:
+        self.task, self.reason = task, reason
+
+
 # --- protocols ---------------------------------------------------------------
 
 

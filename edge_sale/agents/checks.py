@@ -10,14 +10,14 @@ from __future__ import annotations
 import ast
 import copy
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edge_sale.agents.answers import code_in, parsed, syntax_fault
 from edge_sale.sandbox.batch import which_pass
 from edge_sale.sandbox.python import run_python
-from edge_sale.types import Task
+from edge_sale.types import Outcome, Status, Task
 
 PROBES = 10  # inputs that answers are compared on
 SECONDS = 4.0  # for all of them together
@@ -134,6 +134,28 @@ except SystemExit as _end:
         raise
 _os.write(1, b"\\n{mark}\\n")
 """
+
+
+def verifier(passes: Callable[[Task, str], bool | None]) -> Callable[[Task, Outcome], Outcome]:
+    """A function that adds to an outcome what can be told of its answer.
+
+    That is the check's result, by `passes`, or that the answer's Python does not parse.
+    """
+
+    def verify(task: Task, outcome: Outcome) -> Outcome:
+        if outcome.verified is not None or outcome.status != "done":
+            return outcome
+        if task.domain == "python" and (fault := syntax_fault(outcome.answer)):
+            note = f"the Python in this answer does not parse ({fault})"
+            return replace(outcome, status="failed", verified=False, notes=(*outcome.notes, note))
+        passed = passes(task, outcome.answer)
+        if passed is None:
+            return outcome
+        note = "the answer passes the check" if passed else "the answer fails the check"
+        status: Status = "passed" if passed else "failed"
+        return replace(outcome, status=status, verified=passed, notes=(*outcome.notes, note))
+
+    return verify
 
 
 def program(task: Task, answer: str, mark: str) -> str:

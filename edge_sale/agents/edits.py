@@ -84,7 +84,7 @@ def drafts(agent: WorkingAgent, task: Task, plan: str, show: Show, workspace: Wo
                     tried += 1
                     passed, told = attempt(target.path, text, at, workspace)
                     call = f'edit(path="{target.path}")'
-                    workspace.tell(Stepped(agent.name, tried, what, call, failure_of(told, 200), passed))
+                    workspace.events(Stepped(agent.name, tried, what, call, failure_of(told, 200), passed))
                     if passed:
                         why = f"candidate {tried} passes the check ({what})"
                         return steps.ended(agent, workspace, at, "passed", True, why, tried)

@@ -75,7 +75,7 @@ def work(
                         status, why = "passed", f"the check passes after step {len(steps) + 1}"
                     seen += "" if passed else f"; the check fails:\n{tail(said)}"
             steps.append(Step(thought, call, seen, useful))
-            workspace.tell(Stepped(agent.name, len(steps), thought, str(call or ""), seen, useful))
+            workspace.events(Stepped(agent.name, len(steps), thought, str(call or ""), seen, useful))
             if status == "passed":
                 break
             if hopeless := [name for name, count in at.faults.items() if count > 2 * REPAIRS]:

@@ -1,20 +1,31 @@
-"""One task from auction to memory: sold, done, verified, escalated where home lost, recorded."""
+"""Run one task: auction, execute, verify, escalate, record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from edge_sale.agents.answers import syntax_fault
-from edge_sale.auction.fallback import Errand, Fallback
+from edge_sale.auction.fallback import Fallback
 from edge_sale.auction.hold import PriorSignals, hold, no_bids, no_prior_signals
 from edge_sale.auction.ledger import Ledger
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import BelowReservePrice, EdgeSaleError, MemoryFault, NoBids
-from edge_sale.events import Began, Finished, Listener, Noted, Opened, Recorded, Refused, Weighed, Wrote, to_json
+from edge_sale.events import (
+    Began,
+    Event,
+    Finished,
+    Listener,
+    Noted,
+    Opened,
+    Recorded,
+    Refused,
+    Weighed,
+    Wrote,
+    to_json,
+)
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Agent, Award, Job, Memory, Outcome, Scored, Task
+from edge_sale.types import Agent, Award, Job, Memory, Outcome, RequestContext, Scored, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,45 +39,60 @@ class Sale:
     recorded: bool
 
 
-@dataclass(slots=True)
+def unverified(task: Task, outcome: Outcome) -> Outcome:
+    """Verifies nothing: the outcome as it is."""
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
-    """Agents, scorer and memory, ready for tasks. `run` says how the market was set up."""
+    """Agents, weights and memory, ready for tasks. `run` says how the market was set up."""
 
     agents: Sequence[Agent]
     scheduler: Scheduler
     weights: Weights
     memory: Memory | None = None
-    record: bool = True  # False: recalled from and not added to
+    record: bool = True  # False: lessons are recalled, nothing is recorded
     lessons: int = 8
-    full: bool = False  # ask for every bid and judgement, also those that can change nothing
-    passes: Callable[[Task, str], bool | None] = lambda task, answer: None
+    full: bool = False  # ask for every bid and every judgement, also those that cannot change the winner
+    verify: Callable[[Task, Outcome], Outcome] = unverified  # see agents.checks
     work_seconds: float | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
-    fallback: Fallback | None = None  # None: nothing is ever escalated
-    errand: Errand = lambda task, reason: None
-    prior_signals: PriorSignals = no_prior_signals  # what memory says of the agents before they bid
-    beyond: str = ""  # what to say of a task below the reserve price: the pool's trade, and the way out of it
+    fallback: Fallback | None = None  # None: no task is ever escalated
+    context: RequestContext = field(default_factory=RequestContext)
+    prior_signals: PriorSignals = no_prior_signals
+    beyond: str = ""  # what to tell the user about a task outside the pool's trade
 
-    def solve(self, task: Task, emit: Listener, *, execute: bool = True) -> Sale:
-        """Auctions `task` and, with `execute`, has the winner do it. Recorded whole, at the end, or not at all.
+    def solve(self, task: Task, listener: Listener, *, execute: bool = True) -> Sale:
+        """Hold the auction for `task`; with `execute` the winner then does the task.
 
-        Raises NoBids, and BelowReservePrice for a task that is not of the pool's trade. What goes wrong in the
-        work is the outcome's, not an exception.
+        The auction is recorded at the end, whole or not at all. Raises NoBids, and BelowReservePrice for a task
+        outside the pool's trade. Work that fails is an outcome, not an exception.
         """
-        ledger = Ledger()
-        weighed: list[Weighed] = []
+        ledger, weighed = Ledger(), Latest(Weighed)
+        events = self.scheduler.events
+        with events.heard_by(ledger), events.heard_by(weighed), events.heard_by(listener):
+            award = self.auction(task, execute)
+            outcome: Outcome | None = None
+            earlier: Sequence[Outcome] = ()
+            if execute:
+                *earlier, outcome = self.execute(award)
+                for note in outcome.notes:
+                    events(Noted(note))
+                events(Finished(outcome))
+            elif self.fallback:
+                self.fallback.lost(award)  # tells the numbers; nothing is sent for that
+            run = {**self.run, **({"fallback": to_json(weighed.event)} if weighed.event else {})}
+            kept = {**run, "entries": ledger.entries, "earlier": earlier}
+            recorded = self.memory is not None and self.record and self.remember(self.memory, award, outcome, kept)
+        return Sale(award, outcome, ledger, run, recorded)
 
-        def tell(event: Any) -> None:
-            ledger(event)
-            if isinstance(event, Weighed):
-                weighed.append(event)
-            emit(event)
-
-        self.scheduler.emit = tell
-        self.errand(task.id, "auction")
-        tell(Opened(task, {agent.name: agent.price for agent in self.agents}, self.run))
+    def auction(self, task: Task, execute: bool) -> Award:
+        """Who wins the task. Raises NoBids, BelowReservePrice."""
+        self.context.set(task.id, "auction")
+        self.scheduler.emit(Opened(task, {agent.name: agent.price for agent in self.agents}, self.run))
         try:
-            award = hold(
+            return hold(
                 task,
                 self.agents,
                 self.scheduler,
@@ -78,84 +104,67 @@ class Market:
                 allow_below_reserve=execute and self.fallback is not None,
             )
         except BelowReservePrice as low:
-            raise self.refused(BelowReservePrice(low.reasons, low.reached, low.least, self.beyond), tell) from None
-        except NoBids as none:  # a task too long for the trade is outside it as well
+            raise self.refused(BelowReservePrice(low.reasons, low.reached, low.least, self.beyond)) from None
+        except NoBids as none:  # a task that is too long for the agents is outside their trade as well
             raise NoBids(none.reasons, self.beyond) from None
-        earlier: Sequence[Outcome] = ()
-        outcome = None
-        if execute:
-            *earlier, outcome = self.outcomes(award, tell)
-            for note in outcome.notes:
-                tell(Noted(note))
-            tell(Finished(outcome))
-        elif self.fallback:
-            self.fallback.lost(award, tell)  # says what would come of it; nothing leaves for that
-        run = {**self.run, **({"fallback": to_json(weighed[-1])} if weighed else {})}
-        kept = {**run, "entries": ledger.entries, "earlier": earlier}
-        recorded = self.memory is not None and self.record and self.remember(self.memory, award, outcome, kept, tell)
-        return Sale(award, outcome, ledger, run, recorded)
 
-    def outcomes(self, award: Award, tell: Listener) -> list[Outcome]:
-        """What was done, in order, verified; the last one stands."""
+    def execute(self, award: Award) -> list[Outcome]:
+        """What was done, in order, each verified; the last outcome stands."""
 
         def run_locally(scored: Scored) -> Outcome:
-            return self.verify(award.task, self.work(award, scored, tell))
+            return verified(self.work(award, scored))
+
+        def verified(outcome: Outcome) -> Outcome:
+            return self.verify(award.task, outcome)
 
         if self.fallback is None:
             return [run_locally(award.winner)]
         reserve_price = self.weights.reserve_price
-        if reserve_price and reserve_price.refuses(award.winner.bid):  # the fallback's own trade, or nobody's
-            outcome = self.fallback.work(award, "no local bid reaches the reserve price", tell)
+        if reserve_price and reserve_price.refuses(award.winner.bid):  # no local agent's trade: perhaps the fallback's
+            outcome = self.fallback.work(award, "no local bid reaches the reserve price")
             if outcome is None:
                 low = [scored.bid for scored in award.ranked]
-                raise self.refused(no_bids(award.sat_out, low, self.weights, self.beyond), tell)
-            return [self.verify(award.task, outcome)]
-        return self.fallback.outcomes(award, run_locally, lambda outcome: self.verify(award.task, outcome), tell)
+                raise self.refused(no_bids(award.sat_out, low, self.weights, self.beyond))
+            return [verified(outcome)]
+        return self.fallback.outcomes(award, run_locally, verified)
 
-    def refused(self, why: NoBids, tell: Listener) -> NoBids:
-        """Tells that nobody does the task, and gives the error to raise."""
-        if isinstance(why, BelowReservePrice):
-            tell(Refused(why.reached, why.least, str(why)))
-        return why
-
-    def remember(
-        self, memory: Memory, award: Award, outcome: Outcome | None, kept: Mapping[str, Any], tell: Listener
-    ) -> bool:
-        """Records the auction. Where that fails the user is told, and still has the answer."""
-        try:
-            memory.record(award, outcome, kept)
-        except MemoryFault as fault:
-            tell(Noted(f"this auction was not recorded: {fault}"))
-            return False
-        tell(Recorded(award.task.id))
-        return True
-
-    def work(self, award: Award, scored: Scored, tell: Listener) -> Outcome:
+    def work(self, award: Award, scored: Scored) -> Outcome:
         """The bidder's work along its plan."""
         bid = scored.bid
-        self.errand(award.task.id, "work")
+        self.context.set(award.task.id, "work")
         agent = next(agent for agent in self.agents if agent.name == bid.agent)
-        tell(Began("work", (agent.name,)))
-        job: Job[Outcome] = agent.execute(award.task, bid.strategy.text, lambda text: tell(Wrote(agent.name, text)))
+        emit = self.scheduler.emit
+        emit(Began("work", (agent.name,)))
+        job: Job[Outcome] = agent.execute(award.task, bid.strategy.text, lambda text: emit(Wrote(agent.name, text)))
         outcome = self.scheduler.drive({agent.name: job}, "work", self.work_seconds)[agent.name]
         if isinstance(outcome, EdgeSaleError):
             return Outcome(agent.name, "failed", "", notes=(f"{agent.name} could not finish: {outcome}",))
         return outcome
 
-    def verify(self, task: Task, outcome: Outcome) -> Outcome:
-        """The outcome with what can be told of its answer: the check's verdict, or that it does not parse."""
-        if outcome.verified is not None or outcome.status != "done":
-            return outcome
-        if task.domain == "python" and (fault := syntax_fault(outcome.answer)):
-            note = f"the Python in this answer does not parse ({fault})"
-            return replace(outcome, status="failed", verified=False, notes=(*outcome.notes, note))
-        passed = self.passes(task, outcome.answer)
-        if passed is None:
-            return outcome
-        note = "the answer passes the check" if passed else "the answer fails the check"
-        return replace(
-            outcome,
-            status="passed" if passed else "failed",
-            verified=passed,
-            notes=(*outcome.notes, note),
-        )
+    def refused(self, why: NoBids) -> NoBids:
+        """Tells listeners that no agent does the task; gives the error to raise."""
+        if isinstance(why, BelowReservePrice):
+            self.scheduler.emit(Refused(why.reached, why.least, str(why)))
+        return why
+
+    def remember(self, memory: Memory, award: Award, outcome: Outcome | None, kept: Mapping[str, Any]) -> bool:
+        """Records the auction. Where that fails the user is told, and still gets the answer."""
+        try:
+            memory.record(award, outcome, kept)
+        except MemoryFault as fault:
+            self.scheduler.emit(Noted(f"this auction was not recorded: {fault}"))
+            return False
+        self.scheduler.emit(Recorded(award.task.id))
+        return True
+
+
+class Latest:
+    """A listener that keeps the latest event of one kind."""
+
+    def __init__(self, kind: type[Event]) -> None:
+        self.kind = kind
+        self.event: Event | None = None
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, self.kind):
+            self.event = event

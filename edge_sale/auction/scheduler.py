@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from edge_sale.errors import EdgeSaleError, RemoteFailed
-from edge_sale.events import Listener, Spent, silent
+from edge_sale.events import Event, EventBus, Spent
 from edge_sale.types import Agent, Choice, Choose, Engine, Entry, Generate, Job, LogLik, LogProb, Purpose, Request
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Scheduler:
     """Drives jobs to their end and tells the ledger what each agent spent.
 
@@ -21,9 +21,13 @@ class Scheduler:
     """
 
     engines: Mapping[str, Engine]
-    emit: Listener = silent
+    events: EventBus = field(default_factory=EventBus)
     seconds: float | None = None
     agents: Mapping[str, Agent] = field(default_factory=dict)
+
+    def emit(self, event: Event) -> None:
+        """Tells everyone who listens."""
+        self.events(event)
 
     def drive(
         self, jobs: Mapping[str, Job[T]], purpose: Purpose, seconds: float | None = None

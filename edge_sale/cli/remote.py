@@ -115,12 +115,12 @@ def test_(name: str) -> None:
 
     settings = load()
     this = remote_named(name, settings)
-    out = remote_setup.egress_gate(replace(settings, policy="auto"))  # to test it is to agree to these words
-    out.task, out.reason = "test", "remote test"
+    gate = remote_setup.egress_gate(replace(settings, policy="auto"))  # to test it is to agree to these words
+    gate.context.set("test", "remote test")
     ask = Generate(Prompt((Message("user", "Answer with the word: ready"),)), Sampling(max_tokens=64))
     for logprobs in (True, False):  # whoever gives none may also refuse to be asked
         tried = replace(this, logprobs=logprobs)
-        engine = remote_setup.remote_engines([tried], out, lambda line: click.echo(line, err=True))[name]
+        engine = remote_setup.remote_engines([tried], gate, lambda line: click.echo(line, err=True))[name]
         (answer,) = engine.generate([ask])
         if not isinstance(answer, Exception) or ("answer 4" not in str(answer) and "answer 5" not in str(answer)):
             break

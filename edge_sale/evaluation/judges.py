@@ -27,6 +27,7 @@ from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.cache import Cache, key
 from edge_sale.evaluation.records import Item, Recording
+from edge_sale.events import EventBus
 from edge_sale.prompts import render
 from edge_sale.types import Choice, Choose, Embedder, Engine, Generate, Generation, Job, LogLik, LogProb, Prompt
 
@@ -130,7 +131,7 @@ def opinions(
     for item in of.items:
         ledger = Ledger()
         everyone: dict[str, Any] = {**voices, TASK: jurors[0]}
-        scheduler = Scheduler(engines, ledger, agents=everyone)
+        scheduler = Scheduler(engines, EventBus(ledger), agents=everyone)
         plans = [of.trial(item, agent).plan for agent in of.agents]
         jobs: dict[str, Job[Any]] = {
             f"{juror.name} {method}": METHODS[method](item.task, plans, juror.prompts)

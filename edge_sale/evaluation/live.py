@@ -240,8 +240,8 @@ def sold(question: Question, market: Market, order: int, sandbox: str) -> dict[s
 def _listen(scheduler: Scheduler, do: Callable[[], Any]) -> tuple[Any, list[Entry]]:
     """What `do` gives, and what it spent."""
     ledger = Ledger()
-    scheduler.emit = ledger
-    return do(), ledger.entries
+    with scheduler.events.heard_by(ledger):
+        return do(), ledger.entries
 
 
 def _work(question: Question, market: Market, agent: Agent, bid: Bid) -> Outcome:

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_sale.errors import EgressFault, NotSent
+from edge_sale.types import RequestContext
 
 Line = Mapping[str, Any]
 
@@ -92,8 +93,7 @@ class EgressGate:
     agree: Callable[[OutboundRequest], str] = lambda outbound: ""
     budget: Budget = Budget()
     keep: bool = False  # payloads in the log
-    task: str = ""
-    reason: str = "auction"
+    context: RequestContext = field(default_factory=RequestContext)
     _agreed: set[tuple[str, str]] = field(default_factory=set)
 
     def check(self) -> None:
@@ -104,9 +104,9 @@ class EgressGate:
     def let_out(self, outbound: OutboundRequest) -> str:
         """The id under which the request is logged; it may be sent when this returns."""
         self.check()
-        if why := self.budget.refusal(read(self.log), self.task, outbound.expected, time.time()):
+        if why := self.budget.refusal(read(self.log), self.context.task, outbound.expected, time.time()):
             raise NotSent(f"over budget, so nothing was sent to {outbound.remote!r}: {why}")
-        known = (self.task, outbound.digest)
+        known = (self.context.task, outbound.digest)
         if known not in self._agreed:  # the same bytes once more, after a failed try, were agreed to already
             if why := self.agree(outbound):
                 raise NotSent(f"nothing was sent to {outbound.remote!r}: {why}")
@@ -114,7 +114,7 @@ class EgressGate:
         line = {
             "id": secrets.token_hex(6),
             "remote": outbound.remote,
-            "task": self.task,
+            "task": self.context.task,
             "sha256": outbound.digest,
             "body": len(outbound.body),
             "expected": outbound.expected,
@@ -122,9 +122,9 @@ class EgressGate:
         if self.keep:
             line["payload"] = outbound.body.decode("utf-8", "replace")
         with _locked(self.log):  # what others spent meanwhile counts too
-            if why := self.budget.refusal(read(self.log), self.task, outbound.expected, time.time()):
+            if why := self.budget.refusal(read(self.log), self.context.task, outbound.expected, time.time()):
                 raise NotSent(f"over budget, so nothing was sent to {outbound.remote!r}: {why}")
-            record(self.log, outbound.host, outbound.what, outbound.size, self.reason, **line)
+            record(self.log, outbound.host, outbound.what, outbound.size, self.context.reason, **line)
         return str(line["id"])
 
     def answered(self, id_: str, **what: Any) -> str:

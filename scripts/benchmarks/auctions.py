@@ -18,7 +18,7 @@ from edge_sale.auction.judging import METHODS
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError
 from edge_sale.evaluation.report import Figure
-from edge_sale.events import Event, Spent, silent
+from edge_sale.events import Event, EventBus, Spent, silent
 from edge_sale.llama.llama_thread import llama_thread
 from edge_sale.prompts import render
 from edge_sale.types import Agent, Award, Engine, Generate, Memory, Message, Prompt, Sampling, Task
@@ -162,7 +162,7 @@ def auction(
 ) -> Award:
     """One auction with every agent on `engine`, whatever name its model has."""
     by_name: dict[str, Agent] = {agent.name: agent for agent in agents}
-    scheduler = Scheduler({agent.model: engine for agent in agents}, emit, agents=by_name)
+    scheduler = Scheduler({agent.model: engine for agent in agents}, EventBus(emit), agents=by_name)
     return hold(task, agents, scheduler, engine_pool.weights(), memory, full=full)
 
 

@@ -20,6 +20,7 @@ from edge_sale.agents.workspace import Workspace
 from edge_sale.auction.market import Market
 from edge_sale.errors import EdgeSaleError, EngineError
 from edge_sale.evaluation.report import Figure
+from edge_sale.events import EventBus
 from edge_sale.settings import Settings, load, variable
 from edge_sale.types import Job, Outcome
 from edge_sale.workspace.private_copy import private_copy
@@ -64,17 +65,12 @@ class WorkSetup:
     def __init__(self, data: Path, scratch: Path, book: Book, tell: Tell, limit: int | None) -> None:
         self.data, self.scratch, self.book, self.tell, self.limit = data, scratch, book, tell, limit
         self.settings: Settings = replace(load(), remember=False, seed=SEED, pool="starter")
-        self.workspace = workspace(data, self.settings, scratch, None)  # nobody works before `move` says where
-        self.market: Market = assemble.market(assemble.plan(self.settings), workspace=self.workspace)
+        self.market: Market = assemble.market(assemble.plan(self.settings))
         self.agents = [agent for agent in self.market.agents if isinstance(agent, LocalAgent)]
 
     def drafter(self) -> LocalAgent:
         """The agent that draws drafts."""
         return next(agent for agent in self.agents if agent.work == "drafts")
-
-    def move(self, root: Path, check: str) -> None:
-        """From now on work is done in copies of the folder `root`, under `check`."""
-        self.workspace.begin, self.workspace.check = workspace(root, self.settings, self.scratch, check).begin, check
 
     def work(self, agent: LocalAgent, job: Job[Outcome]) -> Outcome:
         """What comes of a job; an engine that failed is an answer that was not given."""
@@ -86,7 +82,9 @@ class WorkSetup:
         return done
 
 
-def workspace(root: Path, settings: Settings, scratch: Path, check: str | None) -> Workspace:
+def workspace(
+    root: Path, settings: Settings, scratch: Path, check: str | None, events: EventBus | None = None
+) -> Workspace:
     """Where work in `root` is done: private copies under `scratch`."""
     path = variable("PATH") or ""
 
@@ -94,7 +92,7 @@ def workspace(root: Path, settings: Settings, scratch: Path, check: str | None) 
         copy = private_copy(root, Path(tempfile.mkdtemp(dir=scratch)))
         return WorkingCopy(copy, settings.sandbox, seconds=20, path=path)
 
-    return Workspace(begin, check)
+    return Workspace(begin, check, events=events or EventBus())
 
 
 def measure(

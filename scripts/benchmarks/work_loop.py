@@ -7,12 +7,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 
-from benchmarks.work import WorkSetup
+from benchmarks.work import WorkSetup, workspace
 from benchmarks.work_repairs import CHECK, programs, repository
 from edge_sale.agents import steps
 from edge_sale.agents.local import LocalAgent
 from edge_sale.evaluation.report import Figure
-from edge_sale.events import Event, Stepped
+from edge_sale.events import Event, EventBus, Stepped
 from edge_sale.prompts import fingerprint
 from edge_sale.types import Task
 
@@ -38,22 +38,18 @@ def measure(setup: WorkSetup) -> Iterator[Figure]:
 
 def _walk(setup: WorkSetup, name: str, agent: LocalAgent) -> dict[str, int]:
     root = repository(setup.data / "quixbugs", name, setup.scratch)
-    setup.move(root, CHECK)
     heard: list[Stepped] = []
-    scheduler = setup.market.scheduler
-    before = scheduler.emit
 
     def hear(event: Event) -> None:
         if isinstance(event, Stepped):
             heard.append(event)
 
-    scheduler.emit = setup.workspace.tell = hear
+    place = workspace(root, setup.settings, setup.scratch, CHECK, EventBus(hear))
     task = Task(name, f"The function {name} in {name}.py has a bug. Fix it.", "repo", (f"{name}.py",), CHECK, repo=True)
     try:
-        job = steps.work(agent, task, "1. Read the file.\n2. Write the line anew.", lambda text: None, setup.workspace)
-        scheduler.drive({agent.name: job}, "work", 600)
+        job = steps.work(agent, task, "1. Read the file.\n2. Write the line anew.", lambda text: None, place)
+        setup.market.scheduler.drive({agent.name: job}, "work", 600)
     finally:
-        scheduler.emit = before
         shutil.rmtree(root)
     read, useful = sum(bool(step.call) for step in heard), sum(step.useful for step in heard)
     return {"steps": len(heard), "read": read, "useful": useful}

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,9 @@ def measure(setup: WorkSetup) -> Iterator[Figure]:
 
 
 def _repair(setup: WorkSetup, name: str) -> dict[str, Any]:
-    agent, root = setup.drafter(), repository(setup.data / "quixbugs", name, setup.scratch)
-    setup.move(root, CHECK)
+    root = repository(setup.data / "quixbugs", name, setup.scratch)
+    place = workspace(root, setup.settings, setup.scratch, CHECK)
+    agent = replace(setup.drafter(), workspace=place)
     task = Task(
         name,
         f"The function {name} in {name}.py has a bug on one line. Fix it.",
@@ -59,13 +61,13 @@ def _repair(setup: WorkSetup, name: str) -> dict[str, Any]:
     plan = "1. Find the line that is wrong.\n2. Write it anew."
     outcome = setup.work(agent, agent.execute(task, plan, lambda text: None))
     took = time.monotonic() - began
-    changes = {change.path: change.after for change in setup.workspace.changes.get(agent.name, ())}
+    changes = {change.path: change.after for change in place.changes.get(agent.name, ())}
     fixed = outcome.verified is True and set(changes) == {f"{name}.py"}
     if fixed:
         after = changes[f"{name}.py"]
         assert after is not None
         (root / f"{name}.py").write_bytes(after)
-        at = workspace(root, setup.settings, setup.scratch, CHECK).begin()
+        at = place.begin()
         fixed = at.command(CHECK).exit_code == 0
         at.copy.close()
     shutil.rmtree(root)

@@ -12,7 +12,7 @@ from edge_sale.agents import edits
 from edge_sale.agents.edits import Target, located
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.workspace import Workspace
-from edge_sale.events import Stepped
+from edge_sale.events import EventBus, Stepped
 from edge_sale.types import Generation, LogLik, LogProb, Outcome, Task
 from edge_sale.workspace.editing import Unit
 from tests.scripted import Heard
@@ -24,10 +24,15 @@ TASK = Task("t", "add gives a wrong sum.", "repo", ("calc.py",), "python3 test_c
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, heard: Heard) -> Workspace:
     root = repository(tmp_path / "p", calc__py=CALC, test_calc__py=TEST)
     count = iter(range(100))
-    return Workspace(lambda: working_copy(root, tmp_path / f"s{next(count)}"), TASK.check, "", Heard())
+    return Workspace(lambda: working_copy(root, tmp_path / f"s{next(count)}"), TASK.check, "", EventBus(heard))
 
 
 def drawn(text: str, ended: Any = "stop") -> Generation:
@@ -65,12 +70,12 @@ def test_the_first_candidate_that_passes_stays(workspace: Workspace) -> None:
 
 
 @wrapped
-def test_then_single_lines_are_drawn_anew(workspace: Workspace) -> None:
+def test_then_single_lines_are_drawn_anew(workspace: Workspace, heard: Heard) -> None:
     """Where no whole function passes, lines are: the most unlikely one first, from within it too."""
     outcome = play(workspace, ["def add(a, b):\n    return 0"], [""], ["total = a + b"])
     assert outcome.status == "passed" and "+    total = a + b" in outcome.answer
     assert "(line 5: total = a + b)" in outcome.notes[0]
-    assert len(workspace.tell.of(Stepped)) <= edits.MOST  # type: ignore[attr-defined]
+    assert len(heard.of(Stepped)) <= edits.MOST
 
 
 @wrapped

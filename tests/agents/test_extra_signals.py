@@ -11,7 +11,7 @@ from edge_sale import assemble
 from edge_sale.agents.extra_signals import EXTRA_SIGNALS
 from edge_sale.auction.hold import collect, hold
 from edge_sale.auction.scheduler import Scheduler
-from edge_sale.events import Placed, Spent
+from edge_sale.events import EventBus, Placed, Spent
 from edge_sale.scoring.signals import SIGNALS
 from edge_sale.scoring.weights import Weights
 from edge_sale.settings import load
@@ -45,8 +45,8 @@ def test_weights_that_read_a_signal_make_bids_carry_it():
     weights = replace(parts.weights, signals={**parts.weights.signals, "draft_entropy": -0.5})
     market = assemble.market(replace(parts, weights=weights))
     heard = Heard()
-    market.scheduler.emit = heard
-    (bid,), _ = collect(TASK, market.agents, market.scheduler)
+    with market.scheduler.events.heard_by(heard):
+        (bid,), _ = collect(TASK, market.agents, market.scheduler)
     assert {"draft_entropy", "draft_logprob"} <= set(bid.strategy.signals)
     assert "familiarity" not in bid.strategy.signals
     drawn = [event.entry.tokens_out for event in heard.of(Spent)]
@@ -58,7 +58,7 @@ def test_what_is_known_beforehand_stands_on_every_bid():
     verdicts = {"pa": 1.0, "pb": 1.0}
     agents = [Scripted("a", 0.1, [plan("pa")], [verdicts]), Scripted("b", 0.2, [plan("pb")], [verdicts])]
     heard = Heard()
-    scheduler = Scheduler({}, emit=heard, agents={agent.name: agent for agent in agents})
+    scheduler = Scheduler({}, events=EventBus(heard), agents={agent.name: agent for agent in agents})
     weights = Weights("w", 1, "", {"experience": 1.0}, juror=0.0)
     award = hold(
         TASK, agents, scheduler, weights, full=True, prior_signals=lambda task, names: {"b": {"experience": 0.9}}

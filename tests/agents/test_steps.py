@@ -13,7 +13,7 @@ from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.steps import STEPS
 from edge_sale.agents.workspace import Workspace
 from edge_sale.errors import PromptTooLong
-from edge_sale.events import Stepped
+from edge_sale.events import EventBus, Stepped
 from edge_sale.types import Generation, Outcome, Task
 from tests.scripted import Heard
 from tests.workspace.kit import repository, working_copy, wrapped
@@ -23,11 +23,15 @@ CHECK = "python3 -c 'from a import f; assert f() == 2'"
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, heard: Heard) -> Workspace:
     root = repository(tmp_path / "p", a__py="def f():\n    return 1\n")
     count = iter(range(100))
-    heard = Heard()
-    return Workspace(lambda: working_copy(root, tmp_path / f"s{next(count)}"), None, "Rule one.", heard)
+    return Workspace(lambda: working_copy(root, tmp_path / f"s{next(count)}"), None, "Rule one.", EventBus(heard))
 
 
 def drawn(text: str) -> Generation:
@@ -51,7 +55,7 @@ def agent(workspace: Workspace, **more: Any) -> LocalAgent:
     return LocalAgent("a", "m", 0.1, "quick", "recoverability", max_tokens=50, workspace=workspace, **more)
 
 
-def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(workspace: Workspace) -> None:
+def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(workspace: Workspace, heard: Heard) -> None:
     """The call is under a grammar, thought and text are free; the answer is the patch."""
     outcome, requests = play(
         agent(workspace),
@@ -76,20 +80,20 @@ def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(workspace: 
     assert outcome.status == "done" and outcome.verified is None and outcome.steps == 2
     assert outcome.answer.endswith("-    return 1\n+    return 2\n")
     assert outcome.notes == ("f returns 2", "changed a.py (+1 −1)")
-    steps = workspace.tell.of(Stepped)  # type: ignore[attr-defined]
+    steps = heard.of(Stepped)
     assert [(step.call, step.seen, step.useful) for step in steps] == [
         ('read(path="a.py")', "1 def f():\n2     return 1", True),
         ('edit(path="a.py", first=2, last=2)', "a.py written", True),
     ]
 
 
-def test_a_call_that_was_cut_off_is_drawn_again_shorter(workspace: Workspace) -> None:
+def test_a_call_that_was_cut_off_is_drawn_again_shorter(workspace: Workspace, heard: Heard) -> None:
     """Half a command is another command: it is not run, and the grammar of the second try ends within its tokens."""
     cut = replace(drawn('search(pattern="0.0.0.0.'), ended="length")
     _, requests = play(
         agent(workspace), workspace, "I look.", cut, 'search(pattern="f")', "Done.", 'finish(answer="x")'
     )
-    assert [step.call for step in workspace.tell.of(Stepped)] == ['search(pattern="f")']  # type: ignore[attr-defined]
+    assert [step.call for step in heard.of(Stepped)] == ['search(pattern="f")']
     assert "sign{0,240}" in requests[1].sampling.grammar and "sign{0,16}" in requests[2].sampling.grammar
     assert requests[1].prompt == requests[2].prompt
 
@@ -108,7 +112,7 @@ def test_prompts_begin_alike_and_stay_small(workspace: Workspace) -> None:
 @wrapped
 def test_the_check_judges_after_every_edit(workspace: Workspace) -> None:
     """A check that passes ends the work; one that fails is shown to the agent."""
-    workspace.check = CHECK
+    workspace = replace(workspace, check=CHECK)
     edit = 'edit(path="a.py", first=2, last=2)'
     outcome, requests = play(agent(workspace), workspace, "Hm.", edit, "return 3", "Hm.", edit, "return 2")
     assert (outcome.status, outcome.verified) == ("passed", True)
@@ -119,7 +123,7 @@ def test_the_check_judges_after_every_edit(workspace: Workspace) -> None:
 @wrapped
 def test_a_check_that_passed_before_does_not_end_the_work_at_the_first_edit(workspace: Workspace) -> None:
     """Tests that pass already say nothing of a feature to come: the work ends when the agent says so, and they pass."""
-    workspace.check = "test -f a.py"
+    workspace = replace(workspace, check="test -f a.py")
     edit = 'edit(path="a.py", first=2, last=2)'
     outcome, _ = play(
         agent(workspace), workspace, "Hm.", edit, "return 3", "Hm.", edit, "return 2", "Ok.", 'finish(answer="x")'
@@ -130,7 +134,7 @@ def test_a_check_that_passed_before_does_not_end_the_work_at_the_first_edit(work
 @wrapped
 def test_an_agents_own_word_is_not_believed(workspace: Workspace) -> None:
     """It says it is done, the check says otherwise: it goes on, and in the end has failed."""
-    workspace.check = CHECK
+    workspace = replace(workspace, check=CHECK)
     outcome, _ = play(
         agent(workspace),
         workspace,
@@ -157,7 +161,7 @@ def offered(request: Any) -> set[str]:
 @wrapped
 def test_what_brought_nothing_is_not_offered_again_until_a_step_is_useful(workspace: Workspace) -> None:
     """Nothing is finished before a look, nothing is looked at twice, and no vain finish is followed by another."""
-    workspace.check, looks = CHECK, {"list", "search", "read"}
+    workspace, looks = replace(workspace, check=CHECK), {"list", "search", "read"}
     read, finish = 'read(path="a.py")', 'finish(answer="x")'
     calls = [read, read, finish, 'run(command="echo 7")', read, finish, 'list(path=".")', finish]
     _, requests = play(agent(workspace), workspace, *[part for call in calls for part in ("Hm.", call)])

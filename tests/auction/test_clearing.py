@@ -14,7 +14,7 @@ import pytest
 from edge_sale.auction.hold import hold
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError, NoBids
-from edge_sale.events import Placed, Skipped
+from edge_sale.events import EventBus, Placed, Skipped
 from edge_sale.scoring.scorer import TOP, appraise, best_case
 from edge_sale.scoring.signals import SIGNALS
 from edge_sale.scoring.weights import Own, Weights
@@ -126,7 +126,7 @@ def market(seed: int, fitted: bool) -> tuple[Callable[[], list[Fixed]], Weights,
 def sell(seed: int, *, full: bool, fitted: bool) -> tuple[Award | None, list[Fixed], Heard]:
     agents, weights, memory = market(seed, fitted)
     bidders, heard = agents(), Heard()
-    scheduler = Scheduler({}, emit=heard, agents={agent.name: agent for agent in bidders})
+    scheduler = Scheduler({}, events=EventBus(heard), agents={agent.name: agent for agent in bidders})
     try:
         return hold(TASK, bidders, scheduler, weights, memory, full=full), bidders, heard
     except NoBids:
@@ -169,7 +169,7 @@ def test_everything_asked_of_the_full_auction_is_asked_once():
     for agent, price in zip(agents, (0.0, 1.0, 1.0, 1.0, 1.0, 1.0), strict=False):
         agent.price, agent.scores = price, {other.name: 1.0 for other in agents}
         agent.plans[False] = plan(agent.name)
-    scheduler = Scheduler({}, emit=heard, agents={agent.name: agent for agent in agents})
+    scheduler = Scheduler({}, events=EventBus(heard), agents={agent.name: agent for agent in agents})
     hold(TASK, agents, scheduler, weights, full=True)
     names = [agent.name for agent in agents]
     assert [sorted(agent.asked) for agent in agents] == [sorted([*names, "bid"])] * len(agents)
@@ -181,7 +181,7 @@ def test_an_agent_too_dear_to_win_is_not_asked_for_a_plan():
     cheap = Fixed("cheap", 0.1, "m0", {False: plan("c")}, {"c": 4.0, "d": 5.0})
     dear = Fixed("dear", 9.0, "m1", {False: plan("d")}, {"c": 4.0, "d": 5.0})
     heard = Heard()
-    scheduler = Scheduler({}, emit=heard, agents={"cheap": cheap, "dear": dear})
+    scheduler = Scheduler({}, events=EventBus(heard), agents={"cheap": cheap, "dear": dear})
     award = hold(TASK, [dear, cheap], scheduler, Weights("w", 1, "made up", {"price": 1.0}, juror=0.1))
     assert award.winner.bid.agent == "cheap"
     assert [event.bid.agent for event in heard.of(Placed)] == ["cheap"]
@@ -197,7 +197,7 @@ def test_a_plan_that_has_lost_is_not_read_by_the_dear_juror():
     cheap = Fixed("cheap", 0.1, "m0", {False: plan("c")}, {"c": 5.0, "d": 0.0})
     dear = Fixed("dear", 0.2, "m1", {False: plan("d")}, {"c": 1.0, "d": 5.0})
     heard = Heard()
-    scheduler = Scheduler({}, emit=heard, agents={"cheap": cheap, "dear": dear})
+    scheduler = Scheduler({}, events=EventBus(heard), agents={"cheap": cheap, "dear": dear})
     weights = Weights("w", 1, "made up", {}, juror=0.1, jurors={"cheap": 0.6})
     award = hold(TASK, [cheap, dear], scheduler, weights)
     assert (award.winner.bid.agent, award.winner.value) == ("cheap", pytest.approx(3.1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge_sale.auction.hold import hold
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError, NoBids, TimedOut
-from edge_sale.events import Judged, Led, Opened, Placed, Recalled, SatOut, Won
+from edge_sale.events import EventBus, Judged, Led, Opened, Placed, Recalled, SatOut, Won
 from edge_sale.scoring.scorer import rank
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Award, Lesson, Task
@@ -22,7 +22,7 @@ LESSON = Lesson("a0", "Sort words.", "1. Better.", "1. Worse.", "large", "small"
 
 def market(*agents: Scripted) -> tuple[list[Scripted], Scheduler, Heard]:
     heard = Heard()
-    return list(agents), Scheduler({}, emit=heard, agents={agent.name: agent for agent in agents}), heard
+    return list(agents), Scheduler({}, events=EventBus(heard), agents={agent.name: agent for agent in agents}), heard
 
 
 def sold(

@@ -70,9 +70,8 @@ def test_real_jurors_score_within_the_scale(method: str) -> None:
     """Real weights give every plan a score from 0 to 5; recoverability prefers the plan that fits."""
     from dataclasses import replace
 
-    scheduler = market(plan(replace(load(), remember=False))).scheduler
     juror = LocalAgent("juror", "smollm2-135m", 0.1, "quick", method)
-    scheduler.agents = {"juror": juror}
+    scheduler = replace(market(plan(replace(load(), remember=False))).scheduler, agents={"juror": juror})
     scores = scheduler.drive({"juror": juror.judge(TASK, [FITTING, STRAY])}, "judge")["juror"]
     assert isinstance(scores, list) and all(0.0 <= score <= 5.0 for score in scores)
     if method == "recoverability":

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge_sale.agents.checks import verifier
 from edge_sale.auction.market import Market, Sale
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import BelowReservePrice, EngineError, MemoryFault, NoBids
@@ -30,7 +31,7 @@ def solve(
     agent = Scripted("only", 0.1, [plan("1. Say it.")], [{"1. Say it.": 5}], outcome)
     heard = Heard()
     scheduler = Scheduler({}, agents={"only": agent})
-    market = Market([agent], scheduler, WEIGHTS, memory, passes=lambda task, answer: passes, run={"seed": 7})
+    market = Market([agent], scheduler, WEIGHTS, memory, verify=verifier(lambda task, answer: passes), run={"seed": 7})
     return market.solve(task, heard, execute=execute), heard
 
 
@@ -171,13 +172,13 @@ class Far:
     def __init__(self, answer: str) -> None:
         self.answer, self.asked = answer, []
 
-    def work(self, award: object, why: str, tell: object) -> Outcome | None:
+    def work(self, award: object, why: str) -> Outcome | None:
         self.asked.append(why)
         return Outcome("far", "done", self.answer) if self.answer else None
 
 
 @pytest.mark.parametrize("answer", ["yes", ""])
-def test_a_reserve_does_what_is_below_the_floor(answer: str) -> None:
+def test_a_fallback_does_what_is_below_the_reserve_price(answer: str) -> None:
     """It is asked at once, whatever the margin; where it does not answer either, nobody does the task."""
     agent = Scripted("only", 0.1, [plan("1. Say it.")], [{"1. Say it.": 5}])
     far, heard, memory = Far(answer), Heard(), ScriptedMemory()

@@ -8,7 +8,7 @@ import pytest
 
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import PromptTooLong, TimedOut
-from edge_sale.events import Spent
+from edge_sale.events import EventBus, Spent
 from edge_sale.types import Choice, Choose, Entry, Generate, LogLik, LogProb
 from tests.llama.kit import ScriptedEngine, chat, generation
 from tests.scripted import Heard, Scripted
@@ -55,7 +55,7 @@ class Room:
             Scripted("c", 5.0, model="large"),
         ]
         self.scheduler = Scheduler(
-            self.engines, self.heard, seconds=9.0, agents={agent.name: agent for agent in agents}
+            self.engines, EventBus(self.heard), seconds=9.0, agents={agent.name: agent for agent in agents}
         )
 
     def asked(self, model: str) -> list[tuple[str, list[Any]]]:

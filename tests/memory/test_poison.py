@@ -171,15 +171,19 @@ def side(home: Path, far: Recorder, policy: str, made: list[Made], disguise: Cal
     config = f'{CONFIG}[escalate]\npolicy = "{policy}"\nthrift = 0\n[remotes.far]\nurl = "{far.url}"\nmodel = "m"\n'
     new_home(home, f"seed = 1\n{config}price_in = 3\nprice_out = 9\n")
     settings = load({**os.environ, "EDGE_SALE_HOME": str(home)})
-    market = assemble.market(assemble.plan(settings))
-    assert market.memory is not None
+    ear: Ear | None = None
+
+    def hearing(engines):
+        nonlocal ear
+        ear = Ear(engines)
+        return ear
+
+    market = assemble.market(assemble.plan(settings), around=hearing)
+    assert ear is not None and market.memory is not None
     for number, one in enumerate(made):
         place, text = hostile(number)
         market.memory.record(*record(number, one, place, disguise(text)))
-    market.record = False
-    ear = Ear(market.scheduler.engines)
-    market.scheduler.engines = ear
-    return Side(market, ear, far, settings.egress_log)
+    return Side(replace(market, record=False), ear, far, settings.egress_log)
 
 
 @pytest.fixture(scope="module")
@@ -290,15 +294,15 @@ def test_no_poison_becomes_a_control_token(sold):
         assert len(native.tokenize(engine._vocab, text, special=False)) > 2
 
 
-@pytest.mark.parametrize("policy", ["never", "request"])
+@pytest.mark.parametrize("policy", ["never", "ask"])
 def test_without_consent_poison_sends_nothing(policy, made, tmp_path, far):
     """Policy `never`, and `ask` where nobody can be asked: no request and no line in the log, lost or not."""
     some = made[:20]
     this = side(tmp_path, far, policy, some)
-    sold = [this.sell(one) for one in (some if policy == "request" else some[:5])]
+    sold = [this.sell(one) for one in (some if policy == "ask" else some[:5])]
     assert (far.requests, read(this.log)) == ([], [])
     assert all(of.sale.outcome and of.sale.outcome.agent in PRICES for of in sold)
-    if policy == "request":
+    if policy == "ask":
         assert any(weighed.lost for of in sold for weighed in of.heard.of(Weighed)), "control: some would have left"
 
 

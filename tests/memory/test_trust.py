@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,8 +134,7 @@ def test_the_same_memory_gives_the_same_sale_a_hundred_times(path):
     seen = set()
     for _ in range(REPLAYS):
         with AuctionMemory.open(path, Grams()) as memory:
-            ready = market(memory)
-            ready.record = False
+            ready = replace(market(memory), record=False)
             sale = ready.solve(Task("new", TEXT), lambda event: None)
             dollars = sale.ledger.auction.dollars + sale.ledger.work.dollars
             seen.add((repr(sale.award), repr(sale.outcome), dollars))

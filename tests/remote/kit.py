@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edge_sale.agents.checks import verifier
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.auction.fallback import Fallback
 from edge_sale.auction.market import Market
@@ -67,12 +68,7 @@ def market(
     )
     agent = RemoteAgent("far", far.remote.price, mine=False, max_tokens=far.remote.max_tokens)
     scheduler = Scheduler({"far": far}, seconds=bid_seconds, agents={"home": home, "far": agent})
-    egress_gate = far.egress_gate
-
-    def errand(task: str, reason: str) -> None:
-        egress_gate.task, egress_gate.reason = task, reason
-
-    fallback = Fallback(
-        agent, scheduler, WEIGHTS, thrift, past=lambda task: past, errand=errand, seconds=far.remote.seconds
-    )
-    return Market([home], scheduler, WEIGHTS, memory, passes=passes, fallback=fallback, errand=errand), home
+    context = far.egress_gate.context
+    fallback = Fallback(agent, scheduler, WEIGHTS, thrift, context, past=lambda task: past, seconds=far.remote.seconds)
+    sold = Market([home], scheduler, WEIGHTS, memory, verify=verifier(passes), fallback=fallback, context=context)
+    return sold, home

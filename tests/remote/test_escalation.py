@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from edge_sale.auction.scheduler import Scheduler
+from edge_sale import assemble
+from edge_sale.assemble import MarketPlan
+from edge_sale.catalog.cards import PoolCard
 from edge_sale.events import Finished, Noted, Spent, Weighed
 from edge_sale.remote.egress import Budget, read
-from edge_sale.remote_setup import nobody, stand_by
 from edge_sale.settings import load
 from edge_sale.types import Task
 from tests.remote.kit import KEY, WEIGHTS, engine, market, remote
@@ -138,8 +139,9 @@ def test_work_far_away_may_take_as_long_as_the_remote_says(tmp_path: Path) -> No
         sale = market(this, bid_seconds=0.2)[0].solve(task(), Heard())
     assert sale.outcome is not None and (sale.outcome.agent, sale.outcome.answer) == ("far", "yes")
     settings = load({"EDGE_SALE_HOME": str(tmp_path)})
-    remotes_ready = stand_by([], this.remote, Scheduler({}), WEIGHTS, settings, None, nobody, None)
-    assert remotes_ready.fallback is not None and remotes_ready.fallback.seconds == 20
+    plan = MarketPlan(settings, PoolCard("p", "", "", "", ()), (), None, WEIGHTS, fallback=this.remote)
+    fallback = assemble.market(plan).fallback
+    assert fallback is not None and fallback.seconds == 20
 
 
 def test_next_task_starts_at_home(tmp_path: Path) -> None:

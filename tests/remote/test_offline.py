@@ -28,14 +28,14 @@ CLIENTS = [
 SENDING = """
 import json, sys
 from pathlib import Path
-from edge_sale.remote.egress import Door
+from edge_sale.remote.egress import EgressGate
 from edge_sale.remote.config import Remote
 from edge_sale.settings import load
 from edge_sale.types import *
 settings = load()
 from edge_sale import remote_setup
 this = Remote("far", sys.argv[1], "m", seconds=10)
-out = remote_setup.door(settings.__class__(**{**{f: getattr(settings, f) for f in settings.__slots__},
+out = remote_setup.egress_gate(settings.__class__(**{**{f: getattr(settings, f) for f in settings.__slots__},
                     "policy": "auto", "remotes": {"far": {"url": sys.argv[1], "model": "m"}}}))
 engine = remote_setup.remote_engines([this], out, lambda line: None)["far"]
 (answer,) = engine.generate([Generate(Prompt((Message("user", "Say yes."),)), Sampling(max_tokens=9))])

@@ -16,7 +16,7 @@ from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.bundled_tasks.grading import grade_all
 from edge_sale.evaluation.grading import Question
 from edge_sale.evaluation.records import Recording, Trial, recording
-from edge_sale.events import Event, Spent
+from edge_sale.events import Event, EventBus, Spent
 from edge_sale.types import Agent, Engine, Entry, Job, Outcome, Purpose, Strategy
 
 BITE = 64  # tasks whose jobs share batches
@@ -116,7 +116,7 @@ def _drive(
             spent.setdefault(event.entry.who, []).append(event.entry)
 
     engines: Mapping[str, Engine] = market.scheduler.engines
-    scheduler = Scheduler(engines, hear, agents={who: agent for who, (agent, _) in jobs.items()})
+    scheduler = Scheduler(engines, EventBus(hear), agents={who: agent for who, (agent, _) in jobs.items()})
     done: dict[str, Any] = scheduler.drive({who: job for who, (_, job) in jobs.items()}, purpose)
     for who, reply in done.items():
         if isinstance(reply, EdgeSaleError) and purpose == "judge":

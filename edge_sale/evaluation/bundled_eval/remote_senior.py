@@ -27,7 +27,7 @@ from edge_sale.settings import Settings, bare_environment
 
 NAME = "SALE, the senior away"
 LARGEST = "senior"
-REMOTE = "remotes_ready"
+REMOTE = "away"
 CONTEXT = 1024
 MODULES = ("openai", "detect_secrets", "uvicorn", "fastapi", "sse_starlette", "starlette_context", "pydantic_settings")
 STARTED = re.compile(r"running on (http://127\.0\.0\.1:\d+)")

@@ -7,14 +7,13 @@ grid and is remembered; refined plans depend on what memory holds, so they are w
 from __future__ import annotations
 
 import shutil
-from collections import ChainMap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -40,16 +39,16 @@ def market(settings: Settings, cache: Cache, agents: Sequence[str] = ()) -> Mark
     """The settings' market with engines that remember what they were asked, and without a reserve price."""
     parts = assemble.plan(settings, agents)
     parts = replace(parts, weights=replace(parts.weights, reserve_price=None))
-    made = assemble.market(parts)
-    engines = made.scheduler.engines
-    remembered = {
-        card.name: Remembered(
-            card.name, assemble.identity(card, settings), cache, partial(engines.__getitem__, card.name)
-        )
-        for card in parts.chat
-    }
-    made.scheduler.engines = ChainMap(cast("dict[str, Engine]", remembered), cast("dict[str, Engine]", engines))
-    return made
+
+    def remembering(engines: Mapping[str, Engine]) -> Mapping[str, Engine]:
+        return {
+            card.name: Remembered(
+                card.name, assemble.identity(card, settings), cache, partial(engines.__getitem__, card.name)
+            )
+            for card in parts.chat
+        }
+
+    return assemble.market(parts, around=remembering)
 
 
 def at_once(calls: Sequence[Callable[[], list[Line]]], told: Callable[[int], None]) -> list[list[Line]]:
