@@ -80,19 +80,27 @@ def index(
 
 def _index(settings: Settings, folder: Path, *, verbose: bool, as_json: bool, **wanted: Any) -> None:
     from edge_sale import assemble
-    from edge_sale.cli.documents import TOLD, indexed, skipped_lines
+    from edge_sale.api import NAMED_FILES, left_out_lines
+    from edge_sale.cli.views.progress import counted
     from edge_sale.documents import indexes
+    from edge_sale.documents.current import current_index
     from edge_sale.documents.walk import Wanted
 
     resolved_folder = indexes.resolved_folder(folder)
     embedder = assemble.embedder(assemble.pools_embedder(settings), settings)
-    with indexed(settings, resolved_folder, embedder, show=not as_json, wanted=Wanted(**wanted)) as (library, report):
+    with current_index(
+        settings.library_dir,
+        resolved_folder,
+        embedder,
+        wanted=Wanted(**wanted),
+        shown=lambda name: counted(name, show=not as_json),
+    ) as (library, report):
         size = library.size()
     if as_json:
         click.echo(json.dumps(_document(resolved_folder, report, size), indent=2))
         return
-    most = len(report.left_out) if verbose else TOLD
-    for line in skipped_lines(report, most):
+    most = len(report.left_out) if verbose else NAMED_FILES
+    for line in left_out_lines(report, most):
         click.echo(f"edge-sale: {line}", err=True)
     for why, count in sorted(report.passed_over.items()):
         if verbose or why != "made by programs":

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import click
 
 from edge_sale.errors import EdgeSaleError, TaskError
-from edge_sale.project import NAME, find, stricter
+from edge_sale.policy import Escalation, for_run
 from edge_sale.settings import Settings, load, stay_offline
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -112,25 +110,6 @@ def resolved_folder(folder: Path) -> Path:
         raise EdgeSaleError(f"{folder}: no such folder ({error})") from error
 
 
-def held_to(settings: Settings, folder: Path) -> Settings:
-    """The settings under what projects in, around and below a folder say of what may leave.
-
-    Dependencies are not looked through: they are not the user's to close. Raises ConfigError.
-    """
-    from edge_sale.sandbox.command import DEPENDENCIES
-
-    for place, below, files in os.walk(folder):
-        below[:] = sorted(name for name in below if name not in (*DEPENDENCIES, ".git"))
-        if NAME in (*below, *files) or place == str(folder):  # a folder of that name is no file, and that is said
-            project = find(Path(place))
-            settings = replace(
-                settings,
-                private=settings.private or project.private,
-                policy=stricter(settings.policy, project.escalate),
-            )
-    return settings
-
-
 def settings_with(
     *,
     pool: str | None,
@@ -140,33 +119,22 @@ def settings_with(
     private: bool = False,
     full_auction: bool,
     sandbox: str | None = None,
-    escalate: str | None = None,
+    escalate: Escalation | None = None,
     thrift: float | None = None,
 ) -> Settings:
     """The user's settings with the command line on top."""
-    settings = load()
-    changes: dict[str, Any] = {}
-    if pool:
-        changes["pool"] = pool
-    if seed is not None:
-        changes["seed"] = seed
-    if no_memory:
-        changes["remember"] = False
-    if private:
-        changes |= {"record": False, "keep_payload": False}
-    if no_refine:
-        changes["refine"] = False
-    if full_auction:
-        changes["full_auction"] = True
-    if sandbox:
-        changes["sandbox"] = sandbox
-    if escalate in ("ask", "auto") and not settings.remotes:
-        raise EdgeSaleError("there is no remote to escalate to; add one with: edge-sale remote add")
-    if escalate:
-        changes["policy"] = stricter(escalate, find().escalate)  # a project may hold back what is asked for
-    if thrift is not None:
-        changes["thrift"] = thrift
-    return replace(settings, **changes)
+    return for_run(
+        load(),
+        pool=pool,
+        seed=seed,
+        memory=not no_memory,
+        record=not private,
+        refine=not no_refine,
+        full_auction=full_auction,
+        sandbox=sandbox,
+        escalate=escalate,
+        thrift=thrift,
+    )
 
 
 def task_text(task: str | None, file: Path | None) -> str:

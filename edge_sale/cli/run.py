@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_sale.cli.documents import answer_from, docs_option
-from edge_sale.cli.options import held_to, settings_with, task_options, task_text
-from edge_sale.cli.repository import conclude, opened, refuse_without_repo, repo_options, told
+from edge_sale.cli.options import settings_with, task_options, task_text
+from edge_sale.cli.repository import conclude, refuse_without_repo, repo_options
 from edge_sale.errors import MemoryFault
 
 if TYPE_CHECKING:
     from edge_sale.assemble import MarketPlan
+    from edge_sale.catalog.cards import ModelCard
+    from edge_sale.policy import Escalation
+    from edge_sale.settings import Settings
+
+# options of `run` that go with --docs; any other one that is given is refused
+WITH_DOCS = ("pool", "seed", "no_memory", "no_refine", "full_auction", "escalate", "thrift")
 
 
 @click.command()
@@ -28,8 +33,13 @@ if TYPE_CHECKING:
 )
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where checks and commands run.")
 @repo_options
-@docs_option
-def run(docs: Path | None, **options: Any) -> None:
+@click.option(
+    "--docs",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Answer from the documents in DIR, citing file and line; indexed first where they changed.",
+)
+def run(**options: Any) -> None:
     """Hold an auction for TASK; the winner does it.
 
     TASK is an argument, a file (-f) or a pipe. The answer goes to stdout, everything else to stderr.
@@ -41,10 +51,7 @@ def run(docs: Path | None, **options: Any) -> None:
     edge-sale run --docs ~/notes "when was the budget granted?"
     edge-sale run --repo . --check "pytest -q" "Fix the test that fails."
     """
-    if docs is not None:
-        answer_from(docs, **options)
-        return
-    _sell(execute=True, **options)
+    _run_task(execute=True, **options)
 
 
 @click.command()
@@ -55,10 +62,12 @@ def bid(**options: Any) -> None:
     \b
     edge-sale bid "Explain recursion to a child."
     """
-    _sell(execute=False, check=None, sandbox=None, repo=None, yes=False, dry_run=False, allow=(), **options)
+    _run_task(
+        execute=False, check=None, sandbox=None, repo=None, docs=None, yes=False, dry_run=False, allow=(), **options
+    )
 
 
-def _sell(
+def _run_task(
     *,
     execute: bool,
     task: str | None,
@@ -71,70 +80,108 @@ def _sell(
     verbose: bool,
     trace: Path | None,
     repo: Path | None,
+    docs: Path | None,
     yes: bool,
     dry_run: bool,
     allow: tuple[str, ...],
-    **changes: Any,
+    **wishes: Any,
 ) -> None:
-    refuse_without_repo(repo, yes=yes, dry_run=dry_run, allow=allow)
     if as_json and quiet:
         raise click.UsageError("--json and --quiet exclude each other")
-    settings = settings_with(**changes)
-    if repo is not None:
-        from edge_sale.workspace.private_copy import sound
-
-        settings = held_to(settings, sound(repo))
+    if docs is not None:
+        given = {"check": check, "repo": repo, "yes": yes, "dry_run": dry_run, "allow": allow, "domain": domain}
+        _refuse_with_docs({**given, **wishes})
+    refuse_without_repo(repo, yes=yes, dry_run=dry_run, allow=allow)
+    settings, notes = _settings(repo, docs, **wishes)
 
     from edge_sale import assemble
-    from edge_sale.agents.answers import syntax_fault
+    from edge_sale.api import open_plan
     from edge_sale.cli.views.consent import asker
+    from edge_sale.cli.views.progress import counted
     from edge_sale.cli.views.screen import listeners
-    from edge_sale.events import Noted
 
     if repo is not None and domain is not None:
         raise click.UsageError("--domain says what kind of answer is wanted; with --repo it is a patch")
     if check is not None and repo is None:
-        if fault := syntax_fault(check):
-            raise click.UsageError(f"--check is not Python ({fault}), so no answer could pass it")
-        domain = domain or "python"
-    wanted = assemble.new_task(task_text(task, file), domain="repo" if repo else domain or "", check=check)
-    if check is not None and repo is None:
-        from edge_sale.sandbox.python import run_python
-
-        run_python("", mode=settings.sandbox)  # no sandbox: raises before the auction, not after it
-    parts = assemble.plan(settings, agents)
-    offer(parts, ask=not as_json)
+        _refuse_bad_check(check, settings)
+    text = task_text(task, file)
+    if repo is None:
+        assemble.new_task(text)  # an empty task is refused before anything is pulled or indexed
+    plan = assemble.plan(settings, agents)
+    offer(plan, ask=not as_json, reads=assemble.pools_embedder(settings) if docs else None)
     with ExitStack() as stack:
-        workspace = stack.enter_context(opened(repo, settings, check, allow)) if repo else None
-        hear = stack.enter_context(listeners(as_json=as_json, quiet=quiet, verbose=verbose, trace=trace))
-        hear.loading(parts.pool.title)
-        if workspace:
-            wanted = replace(wanted, repo=True, files=told(wanted.text, workspace))
-            for line in workspace.left_out:
-                hear(Noted(line))
-        for note in parts.notes:
-            hear(Noted(note))
+        market = stack.enter_context(
+            open_plan(
+                plan,
+                repo=repo,
+                docs=docs,
+                check=check if repo else None,
+                allow=allow,
+                consent=asker(settings.currency),
+                notes=notes,
+                shown=lambda name: counted(name, show=not (as_json or quiet)),
+            )
+        )
+        screen = stack.enter_context(listeners(as_json=as_json, quiet=quiet, verbose=verbose, trace=trace))
+        screen.loading(plan.pool.title)
+        wanted = market.task(text, check=check, domain=domain or "")
         try:
-            sale = assemble.market(parts, asker(settings.currency), workspace).solve(wanted, hear, execute=execute)
+            sale = market.sell(wanted, screen, execute=execute)
         except MemoryFault as fault:
             raise MemoryFault(f"{fault}; to do without the memory: --no-memory") from fault
         failed = sale.outcome is not None and sale.outcome.status == "failed"
-        if workspace and sale.outcome:
+        if market.workspace and sale.outcome:
             show = not (as_json or quiet)
-            changed = conclude(wanted, sale.outcome, workspace, settings, yes=yes, dry_run=dry_run, show=show)
-            hear(changed)
+            changed = conclude(market, wanted, sale.outcome, yes=yes, dry_run=dry_run, show=show)
+            screen(changed)
             failed |= changed.failed
-        hear.end(sale)
+        screen.end(sale)
     if failed:
         raise click.exceptions.Exit(1)
 
 
-def offer(parts: MarketPlan, *, ask: bool) -> None:
-    """On a terminal, offers to pull what is missing; elsewhere the market says how to."""
-    if not parts.missing or not ask or not (sys.stdin.isatty() and sys.stderr.isatty()):
+def _settings(
+    repo: Path | None, docs: Path | None, *, escalate: Escalation | None = None, **wishes: Any
+) -> tuple[Settings, tuple[str, ...]]:
+    """The settings of this run, held back by the folder that it is about; and what to tell the user of that."""
+    settings = settings_with(escalate=escalate, **wishes)
+    if repo is not None:
+        from edge_sale.policy import held_to
+        from edge_sale.workspace.private_copy import sound
+
+        return held_to(settings, sound(repo)), ()
+    if docs is not None:
+        from edge_sale.documents import indexes
+        from edge_sale.policy import for_documents
+
+        return for_documents(settings, indexes.resolved_folder(docs), may_leave=escalate in ("ask", "auto"))
+    return settings, ()
+
+
+def _refuse_with_docs(given: dict[str, Any]) -> None:
+    if odd := [name for name, value in given.items() if value and name not in WITH_DOCS]:
+        raise click.UsageError(f"--docs answers in words; it goes without --{odd[0].replace('_', '-')}")
+
+
+def _refuse_bad_check(check: str, settings: Settings) -> None:
+    """Refuses a check that no answer could pass, before the auction. Raises UsageError, SandboxMissing."""
+    from edge_sale.agents.answers import syntax_fault
+    from edge_sale.sandbox.python import run_python
+
+    if fault := syntax_fault(check):
+        raise click.UsageError(f"--check is not Python ({fault}), so no answer could pass it")
+    run_python("", mode=settings.sandbox)
+
+
+def offer(plan: MarketPlan, *, ask: bool, reads: ModelCard | None = None) -> None:
+    """On a terminal, offers to pull the models that are missing; elsewhere the market says how to.
+
+    `reads` is the embedder of documents, where there are some.
+    """
+    missing = (replace(plan, embedder=reads) if reads else plan).missing
+    if not missing or not ask or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    names = ", ".join(parts.missing)
-    if click.confirm(f"Not on this machine yet: {names}. Pull now?", default=True, err=True):
+    if click.confirm(f"Not on this machine yet: {', '.join(missing)}. Pull now?", default=True, err=True):
         from edge_sale.cli.pull import pull_models
 
-        pull_models(parts.missing, parts.settings, force=False)
+        pull_models(missing, plan.settings, force=False)

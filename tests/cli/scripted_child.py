@@ -16,6 +16,7 @@ from edge_sale.agents.workspace import Workspace
 from edge_sale.auction.market import Market
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.cli import main
+from edge_sale.events import EventBus
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Job, Outcome, Task
 from edge_sale.workspace.patch import as_patch, summary
@@ -52,11 +53,11 @@ class Editor(Scripted):
         yield []
 
 
-def market(parts: assemble.MarketPlan, ask: Any = None, workspace: Workspace | None = None) -> Market:
+def market(parts: assemble.MarketPlan, consent: Any, workspace: Workspace | None, *, events: EventBus) -> Market:
     agent = Editor("editor", 1.0, workspace=workspace)
     weights = Weights("test", 1, "made up", {}, juror=0.2)
     run = {"seed": 1, "closed": parts.settings.closed}
-    return Market([agent], Scheduler({}, agents={"editor": agent}), weights, ScriptedMemory(), run=run)
+    return Market([agent], Scheduler({}, events, agents={"editor": agent}), weights, ScriptedMemory(), run=run)
 
 
 if __name__ == "__main__":

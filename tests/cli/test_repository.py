@@ -15,8 +15,12 @@ from typing import Any
 
 import pytest
 
+from edge_sale import assemble
 from edge_sale.agents.workspace import Workspace
+from edge_sale.api import OpenMarket
 from edge_sale.cli import repository as cli
+from edge_sale.events import EventBus
+from edge_sale.remote_setup import no_terminal
 from edge_sale.settings import load
 from edge_sale.types import Outcome, Task
 from edge_sale.workspace.private_copy import Change
@@ -75,7 +79,8 @@ def settle(root: Path, home: Path, monkeypatch: pytest.MonkeyPatch, status: Any 
     monkeypatch.setenv("EDGE_SALE_HOME", str(home))
     workspace = Workspace(lambda: None, root=root, changes={"a": CHANGES})  # type: ignore[arg-type, return-value]
     options = {"yes": False, "dry_run": False, "show": False, **how}
-    return cli.conclude(Task("t", TASK, repo=True), Outcome("a", status, "patch"), workspace, load(), **options)
+    market = OpenMarket(assemble.plan(load()), EventBus(), workspace, None, no_terminal)
+    return cli.conclude(market, Task("t", TASK, repo=True), Outcome("a", status, "patch"), **options)
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 import click
 
 from edge_sale import events as ev
 from edge_sale.auction.hold import reason
 from edge_sale.auction.market import Sale
+from edge_sale.cli.views.patch import print_patch
 from edge_sale.errors import EdgeSaleError
 from edge_sale.memory.history import Auction
+from edge_sale.result import result_of
 
 
 class Screen(Protocol):
@@ -85,33 +87,30 @@ class Quiet:
 
     def end(self, sale: Sale) -> None:
         if sale.outcome and sale.award.task.repo:
-            from edge_sale.cli.repository import printed
-
-            printed(sale.outcome.answer)
+            print_patch(sale.outcome.answer)
         elif sale.outcome:
             click.echo(sale.outcome.answer, nl=not sale.outcome.answer.endswith("\n"))
 
 
 class Json:
-    """One JSON document on stdout at the end, and nothing before it."""
+    """One JSON document on stdout at the end, a `Result`, and nothing before it."""
 
     def __init__(self) -> None:
         self._notes: list[str] = []
-        self._changed: dict[str, Any] = {}
+        self._changed: ev.Changed | None = None
 
     def __call__(self, event: ev.Event) -> None:
         if isinstance(event, ev.Noted):
             self._notes.append(event.text)
         if isinstance(event, ev.Changed):
             self._notes.append(event.note)
-            self._changed = {"files": list(event.files), "applied": event.applied or None}
+            self._changed = event
 
     def loading(self, what: str) -> None:
         pass
 
     def end(self, sale: Sale) -> None:
-        document = {**as_document(sale), **self._changed, "notes": self._notes}
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json.dumps(result_of(sale, self._notes, self._changed).to_json(), indent=2))
 
 
 class Verbose:
@@ -169,42 +168,6 @@ def explain(auction: Auction) -> None:
     console.print()
     line = cost_line(ledger.auction, ledger.work if auction.outcome else None)
     console.print(line, style="dim", highlight=False)
-
-
-def as_document(sale: Sale) -> dict[str, Any]:
-    """A sale as plain JSON values: what `--json` prints."""
-    award, outcome, ledger = sale.award, sale.outcome, sale.ledger
-    plain = ev.to_json(ev.Won(award, reason(award)))["award"]
-    return {
-        "id": award.task.id,
-        "task": plain["task"],
-        "winner": award.winner.bid.agent,
-        "reason": reason(award),
-        "answer": outcome.answer if outcome else None,
-        "status": outcome.status if outcome else None,
-        "verified": outcome.verified if outcome else None,
-        "done_by": outcome.agent if outcome else None,  # the winner, or the fallback where local bids lost
-        "citations": [ev.plain(citation) for citation in outcome.citations] if outcome else [],
-        "notes": list(outcome.notes) if outcome else [],  # of the answer; a run may have more
-        "recorded": sale.recorded,
-        "bids": [
-            {**bid, "won": scored == award.winner} for bid, scored in zip(plain["ranked"], award.ranked, strict=True)
-        ],
-        "sat_out": plain["sat_out"],
-        "lessons": plain["lessons"],
-        "fallback": sale.run.get("fallback"),
-        "cost": {"auction": _sum(ledger.auction), "work": _sum(ledger.work)},
-        "run": dict(sale.run),
-    }
-
-
-def _sum(total: Any) -> dict[str, float]:
-    return {
-        "tokens_in": total.tokens_in,
-        "tokens_out": total.tokens_out,
-        "seconds": round(total.seconds, 4),
-        "dollars": total.dollars,
-    }
 
 
 def _writable(file: Path) -> IO[str]:

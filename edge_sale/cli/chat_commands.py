@@ -1,0 +1,93 @@
+"""What can be typed in a chat besides a task: `/undo`, `/why` and the rest. A plain table; a new one is one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edge_sale.errors import EdgeSaleError
+
+if TYPE_CHECKING:
+    from edge_sale.cli.chat import Talk
+
+
+def undo(talk: Talk, rest: str) -> None:
+    from edge_sale.workspace.undo_log import UndoLog
+
+    if talk.market.workspace is None:
+        raise EdgeSaleError("this session changes no files; /undo is for edge-sale chat --repo DIR")
+    log = UndoLog(talk.market.plan.settings.undo_dir)
+    entry = log.undo(rest, talk.market.workspace.root)
+    talk.say(f"undone: {', '.join(change.path for change in entry.changes)} (edge-sale undo --redo puts it back)")
+
+
+def redo(talk: Talk, rest: str) -> None:
+    from edge_sale.workspace.undo_log import UndoLog
+
+    if talk.market.workspace is None:
+        raise EdgeSaleError("this session changes no files; /redo is for edge-sale chat --repo DIR")
+    log = UndoLog(talk.market.plan.settings.undo_dir)
+    entry = log.redo(rest, talk.market.workspace.root)
+    talk.say(f"put back: {', '.join(change.path for change in entry.changes)}")
+
+
+def why(talk: Talk, rest: str) -> None:
+    from edge_sale.auction.hold import reason
+    from edge_sale.cli.views.tables import award_view, stderr_console
+
+    if talk.last is None:
+        raise EdgeSaleError("nothing was sold in this session yet; earlier ones: edge-sale history")
+    sale = talk.last
+    stderr_console().print(award_view(sale.award, sale.outcome, reason(sale.award), sale.run))
+
+
+def agents(talk: Talk, rest: str) -> None:
+    from edge_sale.catalog.cards import load
+    from edge_sale.catalog.pools import pool_agents
+
+    settings = talk.market.plan.settings
+    pool = pool_agents(load(settings.cards_dir), settings)
+    for agent in pool.agents:
+        mark = "*" if not talk.pinned or agent.name in talk.pinned else " "
+        talk.say(f"{mark} {agent.name:<12} {agent.price:>6g} $/Mt  {agent.about}")
+    talk.say("/agent NAME pins one, /agent alone invites all again")
+
+
+def agent(talk: Talk, rest: str) -> None:
+    pinned = tuple(rest.split())
+    talk.market = talk.market.invite(pinned)
+    talk.pinned = pinned
+    talk.say(f"from now on: {', '.join(talk.pinned) or 'an auction of all'}")
+
+
+def cost(talk: Talk, rest: str) -> None:
+    from edge_sale.auction.ledger import Ledger
+    from edge_sale.cli.views.tables import cost_line
+
+    ledger = Ledger([entry for one in talk.spent for entry in one.entries])
+    talk.say(f"{len(talk.spent)} turns: {cost_line(ledger.auction, ledger.work)}")
+
+
+def help_(talk: Talk, rest: str) -> None:
+    for name, about in HELP.items():
+        talk.say(f"/{name:<14} {about}")
+
+
+COMMANDS: dict[str, Callable[[Talk, str], None]] = {
+    "undo": undo,
+    "redo": redo,
+    "why": why,
+    "agents": agents,
+    "agent": agent,
+    "cost": cost,
+    "help": help_,
+}
+HELP = {
+    "undo": "take back the last change to files",
+    "redo": "put it back",
+    "why": "why the last winner won",
+    "agents": "who may bid",
+    "agent [NAME]": "pin an agent, or invite all again",
+    "cost": "what this session cost",
+    "quit": "end; edge-sale chat -c goes on from here",
+}
