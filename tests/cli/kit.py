@@ -126,4 +126,5 @@ def sell(home: Path, task: str) -> Sold:
 def told(document: dict[str, Any]) -> dict[str, Any]:
     """What a sale says but for its ids and the time it took."""
     cost = {part: (c["tokens_in"], c["tokens_out"]) for part, c in document["cost"].items()}
-    return {**document, "id": "", "cost": cost, "task": {**document["task"], "id": ""}}
+    usage = {**document["usage"], "seconds": 0}
+    return {**document, "id": "", "cost": cost, "usage": usage, "task": {**document["task"], "id": ""}}

@@ -70,7 +70,7 @@ def test_nothing_indexed_yet(home: Path):
 
 def test_a_private_project_holds_its_files_back(tmp_path: Path):
     """What a folder, one above or one inside it says counts for its documents and for work in it; not dependencies."""
-    from edge_sale.cli.options import held_to
+    from edge_sale.policy import held_to
     from edge_sale.settings import load
 
     settings = replace(load({"EDGE_SALE_HOME": str(tmp_path / "home")}), policy="auto")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from edge_sale.agents.checks import verifier
 from edge_sale.auction.ledger import Sum
 from edge_sale.auction.market import Market, Sale
 from edge_sale.auction.scheduler import Scheduler
@@ -40,7 +41,9 @@ def sell(
         Scripted("dear", 0.9, [plan("1. Do it.")], [scores]),
         Scripted("mute", 0.2, [EngineError("[no] voice")], [scores]),
     ]
-    market = Market(agents, Scheduler({}, agents={a.name: a for a in agents}), WEIGHTS, memory, run={"seed": 7})
+    scheduler = Scheduler({}, agents={a.name: a for a in agents})
+    parses = verifier(lambda task, answer: None)
+    market = Market(agents, scheduler, WEIGHTS, memory, verify=parses, run={"seed": 7})
     hear.loading("three agents")
     sale = market.solve(Task("t1", "Say [bold]yes[/nope].", domain), hear, execute=execute)
     hear.end(sale)
