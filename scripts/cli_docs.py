@@ -118,4 +118,4 @@ def paragraphs(text: str) -> Iterator[str]:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
-    print(f"{PAGE.relative_to(ROOT)}: {len(list(commands(context_of(cli, 'edge-sale'))))} commands")
+    click.echo(f"{PAGE.relative_to(ROOT)}: {len(list(commands(context_of(cli, 'edge-sale'))))} commands")
