@@ -1,8 +1,7 @@
-"""The words of the house: frozen records and the smallest protocols that do the job.
+"""The records and protocols that the whole package shares.
 
-Prices are US dollars per million tokens, times are seconds, entropies and log
-probabilities are in nats. Records are never changed; a step that knows more
-makes a new one with `dataclasses.replace`.
+Prices are US dollars per million tokens, times are seconds, entropies and log probabilities are in nats.
+Records are frozen: a changed record is a new one, by `dataclasses.replace`.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A chat ending in the turn of `turn`, which opens with `prefill`."""
+    """A chat. The next turn is that of `turn`, and begins with `prefill`."""
 
     messages: tuple[Message, ...]
     prefill: str = ""
-    fixed: int = 0  # leading messages that are the same for every task: nothing of a user's is in them
+    fixed: int = 0  # how many leading messages are the same for every task, and hold nothing of the user's
     turn: Literal["assistant", "user"] = "assistant"
 
 
@@ -59,7 +58,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Ask for `samples` continuations of one prompt; sample i draws with seed + i."""
+    """A request for `samples` continuations of one prompt; sample i draws with seed + i."""
 
     prompt: Prompt
     sampling: Sampling = Sampling()
@@ -71,7 +70,7 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class LogLik:
-    """Ask for log p(text | prompt): prefill alone, nothing is sampled."""
+    """A request for log p(text | prompt). Nothing is sampled."""
 
     prompt: Prompt
     text: str
@@ -79,7 +78,7 @@ class LogLik:
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """Ask which of `options`, each one token, comes next: prefill alone, nothing is sampled."""
+    """A request for the probabilities of `options`, each one token, as the next token. Nothing is sampled."""
 
     prompt: Prompt
     options: tuple[str, ...]
@@ -129,10 +128,10 @@ class Choice:
 
 
 Job = Generator[Sequence[Request], list[Any], T]
-"""Work that needs a model: yields asks, is sent their replies, returns T.
+"""Work that needs a model: a generator that yields requests, is sent their replies, and returns T.
 
-Jobs of several agents are driven in step by `auction.scheduler`, so that asks on the
-same weights share one batch, and the agents stay straight-line code.
+`auction.scheduler` runs the jobs of several agents in step, so that requests to one model share a batch while each
+agent is written as straight-line code.
 """
 
 
@@ -295,7 +294,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class RequestContext:
-    """For which task, and why, requests leave the machine from now on. It stands in the egress log."""
+    """For which task, and why, the next requests leave the machine. The egress log shows both."""
 
     task: str = ""
     reason: str = "auction"
@@ -308,7 +307,7 @@ class RequestContext:
 
 
 class Engine(Protocol):
-    """Model weights in this process. A failed ask is returned, not raised: the rest go on."""
+    """A model that answers requests. A request that fails is returned as an exception; the others go on."""
 
     name: str
     context: int  # tokens that one sequence may hold
@@ -322,7 +321,7 @@ class Engine(Protocol):
 
 
 class Embedder(Protocol):
-    """Text to unit vectors. `identity` changes with the model file: vectors never mix."""
+    """Turns texts into unit vectors. Vectors of embedders with another `identity` are never compared."""
 
     name: str
     identity: str  # sha256 of the model file
@@ -332,7 +331,7 @@ class Embedder(Protocol):
 
 
 class Agent(Protocol):
-    """A model plus a way of working plus a price."""
+    """A model, a work strategy and a price."""
 
     @property
     def name(self) -> str: ...
@@ -347,7 +346,7 @@ class Agent(Protocol):
 
 
 class Memory(Protocol):
-    """The auction memory: what was sold before, to whom, and how it went."""
+    """The auction memory: past tasks with their bids, winners and outcomes."""
 
     def recall(self, task: Task, agent: str, k: int = 8) -> list[Lesson]: ...
     def record(self, award: Award, outcome: Outcome | None, run: Mapping[str, Any]) -> None: ...

@@ -1,8 +1,8 @@
-"""The auction of SALE (Alazraki et al., ICML 2026, arXiv 2602.02751), start to hammer.
+"""Hold the auction of SALE (Alazraki et al., ICML 2026, arXiv 2602.02751) for one task.
 
-Every agent bids a plan, every agent judges every plan, the least C - V leads; agents
-cheaper than the leader refine their plans from the auction memory and are judged again.
-What can no longer change the winner is not asked for (see `auction.jury`).
+Every agent bids a plan. Every agent judges every plan. The bid with the least C - V leads. Agents cheaper than the
+leader refine their plans from the auction memory, and these are judged again. A bid or a score that can no longer
+change the winner is not asked for (see `auction.jury`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NOTHING: Signals = {}
 
 
 def no_prior_signals(task: Task, agents: Sequence[str]) -> Signals:
-    """What is known of the agents beforehand where there is no memory."""
+    """The signals of the agents before they bid, where there is no memory: none."""
     return NOTHING
 
 
@@ -39,12 +39,12 @@ def hold(
     prior_signals: PriorSignals = no_prior_signals,
     allow_below_reserve: bool = False,
 ) -> Award:
-    """Sells `task` to the agent whose plan asks least for what it promises.
+    """Award `task` to the agent whose bid has the least C - V.
 
-    Cheaper losers refine from at most `k` lessons each; without `memory`, or with k = 0, nobody does.
-    With `full` every bid and every judgement is asked for; winner and asking are the same.
-    `prior_signals` gives signals that agents' bids carry whatever they say, such as experience.
-    Raises NoBids, with each agent's reason, when there is nothing to choose from, and BelowReservePrice when
+    Agents cheaper than the leader refine from at most `k` lessons each; without `memory`, or with k = 0, none does.
+    With `full` every bid and every score is asked for; the winner and its C - V are the same.
+    `prior_signals` gives signals of the agents that do not come from their plans, such as experience.
+    Raises NoBids with each agent's reason where no agent made a bid, and BelowReservePrice where
     no bid reaches the reserve price; with `allow_below_reserve` such bids are then let stand.
     """
     jury = Jury(task, agents, scheduler, weights, full)
@@ -66,7 +66,7 @@ def hold(
     final = jury.clear([provisional, *refined])
     tell([scored for scored in final if scored.bid.phase == "refined"], scheduler)
 
-    ranked = jury.ranked([*bids, *refined])  # once more over all: a juror who failed half-way is out for everybody
+    ranked = jury.ranked([*bids, *refined])  # again over all bids: a juror that failed meanwhile counts for none
     jury.tell_skipped(ranked)
     award = Award(
         task,
@@ -83,7 +83,7 @@ def hold(
 def opening(
     task: Task, agents: Sequence[Agent], jury: Jury, scheduler: Scheduler, prior_signals: Signals = NOTHING
 ) -> tuple[list[Bid], dict[str, str]]:
-    """All opening bids in the order of the agents, and why those who made none did not."""
+    """All opening bids in the order of the agents; and for each agent without a bid, the reason."""
     bids: dict[str, Bid] = {}
     sat_out: dict[str, str] = {}
     for batch in [agents] if jury.full else batches(agents):
@@ -109,7 +109,7 @@ def collect(
     lessons: Mapping[str, Sequence[Lesson]] | None = None,
     prior_signals: Signals = NOTHING,
 ) -> tuple[list[Bid], dict[str, str]]:
-    """The agents' bids, refined where there are lessons; and why those who made none did not."""
+    """The agents' bids, refined where `lessons` are given; and for each agent without a bid, the reason."""
     if not agents:
         return [], {}
     phase: Phase = "opening" if lessons is None else "refined"
@@ -134,7 +134,7 @@ def collect(
 def standing(
     bids: Sequence[Bid], jury: Jury, scheduler: Scheduler, purpose: Purpose
 ) -> tuple[list[Bid], dict[str, str]]:
-    """The bids that reach the reserve price, and why the others do not stand."""
+    """The bids that reach the reserve price; and for each agent whose bid does not, the reason."""
     kept, low = [], {}
     for bid in bids:
         if why := jury.below(bid):
@@ -148,7 +148,7 @@ def standing(
 def recall(
     task: Task, agents: Sequence[Agent], memory: Memory, scheduler: Scheduler, k: int
 ) -> dict[str, tuple[Lesson, ...]]:
-    """What memory has for each agent on tasks like this one, whoever may then refine from it."""
+    """The lessons that the memory has for each agent on tasks like this one."""
     lessons = {}
     for agent in agents:
         lessons[agent.name] = tuple(memory.recall(task, agent.name, k))
@@ -161,9 +161,9 @@ def reason(award: Award) -> str:
     won, first = award.winner, award.provisional
     name, price = won.bid.agent, f"asking {won.asking:.3f}"
     if won.bid.phase == "refined":
-        taught = len(award.lessons[name])
+        lessons = len(award.lessons[name])
         return (
-            f"{name} refined its plan from {taught} lesson{'s' * (taught != 1)} and underbid "
+            f"{name} refined its plan from {lessons} lesson{'s' * (lessons != 1)} and underbid "
             f"{first.bid.agent} ({price} against {first.asking:.3f})"
         )
     rivals = [scored for scored in award.ranked if scored.bid.agent != name]
@@ -173,7 +173,7 @@ def reason(award: Award) -> str:
 
 
 def no_bids(sat_out: Mapping[str, str], low: Sequence[Bid], weights: Weights, beyond: str = "") -> NoBids:
-    """Why nobody does the task: for want of bids, or for want of one that reaches the reserve price."""
+    """The error to raise: no agent made a bid, or no bid reaches the reserve price."""
     if low and weights.reserve_price:
         reached = {bid.agent: weights.reserve_price.reached(bid) for bid in low}
         return BelowReservePrice(sat_out, reached, weights.reserve_price.least, beyond)
@@ -181,6 +181,7 @@ def no_bids(sat_out: Mapping[str, str], low: Sequence[Bid], weights: Weights, be
 
 
 def tell(ranked: Sequence[Scored], scheduler: Scheduler) -> None:
+    """Tells listeners the scores, cost and value of each bid."""
     for scored in ranked:
         scheduler.emit(Judged(scored))
 

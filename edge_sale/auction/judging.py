@@ -1,12 +1,11 @@
-"""How a juror scores a plan from 0 to 5: a table of methods, each a job over all plans.
+"""How a juror scores plans from 0 to 5: a table of methods. Each method is a job over all plans of a task.
 
-likert          the paper's question, the score read from the logits of the six digits:
-                the mean of the digits under the juror's own probabilities.
-recoverability  how much of the task a reader could recover from the plan alone:
-                mean log p(task | plan) - mean log p(task), in nats a token, squeezed
-                into 0..5; of a long task its first RECOVERED characters, which is
-                enough for a mean. Prefill only. At 135M parameters a Likert answer is noise
-                while this tells a fitting plan (0.6 to 1.7 nats) from a stray one (0.1).
+likert          The paper's question. The score is the mean of the six digits under the juror's own probabilities,
+                read from their logits; no token is sampled.
+recoverability  How much likelier the plan makes the task: mean log p(task | plan) - mean log p(task) in nats a
+                token, mapped to 0..5. Of a long task only the first RECOVERED characters are used, which is enough
+                for a mean. Nothing is sampled. At 135M parameters a Likert answer is noise, while this method tells
+                a plan that fits the task (0.6 to 1.7 nats) from one that does not (0.1).
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from edge_sale.scoring.scorer import TOP
 from edge_sale.types import Choice, Choose, Job, LogLik, LogProb, Task
 
 DIGITS = ("0", "1", "2", "3", "4", "5")
-RECOVERED = 1200  # characters of a task: every plan has all of them read once more
-HALF_GAIN = 0.5  # nats a token at which a plan has earned 5 * (1 - 1/e), about 3.2
+RECOVERED = 1200  # characters of a task; they are read once more for every plan
+UNIT_GAIN = 0.5  # nats a token for which a plan scores 5 * (1 - 1/e), about 3.2
 
 
 class Method(Protocol):
-    """`prompts` is the folder of prompts that the juror's model is used to; empty: those for any instruct model."""
+    """Scores for the plans, each 0..5. `prompts` names a folder of prompts; empty: those for any instruct model."""
 
     def __call__(self, task: Task, plans: Sequence[str], prompts: str = "") -> Job[list[float]]: ...
 
@@ -39,25 +38,25 @@ def likert(task: Task, plans: Sequence[str], prompts: str = "") -> Job[list[floa
 
 
 def recoverability(task: Task, plans: Sequence[str], prompts: str = "") -> Job[list[float]]:
-    """What each plan tells of its task, 0..5; a plan that tells nothing scores 0."""
-    words = f" {beginning(task.text)}"  # behind "Task:", as the model would write it
+    """How much each plan tells of its task, 0..5. A plan that tells nothing scores 0."""
+    words = f" {beginning(task.text)}"  # it follows "Task:" in the prompt
     unseen = LogLik(render(prompt_in(prompts, "recover-nothing")), words)
     seen = [LogLik(render(prompt_in(prompts, "recover"), plan=plan), words) for plan in plans]
     replies: list[LogProb] = yield [unseen, *seen]
     prior, *given = (reply.mean for reply in replies)
-    return [squeeze(mean - prior) for mean in given]
+    return [to_score(mean - prior) for mean in given]
 
 
 def beginning(text: str) -> str:
-    """At most the first RECOVERED characters, up to the end of a word where one ends there."""
+    """The first RECOVERED characters at most, cut at the end of a word where there is one."""
     if len(text) <= RECOVERED or not (words := text[:RECOVERED].rsplit(maxsplit=1)):
         return text[:RECOVERED]
     return words[0]
 
 
-def squeeze(gain: float) -> float:
-    """Nats a token to a score: 0 for no gain, towards 5 for much."""
-    return TOP * (1.0 - math.exp(-max(gain, 0.0) / HALF_GAIN))
+def to_score(gain: float) -> float:
+    """A gain in nats a token as a score: 0 for no gain, near 5 for a large one."""
+    return TOP * (1.0 - math.exp(-max(gain, 0.0) / UNIT_GAIN))
 
 
 METHODS: dict[str, Method] = {"likert": likert, "recoverability": recoverability}

@@ -1,4 +1,4 @@
-"""What a run spent: a listener that adds up the entries it hears of."""
+"""What a run spent: a listener that collects the entries and adds them up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where agents' asks meet the engines: jobs go in step, asks on the same weights share a batch."""
+"""Run the agents' requests on the engines: jobs advance in step, and requests to the same model share a batch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Scheduler:
-    """Drives jobs to their end and tells the ledger what each agent spent.
+    """Runs jobs to their end and tells listeners what each agent spent.
 
-    `seconds` bounds one batch; an ask that is not finished by then has failed, the others stand.
+    `seconds` bounds one batch: a request that is not finished by then has failed, the others stand.
     """
 
     engines: Mapping[str, Engine]
@@ -32,7 +32,7 @@ class Scheduler:
     def drive(
         self, jobs: Mapping[str, Job[T]], purpose: Purpose, seconds: float | None = None
     ) -> dict[str, T | EdgeSaleError]:
-        """Each agent's result, or why it has none. The order of `jobs` fixes the batches."""
+        """Each agent's result, or the error that ended its job. The order of `jobs` fixes the batches."""
         results: dict[str, T | EdgeSaleError] = {}
         waiting: dict[str, Sequence[Request]] = {}
         for who, job in jobs.items():
@@ -52,7 +52,7 @@ class Scheduler:
         results: dict[str, T | EdgeSaleError],
         waiting: dict[str, Sequence[Request]],
     ) -> None:
-        """Runs a job to its next asks, its result or its failure."""
+        """Runs a job up to its next requests, its result or its failure."""
         failed = next((reply for reply in replies or () if isinstance(reply, Exception)), None)
         try:
             if failed:
@@ -69,7 +69,7 @@ class Scheduler:
     def _answer(
         self, waiting: Mapping[str, Sequence[Request]], purpose: Purpose, seconds: float | None
     ) -> dict[str, list[Any]]:
-        """Replies to all asks of all jobs, in the order they were asked."""
+        """Replies to all requests of all jobs, in the order of the requests."""
         replies: dict[str, list[Any]] = {who: [None] * len(requests) for who, requests in waiting.items()}
         places = [(who, i, request) for who, requests in waiting.items() for i, request in enumerate(requests)]
         for model in self.engines:
@@ -78,7 +78,7 @@ class Scheduler:
                 if not mine:
                     continue
                 try:
-                    engine = self.engines[model]  # perhaps loaded now
+                    engine = self.engines[model]  # this may load the model
                 except EdgeSaleError as error:
                     for who, i, _ in mine:
                         replies[who][i] = error
@@ -94,7 +94,7 @@ class Scheduler:
         purpose: Purpose,
         seconds: float | None,
     ) -> None:
-        """One batch of one kind. A question that several ask of the same weights is asked once."""
+        """One batch of requests of one kind. A request that several agents make of one model is run once."""
         requests: list[Any] = list(dict.fromkeys(request for _, _, request in places))
         kind = type(requests[0])
         if kind is Generate:

@@ -66,11 +66,11 @@ def test_dial_is_monotonous() -> None:
 
 def test_margin_is_the_formula() -> None:
     """Worse by more than the margin is the same as a gain above t times S times what staying at home saves."""
-    for cost_local, cost_reserve, thrift in ((0.2, 24.0, 0.5), (0.0, 3.0, 0.1), (1.0, 2.0, 0.9)):
+    for cost_local, cost_fallback, thrift in ((0.2, 24.0, 0.5), (0.0, 3.0, 0.1), (1.0, 2.0, 0.9)):
         gained, s = 1.7, scale(["a", "b"], WEIGHTS)
-        behind = (cost_local - 1.0) - (cost_reserve - (1.0 + gained))
-        assert (behind > margin(cost_local, cost_reserve, thrift, s)) is (
-            gained > thrift * s * (1 - cost_local / cost_reserve)
+        behind = (cost_local - 1.0) - (cost_fallback - (1.0 + gained))
+        assert (behind > margin(cost_local, cost_fallback, thrift, s)) is (
+            gained > thrift * s * (1 - cost_local / cost_fallback)
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from edge_sale.agents.local import LocalAgent
 from edge_sale.assemble import market, plan
-from edge_sale.auction.judging import METHODS, RECOVERED, beginning, likert, recoverability, squeeze
+from edge_sale.auction.judging import METHODS, RECOVERED, beginning, likert, recoverability, to_score
 from edge_sale.catalog.cards import JURIES
 from edge_sale.settings import load
 from edge_sale.types import Choice, Job, LogProb, Task
@@ -43,7 +43,7 @@ def test_recoverability_is_the_gain_over_no_plan() -> None:
     """A plan that makes the task no likelier scores 0; a gain counts in nats a token."""
     replies = [LogProb(-30.0, 10, 5, 0.1), LogProb(-20.0, 10, 50, 0.1), LogProb(-40.0, 10, 50, 0.1)]
     requests, scores = answer(recoverability(TASK, ["helps", "misleads"]), replies)
-    assert scores == [squeeze(1.0), 0.0]
+    assert scores == [to_score(1.0), 0.0]
     assert {request.text for request in requests} == {f" {TASK.text}"}
 
 
@@ -57,10 +57,10 @@ def test_of_a_long_task_its_beginning_is_recovered() -> None:
     assert beginning(words[:RECOVERED]) == words[:RECOVERED]
 
 
-def test_squeeze_stays_within_zero_and_five() -> None:
+def test_to_score_stays_within_zero_and_five() -> None:
     """Scores are on the paper's scale, rising with the gain."""
     gains = [-1.0, 0.0, 0.13, 0.57, 1.7, 50.0]
-    scores = [squeeze(gain) for gain in gains]
+    scores = [to_score(gain) for gain in gains]
     assert scores == sorted(scores) and scores[0] == scores[1] == 0.0 and scores[-1] <= 5.0
 
 

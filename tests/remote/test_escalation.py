@@ -74,7 +74,7 @@ def test_nothing_leaves_where_local_bids_win(tmp_path: Path) -> None:
             heard = Heard()
             sale = sold.solve(task(number), heard)
             assert sale.outcome is not None and sale.outcome.agent == "home"
-            assert heard.of(Weighed)[0].reason.startswith("the task stays at home: home asks ")
+            assert heard.of(Weighed)[0].reason.startswith("the task stays local: home asks ")
     assert (far.requests, read(tmp_path / "e.jsonl")) == ([], [])
 
 
