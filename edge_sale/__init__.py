@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["EdgeSaleError", "OpenMarket", "Result", "TaskStream", "__version__", "open_market"]
 
 if TYPE_CHECKING:

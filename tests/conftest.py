@@ -45,6 +45,7 @@ OWN = {
     "XDG_STATE_HOME": SESSION / "home/.local/state",
     "EDGE_SALE_HOME": SESSION / "edge-sale",
 }
+MEASURED = "COVERAGE_PROCESS_CONFIG"  # set by coverage, read by every Python that a measured process starts
 UNWANTED = (
     "EDGE_SALE_OFFLINE",
     "HF_HOME",
@@ -88,6 +89,15 @@ def refusals():
     """The test fails that reached for the network, even if the code under test forgave the refusal."""
     yield REFUSALS
     assert REFUSALS.take() == []
+
+
+@pytest.fixture(autouse=True)
+def unmeasured(request):
+    """Children of a test marked `unmeasured` run without coverage, as they do for users."""
+    config = os.environ.pop(MEASURED, None) if request.node.get_closest_marker("unmeasured") else None
+    yield
+    if config is not None:
+        os.environ[MEASURED] = config
 
 
 @pytest.fixture(scope="session")

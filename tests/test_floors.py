@@ -236,6 +236,7 @@ def run(code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.unmeasured
 def test_importing_does_nothing():
     """`import edge_sale` writes no file, opens no socket, starts no process and loads nothing heavy."""
     code = """
@@ -260,6 +261,7 @@ print(seen)
     assert control == "['writes /dev/null']"
 
 
+@pytest.mark.unmeasured
 def test_the_pure_floors_load_nothing_heavy():
     """Importing all of the auction loads no llama.cpp, database or HTTP client, not even through others."""
     pure = [path for path in modules() if top(path) in PURE and not path.endswith("__main__.py")]

@@ -64,7 +64,7 @@ def run(installed: Path, *args: str) -> str:
     environment = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("PYTHONPATH", "VIRTUAL_ENV") and not name.startswith("EDGE_SALE_")
+        if name not in ("PYTHONPATH", "VIRTUAL_ENV") and not name.startswith(("EDGE_SALE_", "COVERAGE_"))
     } | {"HOME": str(elsewhere), "EDGE_SALE_HOME": str(elsewhere / "data")}
     done = subprocess.run(
         [installed / "bin" / args[0], *args[1:]], cwd=elsewhere, env=environment, capture_output=True, text=True
@@ -100,6 +100,23 @@ def test_the_wheel_holds_nothing_else(wheel):
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+def test_the_wheel_holds_the_product_alone(wheel):
+    """No bench, training or test is in the wheel, wherever, and its metadata names no tool of developers.
+
+    The evaluation is a command of the product (`edge-sale bench`), so it is there.
+    """
+    archive = zipfile.ZipFile(wheel)
+    inside = {name.removeprefix("edge_sale/") for name in archive.namelist() if ".dist-info/" not in name}
+    folders = {part for name in inside for part in Path(name).parts[:-1]}
+    assert folders & {"benchmarks", "training", "tests", "scripts", "docs"} == set()
+    assert "evaluation/table.py" in inside
+    [metadata] = [archive.read(name).decode() for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    wanted = {line.split()[1] for line in metadata.splitlines() if line.startswith("Requires-Dist:")}
+    assert any(name.startswith("numpy") for name in wanted)
+    tools = ("pytest", "mypy", "ruff", "torch", "mkdocs", "faiss", "coverage", "hatchling", "hypothesis", "pre-commit")
+    assert [name for name in wanted if name.startswith(tools)] == []
+
+
 def test_the_installed_package_is_the_one_that_runs(installed):
     """Elsewhere, `import edge_sale` finds the wheel's files and not this checkout."""
     found = Path(run(installed, "python", "-c", "import edge_sale; print(edge_sale.__file__)").strip())
@@ -126,3 +143,25 @@ def test_prompts_are_found_elsewhere(installed):
     )
     here = sorted(p.name for p in (ROOT / "edge_sale/prompts").iterdir() if p.name[0] != "_")
     assert run(installed, "python", "-c", code).strip() == str(here)
+
+
+def test_the_installed_wheel_runs_the_first_command(installed):
+    """With no checkout, no models pulled and offline: the bundled agents hold an auction, and the winner answers."""
+    task = "Write a Python function that keeps the even numbers of a list and returns their sum."
+    document = json.loads(run(installed, "edge-sale", "--offline", "run", task, "--seed", "1", "--json"))
+    assert {bid["bid"]["agent"] for bid in document["bids"]} <= {"junior", "lists", "senior", "texts"}
+    assert document["winner"] in {"junior", "lists", "senior", "texts"}
+    assert "def solve" in document["answer"]
+    assert document["recorded"]
+
+
+def test_developers_packages_are_not_installed(installed):
+    """`benchmarks` and `training` are found in a checkout alone."""
+    code = "from importlib.util import find_spec; print([find_spec(n) for n in ('benchmarks', 'training', 'tests')])"
+    assert run(installed, "python", "-c", code).strip() == "[None, None, None]"
+
+
+def test_the_installed_version_is_the_packages(installed):
+    """Metadata and `edge_sale.__version__` say one version."""
+    code = "import importlib.metadata as m, edge_sale; print(m.version('edge-sale'), edge_sale.__version__)"
+    assert run(installed, "python", "-c", code).split() == [edge_sale.__version__] * 2

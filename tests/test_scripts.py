@@ -12,12 +12,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = sorted([*(path for path in (ROOT / "scripts").iterdir() if path.is_file()), ROOT / ".ci/run"])
+# What is started by its name; a .py file there is imported or given to the environment's Python.
+SCRIPTS = sorted(
+    [*(path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix), ROOT / ".ci/run"]
+)
 BASH = [path for path in SCRIPTS if "bash" in path.read_text(encoding="utf-8").splitlines()[0]]
+
+UNWANTED = ("CMAKE_ARGS", "PYTHON", "EDGE_SALE_NO_APT", "COVERAGE_FILE", "COVERAGE_PROCESS_CONFIG")
 
 
 def run(*command: object, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("CMAKE_ARGS", "PYTHON")}
+    kept = {name: value for name, value in os.environ.items() if name not in UNWANTED}
     return subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -112,6 +117,15 @@ def test_a_prebuilt_wheel_needs_no_compiler(bare):
     assert done.stderr.startswith("setup: missing: Python >= 3.11\n")
 
 
+@pytest.mark.parametrize("options, missing", [("--group", "gcc, g++, cmake, git"), ("", "Python's venv module, gcc")])
+def test_a_uv_without_dependency_groups_is_not_used(options, missing, bare):
+    """A uv that knows --group needs no venv module of Python's; an older one counts as none."""
+    program(bare / "bin", "uv", f"echo options: {options}")
+    program(bare / "bin", "python3", 'case "$2" in *ensurepip*) exit 1 ;; esac')
+    done = run(bare / "scripts/setup", cwd=bare, PATH=str(bare / "bin"), EDGE_SALE_NO_UV="")
+    assert done.stderr.startswith(f"setup: missing: {missing}")
+
+
 def test_a_python_that_was_asked_for_and_is_none_is_named(bare):
     """PYTHON=… is taken at its word, and refused by name."""
     done = run(bare / "scripts/setup", cwd=bare, PATH=str(bare / "bin"), PYTHON="python2.7")
@@ -152,14 +166,27 @@ def test_need_never_fails(bare):
 
 def test_constraints_pin_every_requirement():
     """Each dependency of the project, for use and for development, has one exact version."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = table["project"]
     extras = [line for extra in project["optional-dependencies"].values() for line in extra]
-    wanted = [line for line in (*project["dependencies"], *extras) if not line.startswith("edge-sale[")]
+    groups = [line for group in table["dependency-groups"].values() for line in group if isinstance(line, str)]
+    wanted = [line for line in (*project["dependencies"], *extras, *groups) if not line.startswith("edge-sale[")]
+    assert {"pytest>=8.3", "numpy>=2.0", "highspy>=1.10"} <= set(wanted)
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = dict(line.lower().replace("_", "-").split("==") for line in lines if line and line[0] != "#")
     assert all(re.fullmatch(r"\d[\w.+!]*", version) for version in pins.values())
     names = [re.match(r"[\w.-]+", requirement)[0].lower().replace("_", "-") for requirement in wanted]
     assert [name for name in names if name not in pins] == []
+
+
+def test_what_users_install_names_no_tool_of_developers():
+    """Extras are for users; what tests, lints, documents, trains and measures is in groups, which no wheel mentions."""
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert {"test", "lint", "docs", "dev", "train", "bench"} <= table["dependency-groups"].keys()
+    assert table["dependency-groups"].keys() & table["project"]["optional-dependencies"].keys() == set()
+    groups = {line for group in table["dependency-groups"].values() for line in group if isinstance(line, str)}
+    extras = {line for extra in table["project"]["optional-dependencies"].values() for line in extra}
+    assert groups & extras == set()
 
 
 SUM = """
@@ -190,3 +217,25 @@ def test_the_suite_ends_with_the_sum_of_both_runs(two, four, line, good, bare):
     assert done.stdout.splitlines()[-1] == line
     assert "because" in done.stdout
     assert (done.returncode == 0) is good
+
+
+def test_coverage_is_measured_over_all_runs(bare):
+    """scripts/test --cov prints a table by folder and one total over both runs and their children, then the sum."""
+    program(bare / "scripts", "setup", "exit 0")
+    (bare / ".venv").symlink_to(sys.prefix)
+    (bare / "test_sample.py").write_text(
+        "import pytest, subprocess, sys\n"
+        "def test_unit(): import edge_sale.errors\n"
+        "def test_child(): subprocess.run([sys.executable, '-c', 'import edge_sale.sqlite.unit_vectors'], check=True)\n"
+        "@pytest.mark.models\n"
+        "def test_model(): import edge_sale.scoring.signals\n"
+    )
+    done = run(bare / "scripts/test", "--cov", "test_sample.py", cwd=bare, EDGE_SALE_NO_APT="1", PYTHONPATH=str(ROOT))
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    table = {line.split()[0]: float(line.split()[-1].rstrip("%")) for line in lines if line.endswith("%")}
+    assert lines[-1] == "3 passed, 0 failed, 0 skipped"
+    assert list(table)[-1] == "total"
+    assert 0 < table["total"] < 50
+    assert all(table[f"edge_sale/{name}"] > 0 for name in ("*.py", "sqlite", "scoring"))
+    assert table["edge_sale/cli"] == 0

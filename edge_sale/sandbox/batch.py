@@ -1,6 +1,6 @@
 """Many small programs in one sandbox: which of them end well. A draft costs a fork instead of an interpreter.
 
-The programs share one sandbox's memory of files (/tmp) and could disturb one another, so this is a sieve: who
+The programs share one sandbox's memory of files (/tmp) and could disturb one another, so this is a first pass: who
 relies on a verdict runs that program once more, alone, with `run_python`.
 """
 

@@ -57,6 +57,7 @@ def test_options_of_a_sale_fit_a_terminal(name: str) -> None:
     assert [line for line in listed if len(line) > 80] == []
 
 
+@pytest.mark.unmeasured
 def test_help_imports_nothing_heavy() -> None:
     """`edge-sale --help` and the help of a command load neither rich nor numpy nor an engine."""
     for args in ([], ["run"]):
@@ -71,6 +72,7 @@ def test_help_imports_nothing_heavy() -> None:
         assert loaded & set(HEAVY) == set()
 
 
+@pytest.mark.unmeasured
 def test_help_answers_at_once() -> None:
     """The best of five is far under half a second (its goal, 150 ms, is the bench's)."""
     took = []
