@@ -83,14 +83,14 @@ class Weighing:
         """The numbers and the decision, in one sentence."""
         remote, local = self.fallback.bid.agent, self.local.bid.agent
         known = f"{self.seen} similar task{'s' * (self.seen != 1)}" if self.seen else "its price alone"
-        asks = f"{remote} asks {self.fallback.asking:.3f}"
+        price = f"{remote} asks {self.fallback.asking:.3f}"
         if not self.live:
-            asks = f"{remote} would be expected to ask {self.fallback.asking:.3f} (by {known})"
+            price = f"{remote} would be expected to ask {self.fallback.asking:.3f} (by {known})"
         behind = self.local.asking - self.fallback.asking
         end = f"{local} is {behind:.3f} worse" if behind > 0 else f"{local} is {-behind:.3f} better"
         decision = "the local bids lose" if self.lost else "the task stays local"
         return (
-            f"{decision}: {local} asks {self.local.asking:.3f}, {asks}; {end}, and the margin at thrift "
+            f"{decision}: {local} asks {self.local.asking:.3f}, {price}; {end}, and the margin at thrift "
             f"{self.thrift:g} is {self.margin:.3f}"
         )
 

@@ -149,9 +149,9 @@ def test_the_rest_of_the_market_does_it() -> None:
     assert ("judge", ("1. Say it.",)) in low.heard
 
 
-def test_a_refined_plan_is_held_to_the_floor_too() -> None:
-    """A pupil whose refined plan falls below it does not win by it."""
-    pupil = Scripted(
+def test_a_refined_plan_is_held_to_the_reserve_price_too() -> None:
+    """A refiner whose refined plan falls below it does not win by it."""
+    refiner = Scripted(
         "only",
         0.1,
         [Strategy("a", 10, 0.0), Strategy("b", 1, 9.0)],
@@ -159,9 +159,9 @@ def test_a_refined_plan_is_held_to_the_floor_too() -> None:
     )
     other = Scripted("other", 0.3, [Strategy("c", 10, 0.0)], [{"a": 0, "c": 5}], Outcome("other", "done", "yes"))
     lesson = Lesson("a1", "Say no.", "1. Say it.", "1. Guess.", "other", "only", 0.9)
-    scheduler = Scheduler({}, agents={"only": pupil, "other": other})
+    scheduler = Scheduler({}, agents={"only": refiner, "other": other})
     memory = ScriptedMemory({"only": [lesson]})
-    sale = Market([pupil, other], scheduler, replace(WEIGHTS, reserve_price=RESERVE_PRICE), memory).solve(TASK, Heard())
+    sale = Market([refiner, other], scheduler, replace(WEIGHTS, reserve_price=RESERVE_PRICE), memory).solve(TASK, Heard())
     assert [scored.bid.phase for scored in sale.award.ranked] == ["opening", "opening"]
     assert sale.award.winner.bid.agent == "other"
 

@@ -1,4 +1,4 @@
-"""The documentation site builds without a warning, and its pages fetch nothing."""
+"""The documentation built builds without a warning, and its pages fetch nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ASSET = re.compile(r"rel=\"?(?:stylesheet|preload|preconnect|icon|manifest)[^>]*
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory) -> Path:
+def built(tmp_path_factory) -> Path:
     """The site, built as `mkdocs build --strict` does."""
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
@@ -38,18 +38,18 @@ def fetched(html: str) -> list[str]:
     return [tag for tag in FETCHED.findall(html) if not tag.startswith("<link") or ASSET.search(tag)]
 
 
-def test_the_site_builds_without_a_warning(site: Path):
+def test_the_site_builds_without_a_warning(built: Path):
     """Every page of docs/ is in the navigation, and every link and anchor leads somewhere."""
     pages = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
-    built = {path.relative_to(site) for path in site.rglob("*.html")}
+    built = {path.relative_to(built) for path in built.rglob("*.html")}
     assert sorted(pages - built) == []
 
 
-def test_pages_fetch_nothing(site: Path):
+def test_pages_fetch_nothing(built: Path):
     """No page loads a script, a style sheet, a font or a picture from another host."""
-    found = {tag for path in site.rglob("*.html") for tag in fetched(path.read_text(encoding="utf-8"))}
+    found = {tag for path in built.rglob("*.html") for tag in fetched(path.read_text(encoding="utf-8"))}
     assert sorted(found) == []
-    styles = [path.name for path in site.rglob("*.css") if re.search(r"url\([\"']?(?:https?:)?//", path.read_text())]
+    styles = [path.name for path in built.rglob("*.css") if re.search(r"url\([\"']?(?:https?:)?//", path.read_text())]
     assert styles == []
 
 
