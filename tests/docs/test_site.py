@@ -1,4 +1,4 @@
-"""The documentation built builds without a warning, and its pages fetch nothing."""
+"""The documentation site builds without a warning, and its pages fetch nothing."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def fetched(html: str) -> list[str]:
 def test_the_site_builds_without_a_warning(built: Path):
     """Every page of docs/ is in the navigation, and every link and anchor leads somewhere."""
     pages = {path.relative_to(ROOT / "docs").with_suffix(".html") for path in (ROOT / "docs").rglob("*.md")}
-    built = {path.relative_to(built) for path in built.rglob("*.html")}
-    assert sorted(pages - built) == []
+    made = {path.relative_to(built) for path in built.rglob("*.html")}
+    assert sorted(pages - made) == []
 
 
 def test_pages_fetch_nothing(built: Path):
