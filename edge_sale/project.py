@@ -1,24 +1,26 @@
-"""What a project says of itself: `.edge-sale.toml`, from the working directory upward.
+"""A project's own restrictions: `.edge-sale.toml` in the working directory or any folder above it.
 
-    private = true        # nothing leaves this machine from here, whatever sub-command is run
+    private = true        # nothing leaves this machine from here, whatever command is run
     escalate = "never"    # never | ask | auto: how far the remote may be consulted here
 
-A project can only hold back: every file on the way up is read, one that says private is enough, and
-the strictest `escalate` counts, the user's own included. So neither a folder deeper down nor a
-project that came from elsewhere can open what was closed. A file that cannot be read, or says
-something unknown, stops the command: what it meant to close must not stay open.
+A project can only restrict. Every such file from the working directory upward is read: one that says private is
+enough, and the strictest `escalate` counts, the user's own included. So neither a file deeper down nor a project that
+somebody else wrote can allow what is forbidden elsewhere. A file that cannot be read, or that says something unknown,
+stops the command, because it may have meant to forbid it.
 """
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge_sale.errors import ConfigError
+from edge_sale.toml_tables import Key, Schema, read
 
 NAME = ".edge-sale.toml"
-POLICIES = ("never", "ask", "auto")  # from the strictest on
+POLICIES = ("never", "ask", "auto")  # the strictest first
+PROJECT: Schema = {"private": Key(bool), "escalate": Key(str, choices=POLICIES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +45,16 @@ def find(folder: Path | None = None) -> Project:
         values = _read(place / NAME)
         if values.get("private") and private is None:
             private = place / NAME
-        escalate = stricter(escalate, str(values.get("escalate", "auto")))
+        escalate = stricter(escalate, values.get("escalate", "auto"))
     return Project(private, escalate)
 
 
 def stricter(one: str, other: str) -> str:
-    """The policy of the two that lets less out."""
+    """The stricter of two policies."""
     return min(one, other, key=POLICIES.index)
 
 
-def _read(file: Path) -> dict[str, object]:
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        if file.is_symlink():
-            raise ConfigError(f"{file}: is a link to nowhere; a project's file must be readable") from None
-        return {}
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: not valid TOML: {error}") from error
-    for key, value in data.items():
-        if key not in ("private", "escalate"):
-            raise ConfigError(f"{file}: unknown key {key!r}; known: escalate, private")
-        if key == "private" and not isinstance(value, bool):
-            raise ConfigError(f"{file}: private should be true or false, is {value!r}")
-        if key == "escalate" and value not in POLICIES:
-            raise ConfigError(f"{file}: escalate is never, ask or auto, not {value!r}")
-    return data
+def _read(file: Path) -> dict[str, Any]:
+    if file.is_symlink() and not file.exists():
+        raise ConfigError(f"{file}: is a link to a file that does not exist; a project's file must be readable")
+    return read(file, PROJECT, optional=True).check()

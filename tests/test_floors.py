@@ -20,6 +20,9 @@ FLOORS = {
     "text": 0,
     "legacy_names": 0,
     "prompts": 1,
+    "environment": 1,
+    "toml_tables": 1,
+    "config_file": 1,
     "project": 1,
     "settings": 1,
     "sessions": 1,
@@ -56,6 +59,9 @@ PURE = {
     "text",
     "legacy_names",
     "prompts",
+    "environment",
+    "toml_tables",
+    "config_file",
     "project",
     "settings",
     "sessions",
@@ -81,7 +87,7 @@ NETWORK = {
 DATABASE = {"sqlite3", "apsw", "sqlite_vec"}
 WEIGHTS = {"llama_cpp", "gguf"}
 MAY_SEND = {"remote/client.py", "download/http.py"}
-MAY_READ_ENVIRON = {"settings.py"}
+MAY_READ_ENVIRON = {"environment.py"}
 MAY_LISTEN = ("server/",)  # a loopback server needs sockets, and sends nothing of its own accord
 
 
@@ -215,7 +221,7 @@ def test_what_is_forbidden_is_caught(path, source):
     "path, source",
     [
         ("types.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from edge_sale import assemble"),
-        ("settings.py", "import os\nos.environ.get('X')"),
+        ("environment.py", "import os\nos.environ.get('X')"),
         ("settings.py", "from edge_sale.errors import ConfigError"),
         ("auction/jury.py", "from edge_sale.scoring import cost\nfrom edge_sale.auction.base import x"),
         ("auction/jury.py", "from . import base\nfrom .. import types"),

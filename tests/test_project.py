@@ -38,7 +38,7 @@ def test_deeper_files_open_nothing(tmp_path: Path) -> None:
         ("private = 1\n", "private should be true or false"),
         ("privat = true\n", "unknown key 'privat'"),
         ("private = true = \n", "not valid TOML"),
-        ('escalate = "always"\n', "never, ask or auto"),
+        ('escalate = "always"\n', "escalate is one of never, ask, auto, not 'always'"),
     ],
 )
 @pytest.mark.parametrize("command", [("models",), ("history",), ("run", "Say yes."), ("remote", "list"), ("egress",)])

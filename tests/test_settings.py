@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from edge_sale.config_file import AGENT, CONFIG
 from edge_sale.errors import ConfigError
-from edge_sale.settings import SCHEMA, load
+from edge_sale.settings import load
+from edge_sale.toml_tables import Schema
+
+
+def keys(schema: Schema) -> Iterator[str]:
+    """Every key that holds a value, of all tables."""
+    for name, key in schema.items():
+        table = key.schema or (key.each and key.each.schema)
+        if table:
+            yield from keys(table)
+        else:
+            yield name
 
 
 def config(home: Path, text: str) -> dict[str, str]:
@@ -57,14 +70,34 @@ def test_environment_beats_file(tmp_path: Path) -> None:
         ("pool = 'a'\nthreds = 2\n", 2, "unknown key 'threds'"),
         ("[auction]\n\nplan_token = 2\n", 3, "[auction] 'plan_token'"),
         ("[agents.quick]\nprice = 1\nmodl = 'x'\n", 3, "'modl'"),
-        ("[agents.'odd name']\nprice = 1\nmodl = 'x'\n", 1, "'modl'"),
+        ("[agents.'odd name']\nprice = 1\nmodl = 'x'\n", 3, "'modl'"),
+        ("agents.quick = {price = 1, modl = 'x'}\n", 1, "[agents.quick] 'modl'"),
+        ('pool = """\nthreads = \'x\'\n"""\nthreads = \'x\'\n', 4, "threads should be a whole number"),
+        ("threds = 2\n", 1, "known: pool, weights, seed, threads, "),
+        ("threds = 2\n", 1, "did you mean 'threads'?"),
+        ("[work]\noffline = true\n", 2, "'offline' belongs above the first [table] of the file"),
+        ("[work]\nlessons = 3\n", 2, "'lessons' is a key of [auction]"),
         ("threads = 'two'\n", 1, "threads should be a whole number, is 'two'"),
-        ("offline = 1\n", 1, "offline should be true or false"),
+        ("offline = 1\n", 1, "offline should be true or false, is 1"),
         ("threads = true\n", 1, "threads should be a whole number"),
-        ("threads = -1\n", 1, "threads cannot be negative"),
-        ("[work]\nseconds = inf\n", 2, "[work] seconds should be a number, is inf"),
-        ("sandbox = 'open'\n", 1, "auto, bwrap or none"),
-        ("\nmodels_dir = '~nobody-of-that-name/m'\n", 2, "nobody of that name has a home folder"),
+        ("threads = -1\n", 1, "threads should be 0 or more, is -1"),
+        (
+            "[work]\nseconds = inf\n",
+            2,
+            "[work] seconds should be a finite number, is inf; for no limit, use",
+        ),
+        ("sandbox = 'open'\n", 1, "sandbox is one of auto, bwrap, none, not 'open'"),
+        ("[engine]\nflash_attention = 'yes'\n", 2, "[engine] flash_attention is one of auto, on, off"),
+        ("[engine]\nbatch = 63\n", 2, "[engine] batch should be 64 or more, is 63"),
+        ("[escalate]\npolicy = 'always'\n", 2, "[escalate] policy is one of never, ask, auto, not 'always'"),
+        ("[escalate]\nthrift = 2\n", 2, "[escalate] thrift should be from 0 to 1, is 2"),
+        ("[pools.mine]\nagents = [1]\n", 2, "[pools.mine] agents should be a list of agents' names, is [1]"),
+        (
+            "[agents.quick]\nwork = 'drafst'\n",
+            2,
+            "quick, drafts, planner, not 'drafst'; did you mean 'drafts'?",
+        ),
+        ("\nmodels_dir = '~nobody-of-that-name/m'\n", 2, "there is no user of that name"),
         ("\nwork = 3\n", 2, "work should be a table"),
         ("[pools]\nmine = 3\n", 2, "pools.mine should be a table"),
     ],
@@ -87,9 +120,9 @@ def test_example_documents_every_key_and_loads_as_the_defaults(tmp_path: Path) -
     """config.example.toml names every key there is, and what it sets is what holds without it."""
     text = resources.files("edge_sale").joinpath("config.example.toml").read_text()
     named = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE))
-    assert named == {key for table in SCHEMA.values() for key in table}
+    assert named == set(keys(CONFIG))
     default = load({"EDGE_SALE_HOME": str(tmp_path)})
     assert load(config(tmp_path, text)) == default
     uncommented = tomllib.loads(re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE))
-    assert set(uncommented["agents"]["many"]) == set(SCHEMA["agents.*"])
+    assert set(uncommented["agents"]["many"]) == set(AGENT)
     load(config(tmp_path, re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE)))

@@ -1,9 +1,9 @@
-"""A model as one file to carry to a machine without network: its card, its sha256, its GGUF.
+"""A model as one file, to carry to a machine without a network: its card, its sha256 and its GGUF.
 
-An uncompressed tar with three members of fixed names, in this order: card.toml, model.json,
-model.gguf. Reading takes those and nothing else, by stream, and never to a name the archive
-chooses; the GGUF is kept only where its bytes have the sha256 that model.json says, and that
-is the one the receiving catalogue pins, where it pins one.
+The file is an uncompressed tar with three members of fixed names in this order: card.toml, model.json, model.gguf.
+Reading takes these members and nothing else, as a stream, and never writes to a name that the archive chooses. The
+GGUF is kept only if its bytes have the sha256 in model.json, and only if that is the sha256 which the receiving
+catalogue pins, where it pins one.
 """
 
 from __future__ import annotations
@@ -13,25 +13,29 @@ import json
 import os
 import tarfile
 import tempfile
+import tomllib
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
 from edge_sale.catalog import gguf_header, installed, staging
 from edge_sale.catalog.card_writer import as_toml
-from edge_sale.catalog.cards import Catalogue, ModelCard, read_model
+from edge_sale.catalog.cards import Catalogue, ModelCard, Source, read_model
 from edge_sale.catalog.installed import CHUNK, Manifest
 from edge_sale.errors import BadModelFile, ConfigError, PullFailed
 
 CARD, MODEL, WEIGHTS = "card.toml", "model.json", "model.gguf"
-SMALL = 1 << 20  # bytes that card and manifest may have
+SMALL = 1 << 20  # bytes: the most that card.toml and model.json may have
 
 Progress = Callable[[str, int, int], None]
 
 
 def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -> Path:
-    """Writes the model, checked, to `target`; whole or not at all. Raises ModelMissing, BadModelFile, PullFailed."""
+    """Check the model and write it to `target`, completely or not at all.
+
+    Raises ModelMissing, BadModelFile or PullFailed.
+    """
     if card.shipped:
         raise ConfigError(f"{card.name} comes with edge-sale: it is on that machine already")
     file = installed.ready(card, models_dir)
@@ -58,8 +62,8 @@ def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -
                 archive.addfile(_member(name, len(data)), io.BytesIO(data))
             size = file.stat().st_size
             with file.open("rb") as stream:
-                heard = _Heard(stream, lambda done: progress("exporting", done, size))
-                archive.addfile(_member(WEIGHTS, size), heard)
+                counted = _Counted(stream, lambda done: progress("exporting", done, size))
+                archive.addfile(_member(WEIGHTS, size), counted)
         beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
@@ -69,9 +73,9 @@ def write(card: ModelCard, models_dir: Path, target: Path, progress: Progress) -
 def read(
     bundle: Path, catalogue: Catalogue, models_dir: Path, cards_dir: Path, progress: Progress
 ) -> tuple[ModelCard, Path]:
-    """Takes the model of a bundle in, verified; its card too, where the catalogue has none of that name.
+    """Verify a bundle's model and add it to this machine, with its card where the catalogue has none of that name.
 
-    Raises BadModelFile, ConfigError or PullFailed; nothing is left where it fails.
+    Raises BadModelFile, ConfigError or PullFailed, and then leaves nothing behind.
     """
     models_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".import-", dir=models_dir) as scratch:
@@ -87,7 +91,7 @@ def read(
                 member = archive.next()
                 stream = archive.extractfile(member) if member and member.name == WEIGHTS else None
                 if not member or not stream or member.size != size:
-                    raise BadModelFile(f"{bundle}: is no whole bundle: {WEIGHTS} is not where it should be")
+                    raise BadModelFile(f"{bundle}: is an incomplete bundle: {WEIGHTS} is not where it should be")
                 made = folder / "weights.gguf"
                 with made.open("wb") as out:
                     while chunk := stream.read(CHUNK):
@@ -96,7 +100,7 @@ def read(
         except (tarfile.TarError, ValueError, TypeError, OSError) as error:
             if isinstance(error, OSError) and not isinstance(error, tarfile.TarError):
                 raise PullFailed(f"{bundle}: {error.strerror or error}") from error
-            raise BadModelFile(f"{bundle}: is no bundle of a model, or not a whole one: {error}") from error
+            raise BadModelFile(f"{bundle}: is no bundle of a model, or an incomplete one: {error}") from error
         digest = installed.sha256_of(made, lambda done: progress("verifying", done, size))
         if digest != said.sha256:
             raise BadModelFile(f"{bundle}: its weights' sha256 is {digest[:12]}…, it says {said.sha256[:12]}…")
@@ -105,11 +109,11 @@ def read(
 
 
 def _card(text: bytes, folder: Path, catalogue: Catalogue, said: Manifest) -> ModelCard:
-    """The catalogue's own card where it has that name, held to what it pins; else the bundle's."""
-    first = next((line for line in text.decode().splitlines() if line.startswith("name = ")), "")
-    file = folder / f"{json.loads(first.removeprefix('name = ') or '0')}.toml"
-    if file.parent != folder:
-        raise ConfigError("the bundle's card has a name that is no name")
+    """The catalogue's card of that name, if the bundle matches what it pins; without one, the bundle's card."""
+    name = tomllib.loads(text.decode()).get("name")
+    if not isinstance(name, str) or (folder / f"{name}.toml").parent != folder:
+        raise ConfigError(f"the bundle's card has no usable name: {name!r}")
+    file = folder / f"{name}.toml"
     file.write_bytes(text)
     card = read_model(file)
     known = catalogue.models.get(card.name)
@@ -129,9 +133,9 @@ def _install(card: ModelCard, said: Manifest, made: Path, models_dir: Path, card
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / name
     if new and not card.files:  # the other machine's own file, which is now here
-        text = as_toml(card).partition("\n[[sources]]")[0] + f'\n[[sources]]\nkind = "path"\npath = "{target}"\n'
+        mine = replace(card, sources=(Source("path", path=target),))
         cards_dir.mkdir(parents=True, exist_ok=True)
-        (cards_dir / f"{card.name}.toml").write_text(text, encoding="utf-8")
+        (cards_dir / f"{card.name}.toml").write_text(as_toml(mine), encoding="utf-8")
         name = str(target)
     elif not card.files:
         if target not in {source.path for source in card.sources if source.kind == "path"}:
@@ -166,8 +170,8 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
     return member
 
 
-class _Heard:
-    """A stream that tells how far it is."""
+class _Counted:
+    """A stream that reports its position after every read."""
 
     def __init__(self, stream: IO[bytes], on_bytes: Callable[[int], None]) -> None:
         self._stream, self._on_bytes = stream, on_bytes

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from edge_sale.catalog.cards import FileSpec
 
-Roots = Sequence[tuple[str, Path]]  # as settings.model_caches gives them
+Roots = Sequence[tuple[str, Path]]  # as environment.model_caches gives them
 
 MANIFEST = 1 << 20  # bytes of an Ollama manifest that are read at most
 WEIGHTS = "application/vnd.ollama.image.model"

@@ -1,42 +1,56 @@
-"""Cards as TOML: written for files and repositories that a user adds, read back by cards.py."""
+"""Writing a model's card as TOML, for files and repositories that the user adds."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from edge_sale.catalog import gguf_header, memory_fit
 from edge_sale.catalog.cards import ModelCard, Source, read_model
 from edge_sale.errors import ConfigError
 
+if TYPE_CHECKING:
+    from tomlkit.items import Table
+
+TOP = ("name", "title", "role", "licence", "parameters", "context", "architecture", "kind", "price")
+# kind of source -> its keys in the card
+SOURCE_KEYS = {
+    "hub": ("kind", "repo", "revision", "folder"),
+    "path": ("kind", "path"),
+    "wheel": ("kind", "package", "version", "folder", "bytes"),
+    "shipped": ("kind", "folder"),
+}
+LONGEST_TEXT = 200  # characters that a card takes from a GGUF's title or licence
+
 
 def card_for(file: Path, name: str, price: float, role: str = "", licence: str = "") -> ModelCard:
-    """A card for a GGUF where it is, from its header. Raises BadModelFile."""
+    """A card for a GGUF where it lies, made from its header. Raises BadModelFile."""
     info = gguf_header.inspect(file)
-    of = memory_fit.shape(info)
-    said = info.metadata.get
+    shape = memory_fit.shape(info)
 
     def text(key: str, default: str) -> str:
-        value = said(key, default)
-        return " ".join(value.split())[:200] if isinstance(value, str) and value.strip() else default
+        value = info.metadata.get(key, default)
+        return " ".join(value.split())[:LONGEST_TEXT] if isinstance(value, str) and value.strip() else default
 
     return ModelCard(
         name=name,
         title=text("general.name", file.stem),
-        role=role or ("embed" if of.encoder else "chat"),
+        role=role or ("embed" if shape.encoder else "chat"),
         licence=licence or text("general.license", "unknown"),
-        parameters=sum(_values(tensor.shape) for tensor in info.tensors),
-        context=of.trained or 4096,
+        parameters=sum(prod(tensor.shape) for tensor in info.tensors),
+        context=shape.trained or 4096,
         architecture=info.architecture,
         price=price,
         sources=(Source("path", path=file),),
-        kind=of.kind,
+        kind=shape.kind,
     )
 
 
 def save(card: ModelCard, folder: Path, force: bool = False) -> Path:
-    """Puts the card in place as `NAME.toml`, once it has been read back. Raises ConfigError."""
+    """Write the card to `folder` as `NAME.toml`, once it has been read back. Raises ConfigError."""
     file = folder / f"{card.name}.toml"
     if file.exists() and not force:
         raise ConfigError(f"{file} is there already; choose another --name, or --force")
@@ -56,45 +70,32 @@ def save(card: ModelCard, folder: Path, force: bool = False) -> Path:
 
 
 def as_toml(card: ModelCard) -> str:
-    """The card as a file says it."""
-    top = ("name", "title", "role", "licence", "parameters", "context", "architecture", "kind", "price")
-    lines = [f"{key} = {_quoted(getattr(card, key))}" for key in top]
-    for spec in card.files:
-        lines += ["", "[[files]]", *_rows(dataclasses.asdict(spec))]
-    for source in card.sources:
-        wanted = {
-            "hub": ("kind", "repo", "revision", "folder"),
-            "path": ("kind", "path"),
-            "wheel": ("kind", "package", "version", "folder", "bytes"),
-            "shipped": ("kind", "folder"),
-        }[source.kind]
-        lines += ["", "[[sources]]", *_rows({key: getattr(source, key) for key in wanted})]
+    """The card as TOML. Optional keys that are empty are left out."""
+    import tomlkit
+
+    document = tomlkit.document()
+    for key in TOP:
+        document[key] = getattr(card, key)
+    sources = [{key: getattr(source, key) for key in SOURCE_KEYS[source.kind]} for source in card.sources]
+    for key, rows in (("files", [dataclasses.asdict(spec) for spec in card.files]), ("sources", sources)):
+        if rows:
+            document.add(tomlkit.nl())
+            document.add(key, tomlkit.aot())
+            document[key].extend(_table(row) for row in rows)
     if card.make:
-        made = dataclasses.asdict(card.make)
-        lines += ["", "[make]", *_rows({"with": made.pop("how"), **made})]
-    chat = {key: value for key, value in dataclasses.asdict(card.chat).items() if value is not None}
-    if rows := _rows(chat):
-        lines += ["", "[chat]", *rows]
-    return "\n".join(lines) + "\n"
+        make = dataclasses.asdict(card.make)
+        document["make"] = _table({"with": make.pop("how"), **make})
+    chat = _table(dataclasses.asdict(card.chat))
+    if chat:
+        document["chat"] = chat
+    return tomlkit.dumps(document)
 
 
-def _rows(values: dict[str, object]) -> list[str]:
-    return [f"{key} = {_quoted(value)}" for key, value in values.items() if value is False or value]
+def _table(values: dict[str, Any]) -> Table:
+    import tomlkit
 
-
-def _quoted(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_quoted, value))}]"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04X}" for c in escaped) + '"'
-
-
-def _values(shape: tuple[int, ...]) -> int:
-    count = 1
-    for dimension in shape:
-        count *= dimension
-    return count
+    table = tomlkit.table()
+    for key, value in values.items():
+        if value is False or value:
+            table[key] = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+    return table

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_sale import settings
+from edge_sale import environment
 from edge_sale.catalog import caches, gguf_header
 from edge_sale.catalog.cards import FileSpec, ModelCard
 from edge_sale.errors import BadModelFile, ModelMissing
@@ -210,7 +210,7 @@ def _may_be(manifest: Manifest, card: ModelCard) -> bool:
     if Path(pulled) in {source.path for source in card.sources if source.kind == "path"}:
         return True
     as_pulled = bool(card.files) and card.make is None
-    return as_pulled and Path(pulled).is_absolute() and caches.inside(settings.model_caches(), Path(pulled))
+    return as_pulled and Path(pulled).is_absolute() and caches.inside(environment.model_caches(), Path(pulled))
 
 
 def write_manifest(card: ModelCard, models_dir: Path, manifest: Manifest) -> None:

@@ -17,8 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from edge_sale.environment import bare_environment
 from edge_sale.errors import BadModelFile
-from edge_sale.settings import bare_environment
 
 VERSION = 1  # of what is tried; raised when more is
 START = 60.0  # seconds for the process and the library to come up

@@ -15,17 +15,20 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from edge_sale import __version__
 from edge_sale.errors import EdgeSaleError
+from edge_sale.legacy_names import OldName
 
 # name -> module of edge_sale.cli that holds a click command of that name
 COMMANDS = {
@@ -94,7 +97,7 @@ def cli(offline: bool) -> None:
     edge-sale show                            why the last winner won
     """
     if offline:
-        from edge_sale.settings import stay_offline
+        from edge_sale.environment import stay_offline
 
         stay_offline()
 
@@ -106,7 +109,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         _heed_signals()
         _fill_streams()
-        done = cli.main(args, prog_name="edge-sale", standalone_mode=False)
+        with _old_names_told():
+            done = cli.main(args, prog_name="edge-sale", standalone_mode=False)
         code = done if isinstance(done, int) else 0
     except click.exceptions.Exit as end:
         code = end.exit_code
@@ -134,6 +138,26 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if failure:
         _tell(failure, code, details, as_json="--json" in args)
     sys.exit(code)
+
+
+@contextmanager
+def _old_names_told() -> Iterator[None]:
+    """Show each old name that is found in the user's files as one line on stderr, once a command."""
+    told: set[str] = set()
+
+    with warnings.catch_warnings():
+        default = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+            if not issubclass(category, OldName):
+                default(message, category, *rest, **more)
+            elif str(message) not in told:
+                told.add(str(message))
+                click.echo(f"edge-sale: {message}", err=True)
+
+        warnings.simplefilter("always", OldName)
+        warnings.showwarning = show
+        yield
 
 
 # a full disk, a folder that may not be written to and their like are not bugs of ours

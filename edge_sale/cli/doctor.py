@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import click
 
-from edge_sale.settings import Settings, bare_environment, load, network_policy
+from edge_sale.environment import bare_environment, network_policy
+from edge_sale.settings import Settings, load
 
 ROOM = 5 << 30  # bytes of disk for a pool of small models
 MEMORY = 1 << 30  # bytes that the starter pool needs, generously

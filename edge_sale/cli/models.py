@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from edge_sale.settings import load, model_caches
+from edge_sale.environment import model_caches
+from edge_sale.settings import load
 
 # name -> module of edge_sale.cli that holds the command as `name_`
 MORE = {

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from edge_sale.cli.views.progress import bars
-from edge_sale.settings import load, model_caches
+from edge_sale.environment import model_caches
+from edge_sale.settings import load
 
 
 @click.command("add")

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import click
 
+from edge_sale import legacy_names
 from edge_sale.cli.options import offline_option
-from edge_sale.settings import Settings, load, model_caches
+from edge_sale.environment import model_caches
+from edge_sale.settings import Settings, load
 
 
 @click.command()
@@ -34,6 +36,7 @@ def pull(name: str | None, force: bool) -> None:
 
     settings = load()
     catalogue = cards.load(settings.cards_dir)
+    name = name and legacy_names.pool_name(name, "NAME")
     names: Sequence[str]
     if name is None and not settings.pool:
         names = pool_agents(catalogue, replace(settings, pool=cards.DEFAULT_POOL)).models

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from edge_sale.documents.html import html
 from edge_sale.documents.passages import READERS, Document, pages, plain
-from edge_sale.settings import bare_environment
+from edge_sale.environment import bare_environment
 
 PDF_SECONDS = 90.0  # for one PDF, wall time
 TRIES = 3  # for a file that changes while it is read

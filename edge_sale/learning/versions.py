@@ -1,8 +1,8 @@
-"""Versions of fitted weights: each kept for good with its data, date and scores, and which one is in force.
+"""Versions of fitted weights, and which one each pool uses.
 
-A version is one file, `fit-N.json`, written beside and moved into place, and never written again; `in-force.json`
-says for each pool which number counts (0: the pool's own weights). Whoever reads sees the old state or the new.
-What is kept of the data is numbers about it, nothing of any task's text.
+A version is one file, `fit-N.json`, with its data, date and scores. It is written beside its place, moved there, and
+never changed. `in-force.json` says which number each pool uses (0: the pool's own weights). A reader sees either the
+old state or the new one. Only numbers about the data are kept, and no task's text.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edge_sale import legacy_names
 from edge_sale.errors import ConfigError, EdgeSaleError
 from edge_sale.scoring.weights import Weights, from_table, to_table
 
@@ -25,7 +26,7 @@ WAY_OUT = "to do without fitted weights: edge-sale fit --rollback 0"
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Fitted weights and what they were fitted to. `scores`: a row a way of fitting, as it was compared."""
+    """Fitted weights and what they were fitted to. `scores` has one row for each way of fitting that was compared."""
 
     number: int
     pool: str
@@ -37,23 +38,23 @@ class Version:
 
 
 def every(folder: Path) -> list[Version]:
-    """All versions, the oldest first. Raises ConfigError for one that is damaged."""
+    """All versions, the oldest first. Raises ConfigError for a damaged one."""
     return [_read(file) for _, file in sorted(_files(folder))]
 
 
 def numbers(folder: Path) -> list[int]:
-    """The numbers of all versions; none of them is read."""
+    """The numbers of all versions, from their file names alone."""
     return sorted(number for number, _ in _files(folder))
 
 
 def in_force(folder: Path, pool: str) -> Version | None:
-    """The version that counts for this pool; None: its own weights. Raises ConfigError for a damaged file."""
+    """The version that this pool uses; None: its own weights. Raises ConfigError for a damaged file."""
     number = _numbers(folder).get(pool, 0)
     return None if number == 0 else get(folder, number)
 
 
 def get(folder: Path, number: int) -> Version:
-    """Version `number`. Raises EdgeSaleError where there is none."""
+    """Version `number`. Raises EdgeSaleError where there is no such version."""
     known = dict(_files(folder))
     if number not in known:
         there = ", ".join(map(str, sorted(known))) or "none"
@@ -64,7 +65,7 @@ def get(folder: Path, number: int) -> Version:
 def keep(
     folder: Path, pool: str, method: str, data: Mapping[str, Any], scores: list[dict[str, Any]], weights: Weights
 ) -> Version:
-    """Writes the next version and puts it in force for the pool, in this order: what is in force is there."""
+    """Write the next version, then put it in force for the pool: so a version in force always has its file."""
     with _locked(folder):
         number = max((n for n, _ in _files(folder)), default=0) + 1
         named = replace(weights, name=f"fit-{number}", version=number)
@@ -77,7 +78,7 @@ def keep(
 
 
 def roll_back(folder: Path, pool: str, number: int) -> None:
-    """Puts version `number` in force again, 0 for the pool's own weights. Raises EdgeSaleError."""
+    """Put version `number` in force again, or with 0 the pool's own weights. Raises EdgeSaleError."""
     if number and (found := get(folder, number)).pool != pool:
         raise EdgeSaleError(f"version {number} is of pool {found.pool!r}, not of {pool!r}; see: edge-sale fit --list")
     with _locked(folder):
@@ -95,9 +96,10 @@ def _read(file: Path) -> Version:
     data = _json(file)
     try:
         found = {name: data[name] for name in ("number", "pool", "method", "at", "data", "scores")}
+        found["pool"] = legacy_names.POOLS.get(found["pool"], found["pool"])
         return Version(**found, weights=from_table(data["weights"], str(file)))
     except (KeyError, TypeError) as error:
-        raise ConfigError(f"{file}: not a whole version of weights ({error}); {WAY_OUT}") from error
+        raise ConfigError(f"{file}: not a complete version of weights ({error}); {WAY_OUT}") from error
 
 
 def _numbers(folder: Path) -> dict[str, int]:
@@ -107,7 +109,7 @@ def _numbers(folder: Path) -> dict[str, int]:
     found = _json(file)
     if not all(isinstance(number, int) and not isinstance(number, bool) for number in found.values()):
         raise ConfigError(f"{file}: does not say which weights are in force; {WAY_OUT}")
-    return found
+    return legacy_names.renamed(found, legacy_names.POOLS)
 
 
 def _broken(folder: Path) -> bool:
@@ -142,7 +144,7 @@ def _write(file: Path, table: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One writer at a time, of all processes."""
+    """Only one process at a time writes."""
     from filelock import FileLock
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Remote models: what is known of each, where its key is, and how config.toml is changed for it.
 
-A remote is any endpoint that speaks OpenAI's chat completions. `location = "remote"` stands in the
-auction as a fallback; `"lan"` is a server of the user's own and bids like anybody, but what goes there
-leaves the machine too. A key is never in the file: `key` names where it is.
+A remote is any endpoint that speaks OpenAI's chat completions. With `location = "remote"` it is a fallback in the
+auction. With `"lan"` it is a server of the user's own and bids like a local agent; what is sent there leaves the
+machine too. The key is never in the file: `key` says where it is.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from edge_sale.environment import variable
 from edge_sale.errors import ConfigError, ExtraMissing, UnknownName
-from edge_sale.settings import Settings, variable
+from edge_sale.settings import Settings
 
-SERVICE = "edge-sale"  # under which the keyring keeps keys
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+SERVICE = "edge-sale"  # the keyring keeps keys under this name
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ALWAYS = ("url", "model", "key", "price_in", "price_out", "location")  # written even where they are the defaults
 
@@ -34,7 +38,7 @@ class Remote:
     price_out: float = 0.0
     context: int = 8192  # tokens of prompt and answer
     location: str = "remote"  # remote | lan
-    bids: str = "fallback"  # fallback: estimated from memory | live: asked for a plan like anybody
+    bids: str = "fallback"  # fallback: estimated from memory | live: asked for a plan like a local agent
     seconds: float = 120.0  # from the first byte sent to the last one received, tries included
     max_tokens: int = 1024
     prompts: str = ""  # a folder of prompts, for a model that was trained to them
@@ -47,20 +51,20 @@ class Remote:
 
     @property
     def price(self) -> float:
-        """One price for the auction's C: the mean of what reading and writing cost."""
+        """The price in the auction's C: the mean of the prices for reading and writing."""
         return (self.price_in + self.price_out) / 2
 
     @property
     def auctioned(self) -> bool:
-        """Whether it is asked to bid, so that the task goes there to hold the auction."""
+        """Whether it is asked to bid, so that every task is sent to it."""
         return self.location == "lan" or self.bids == "live"
 
     def cost(self, tokens_in: int, tokens_out: int) -> float:
-        """What so many tokens cost."""
+        """What these tokens cost."""
         return (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6
 
 
-# what is known of common endpoints: (url, key, location)
+# common endpoints: name -> (url, key, location)
 PROVIDERS = {
     "openai": ("https://api.openai.com/v1", "env:OPENAI_API_KEY", "remote"),
     "anthropic": ("https://api.anthropic.com/v1", "env:ANTHROPIC_API_KEY", "remote"),
@@ -89,7 +93,7 @@ def remote_named(name: str, settings: Settings) -> Remote:
 
 
 def fallback(settings: Settings) -> Remote | None:
-    """The remote that stands in the auction as a fallback: the one that `to` names, else the first."""
+    """The remote that is the fallback: the one that `to` in [escalate] names, else the first. Raises UnknownName."""
     known = {name: remote for name, remote in remotes(settings).items() if remote.location == "remote"}
     if settings.escalate_to:
         if settings.escalate_to not in known:
@@ -99,10 +103,10 @@ def fallback(settings: Settings) -> Remote | None:
 
 
 def check(remote: Remote, where: str) -> Remote:
-    """The remote, if it makes sense. Raises ConfigError naming `where` and what is wrong."""
+    """The remote, once its values are found to make sense. Raises ConfigError naming `where` and what is wrong."""
     parts = urlsplit(remote.url)
     if not re.fullmatch(r"[\w][\w.-]*", remote.name):
-        raise ConfigError(f"{where}: a remote's name is requests, digits, '.', '_' and '-', not {remote.name!r}")
+        raise ConfigError(f"{where}: a remote's name is letters, digits, '.', '_' and '-', not {remote.name!r}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"{where}: url should be like https://host/v1, is {remote.url!r}")
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -124,7 +128,7 @@ def check(remote: Remote, where: str) -> Remote:
 
 
 def key_of(remote: Remote) -> str:
-    """The key, from where `key` says; empty: none is needed. Raises ConfigError where it is not there."""
+    """The key, from where `remote.key` says; empty where none is needed. Raises ConfigError where it is missing."""
     if remote.key == "none":
         return ""
     if remote.key == "keyring":
@@ -135,13 +139,13 @@ def key_of(remote: Remote) -> str:
         found, way_out = variable(name), f"export {name}=…"
     if not found or not found.strip():
         raise ConfigError(f"the key of remote {remote.name!r} is not there ({remote.key}); set it with: {way_out}")
-    if not found.strip().isascii() or any(ord(sign) < 33 for sign in found.strip()):
-        raise ConfigError(f"the key of remote {remote.name!r} ({remote.key}) holds signs that no key has")
+    if not found.strip().isascii() or any(ord(character) < 33 for character in found.strip()):
+        raise ConfigError(f"the key of remote {remote.name!r} ({remote.key}) has characters that no key has")
     return str(found).strip()
 
 
 def keep_key(name: str, key: str) -> None:
-    """Puts a key into the keyring. Raises ConfigError where there is none to keep it."""
+    """Store a key in the keyring. Raises ConfigError where the keyring does not take it."""
     import keyring.errors
 
     try:
@@ -151,26 +155,29 @@ def keep_key(name: str, key: str) -> None:
 
 
 def add(remote: Remote, file: Path, *, replace: bool = False) -> None:
-    """Writes the remote's table into config.toml, everything else there left as it is."""
+    """Write the remote's table into config.toml and leave everything else there as it is. Raises ConfigError."""
+    import tomlkit
+
     document = _document(file)
-    tables = document.setdefault("remotes", _tomlkit().table(is_super_table=True))
+    tables: Any = document.setdefault("remotes", tomlkit.table(is_super_table=True))
     if remote.name in tables and not replace:
         raise ConfigError(f"{file}: there is a remote {remote.name!r} already; change it with --replace")
-    plain = Remote(remote.name, remote.url, remote.model)
-    table = _tomlkit().table()
+    default = Remote(remote.name, remote.url, remote.model)
+    table = tomlkit.table()
     for key in Remote.__slots__[1:]:
         value = getattr(remote, key)
-        if key in ALWAYS or value != getattr(plain, key):
+        if key in ALWAYS or value != getattr(default, key):
             table[key] = value
     tables[remote.name] = table
     _write(file, document)
 
 
 def remove(remote: Remote, file: Path) -> None:
-    """Takes the remote out of config.toml, and its key out of the keyring."""
+    """Take the remote out of config.toml, and its key out of the keyring."""
     document = _document(file)
-    del document["remotes"][remote.name]
-    if not document["remotes"]:
+    tables: Any = document["remotes"]
+    del tables[remote.name]
+    if not tables:
         del document["remotes"]
     _write(file, document)
     if remote.key == "keyring":
@@ -179,7 +186,7 @@ def remove(remote: Remote, file: Path) -> None:
         try:
             _keyring().delete_password(SERVICE, remote.name)
         except keyring.errors.KeyringError:
-            pass  # it is not there, which is what was wanted
+            pass  # there is none, which is the result that was wanted
 
 
 def _complete(settings: Settings) -> list[tuple[str, dict[str, Any]]]:
@@ -197,22 +204,16 @@ def _keyring() -> Any:
     return keyring
 
 
-def _tomlkit() -> Any:
-    try:
-        import tomlkit
-    except ImportError as error:
-        raise ExtraMissing("tomlkit", "remote") from error
-    return tomlkit
+def _document(file: Path) -> TOMLDocument:
+    import tomlkit
+
+    return tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
 
 
-def _document(file: Path) -> Any:
-    return _tomlkit().parse(file.read_text(encoding="utf-8") if file.exists() else "")
-
-
-def _write(file: Path, document: Any) -> None:
-    """Beside, then in place: a config.toml is whole at any time, with the mode that it had."""
+def _write(file: Path, document: TOMLDocument) -> None:
+    """Replace the file at once, so that no reader sees half of it. It keeps its mode."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    target = file.resolve()  # a link to a file in somebody's dotfiles stays a link
+    target = file.resolve()  # a link, such as one to a folder of dotfiles, stays a link
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         beside.write_text(document.as_string(), encoding="utf-8")

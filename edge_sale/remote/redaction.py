@@ -1,6 +1,6 @@
 """Secrets in what is about to leave, replaced by placeholders that are put back in the answer.
 
-Found are, in this order: the exact values of the user's own keys (`settings.own_secrets`, and the keys
+Found are, in this order: the exact values of the user's own keys (`environment.own_secrets`, and the keys
 of remotes) and what is left of them where a text was cut, the shapes in FORMATS, and what the detectors
 of detect-secrets see in each line. Their checks whether a secret is live are not used: those would send
 it to its service.

@@ -1,23 +1,23 @@
-"""Weights: how much each signal and each juror counts, read from a versioned file."""
+"""Weights: how much each signal and each juror counts. They are read from a file that has a name and a version."""
 
 from __future__ import annotations
 
-import math
-import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from edge_sale.errors import ConfigError
+from edge_sale import legacy_names
 from edge_sale.scoring.reserve_price import ReservePrice
 from edge_sale.scoring.signals import SIGNALS
+from edge_sale.toml_tables import ANY_NUMBER, NUMBER, Document, Key, Schema
+from edge_sale.toml_tables import read as read_toml
 
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """What counts for one agent's bids beyond what counts for everybody's. `constant` is added to V."""
+    """What counts for one agent's bids on top of what counts for everybody's. `constant` is added to V."""
 
     constant: float = 0.0
     signals: Mapping[str, float] = field(default_factory=dict)
@@ -25,11 +25,11 @@ class Own:
 
 @dataclass(frozen=True)
 class Weights:
-    """w_c, w_h and w_j of the paper by name; a juror without an entry of its own has `juror`.
+    """w_c, w_h and w_j of the paper by name; a juror without an entry of its own has the weight `juror`.
 
-    Fitted weights may be negative, may differ from agent to agent (`agents`), and know what a signal usually
-    is (`usual`), for bids that do not carry it; `constant` is added to every V. `odds`: V is the
-    log odds that the work succeeds.
+    Fitted weights may be negative and may differ from agent to agent (`agents`). They also know a signal's usual
+    value (`usual`), which stands in where a bid lacks the signal. `constant` is added to every V. `odds` says that V
+    is the log odds that the work succeeds.
     """
 
     name: str
@@ -45,10 +45,11 @@ class Weights:
     constant: float = 0.0
 
     def of_juror(self, name: str) -> float:
+        """The weight of one juror's score."""
         return self.jurors.get(name, self.juror)
 
     def of(self, agent: str) -> Own:
-        """All signals' weights and the constant for this agent's bids; one that is not known has the shared ones."""
+        """All signals' weights and the constant for this agent's bids; an unknown agent has the shared ones."""
         return self._own.get(agent) or self._shared
 
     @cached_property
@@ -65,61 +66,73 @@ class Weights:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """Every signal that is looked at, by anybody's weights or by the reserve price."""
+        """Every signal that is read, by anybody's weights or by the reserve price."""
         tables = [self.signals, *(one.signals for one in self.agents.values())]
-        asked = {name for table in tables for name, weight in table.items() if weight}
-        return frozenset(asked | set(self.reserve_price.signals if self.reserve_price else ()))
+        weighted = {name for table in tables for name, weight in table.items() if weight}
+        return frozenset(weighted | set(self.reserve_price.signals if self.reserve_price else ()))
 
     @property
     def carried(self) -> frozenset[str]:
-        """What bids must carry for these weights (see `agents/extra_signals.py`)."""
+        """The extra signals that bids must have for these weights (see `agents/extra_signals.py`)."""
         return frozenset(SIGNALS[name].carried for name in self.needs) - {""}
 
 
+# --- the file ----------------------------------------------------------------
+
+_SIGNALS: Schema = dict.fromkeys(SIGNALS, ANY_NUMBER)
+_RESERVE_PRICE: Schema = {
+    "least": Key(NUMBER, required=True, most=1),
+    "constant": replace(ANY_NUMBER, required=True),
+    "agents": Key(list, required=True),
+    "about": Key(str, required=True),
+    "signals": Key(dict, required=True, schema=_SIGNALS),
+    "errors": Key(dict, required=True, each=ANY_NUMBER),
+}
+_HEAD: Schema = {
+    "name": Key(str, required=True),
+    "version": Key(int, required=True),
+    "provenance": Key(str, required=True),
+}
+# a file made by hand has the paper's weights, from 0 to 1
+BY_HAND: Schema = {
+    **_HEAD,
+    "signals": Key(dict, required=True, schema=dict.fromkeys(SIGNALS, Key(NUMBER, most=1))),
+    "jury": Key(dict, required=True, each=Key(NUMBER, most=1)),
+    "reserve_price": Key(dict, schema=_RESERVE_PRICE),
+}
+FITTED: Schema = {
+    **_HEAD,
+    "signals": Key(dict, required=True, schema=_SIGNALS),
+    "jury": Key(dict, required=True, each=ANY_NUMBER),
+    "agents": Key(
+        dict,
+        each=Key(
+            dict,
+            schema={
+                "constant": replace(ANY_NUMBER, required=True),
+                "signals": Key(dict, required=True, schema=_SIGNALS),
+            },
+        ),
+    ),
+    "usual": Key(dict, schema=_SIGNALS),
+    "odds": Key(bool),
+    "constant": ANY_NUMBER,
+    "reserve_price": Key(dict, schema=_RESERVE_PRICE),
+}
+
+
 def read(file: Path) -> Weights:
-    """The weights in a file made by hand. Raises ConfigError naming the file and what is wrong with it."""
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read as weights: {error}") from error
-    if wrong := sorted((set(data) - {"reserve_price"}) ^ {"name", "version", "provenance", "signals", "jury"}):
-        raise ConfigError(f"{file}: missing or unknown key: {', '.join(wrong)}")
-    for name, weight in [*data["signals"].items(), *data["jury"].items()]:
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
-            raise ConfigError(f"{file}: the weight of {name!r} should be from 0 to 1, is {weight!r}")
-    return from_table(data, str(file))
+    """The weights in a file made by hand. Raises ConfigError naming file, line and key."""
+    return _weights(read_toml(file, BY_HAND))
 
 
 def from_table(data: Mapping[str, Any], where: str) -> Weights:
-    """Weights as `to_table` writes them. Raises ConfigError naming `where`."""
-    try:
-        jury = _numbers(data["jury"], where)
-        weights = Weights(
-            name=str(data["name"]),
-            version=int(data["version"]),
-            provenance=str(data["provenance"]),
-            signals=_signals(data["signals"], where),
-            juror=jury.pop("juror", 0.0),
-            jurors=jury,
-            reserve_price=_reserve_price(data.get("reserve_price"), where),
-            agents={
-                name: Own(_numbers({"constant": own["constant"]}, where)["constant"], _signals(own["signals"], where))
-                for name, own in data.get("agents", {}).items()
-            },
-            usual={
-                name: min(max(x, SIGNALS[name].span(0.0)[0]), SIGNALS[name].span(0.0)[1])
-                for name, x in _signals(data.get("usual", {}), where).items()
-            },
-            odds=bool(data.get("odds", False)),
-            constant=_numbers({"constant": data.get("constant", 0.0)}, where)["constant"],
-        )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ConfigError(f"{where}: not whole weights ({type(error).__name__}: {error})") from error
-    return weights
+    """The weights in a table that `to_table` made. Raises ConfigError naming `where` and the key."""
+    return _weights(Document(where, dict(data), FITTED))
 
 
 def to_table(weights: Weights) -> dict[str, Any]:
-    """The weights as plain values."""
+    """The weights as plain values, for JSON or TOML."""
     return {
         "name": weights.name,
         "version": weights.version,
@@ -136,31 +149,27 @@ def to_table(weights: Weights) -> dict[str, Any]:
     }
 
 
-def _signals(table: Mapping[str, Any], where: str) -> dict[str, float]:
-    if unknown := sorted(set(table) - set(SIGNALS)):
-        raise ConfigError(f"{where}: unknown signal {', '.join(map(repr, unknown))}; known: {', '.join(SIGNALS)}")
-    return _numbers(table, where)
+def _weights(document: Document) -> Weights:
+    document.rename_keys((), legacy_names.WEIGHTS_KEYS)
+    data = document.check()
+    jury = dict(data["jury"])
+    price = data.get("reserve_price")
+    return Weights(
+        name=data["name"],
+        version=data["version"],
+        provenance=data["provenance"],
+        signals=data["signals"],
+        juror=jury.pop("juror", 0.0),
+        jurors=jury,
+        reserve_price=ReservePrice(**{**price, "agents": tuple(price["agents"])}) if price else None,
+        agents={name: Own(own["constant"], own["signals"]) for name, own in data.get("agents", {}).items()},
+        usual={name: _in_span(name, value) for name, value in data.get("usual", {}).items()},
+        odds=data.get("odds", False),
+        constant=data.get("constant", 0.0),
+    )
 
 
-def _numbers(table: Mapping[str, Any], where: str) -> dict[str, float]:
-    for name, value in table.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ConfigError(f"{where}: {name!r} should be a finite number, is {value!r}")
-    return {name: float(value) for name, value in table.items()}
-
-
-def _reserve_price(row: Any, where: str) -> ReservePrice | None:
-    """The table [reserve_price], if there is one."""
-    if row is None:
-        return None
-    known = {"least", "constant", "signals", "agents", "about", "errors"}
-    if not isinstance(row, dict) or set(row) != known:
-        raise ConfigError(f"{where}: [reserve_price] should be a table with {', '.join(sorted(known))}")
-    numbers = [row["least"], row["constant"], *row["signals"].values(), *row["errors"].values()]
-    if any(isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x) for x in numbers):
-        raise ConfigError(f"{where}: [reserve_price] should hold finite numbers")
-    if not 0 <= row["least"] <= 1:
-        raise ConfigError(f"{where}: [reserve_price] least should be from 0 to 1, is {row['least']!r}")
-    if unknown := sorted(set(row["signals"]) - set(SIGNALS)):
-        raise ConfigError(f"{where}: [reserve_price] unknown signal {unknown[0]!r}; known: {', '.join(SIGNALS)}")
-    return ReservePrice(**{**row, "agents": tuple(row["agents"])})
+def _in_span(signal: str, value: float) -> float:
+    """The value, moved into the range that the signal can have."""
+    least, most = SIGNALS[signal].span(0.0)
+    return min(max(value, least), most)

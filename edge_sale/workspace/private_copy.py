@@ -22,9 +22,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from edge_sale.environment import child_environment
 from edge_sale.errors import TaskError
 from edge_sale.sandbox.command import DEPENDENCIES
-from edge_sale.settings import child_environment
 from edge_sale.workspace import paths
 
 FILES = 50_000

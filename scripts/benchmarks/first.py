@@ -14,9 +14,10 @@ from statistics import median
 from typing import Any
 
 from edge_sale.auction.ledger import AUCTION
+from edge_sale.environment import child_environment
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.report import Figure
-from edge_sale.settings import child_environment, load
+from edge_sale.settings import load
 
 TASKS = (  # alike, so that later runs have lessons to refine from
     "Write a Python function that returns the sum of the squares of the even numbers in a list.",

@@ -22,10 +22,11 @@ from statistics import median
 from urllib.parse import urlsplit
 
 from edge_sale.catalog import cards, gguf_header, installed, memory_fit, trial_load
+from edge_sale.environment import child_environment
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.report import Figure
 from edge_sale.hardware.processors import cores
-from edge_sale.settings import child_environment, load
+from edge_sale.settings import load
 
 SIZE = 256 << 20  # bytes of the file that is pulled and verified
 SHAPES = ((2048, 1), (8192, 1), (8192, 8))  # context in all, sequences

@@ -23,9 +23,9 @@ from pathlib import Path
 
 from benchmarks.work import WorkSetup
 from edge_sale.agents.steps import act
+from edge_sale.environment import variable
 from edge_sale.evaluation.report import Figure
 from edge_sale.sandbox.command import command_level
-from edge_sale.settings import variable
 from edge_sale.workspace.private_copy import private_copy
 from edge_sale.workspace.tool_calls import parse
 from edge_sale.workspace.tools import TOOLS, WorkingCopy

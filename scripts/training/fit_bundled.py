@@ -27,6 +27,7 @@ from typing import Any
 
 import click
 import numpy as np
+import tomlkit
 from numpy.typing import NDArray
 
 from edge_sale import assemble
@@ -271,31 +272,25 @@ def written_out(
 def _toml(
     name: str, why: Sequence[str], signals: Mapping[str, float], jury: Mapping[str, float], reserve_price: ReservePrice
 ) -> str:
-    text = "\n".join(why)
-    lines = [
-        f'name = "{name}"',
-        "version = 1",
-        f'provenance = """\n{text}"""',
-        "",
-        "[signals]",
-        *(f"{name} = {x:.6f}" for name, x in signals.items()),
-        "",
-        "[jury]",
-        *(f"{name} = {x:.6f}" for name, x in jury.items()),
-        "",
-        "[reserve_price]",
-        f"least = {reserve_price.least:.4f}",
-        f"constant = {reserve_price.constant:.4f}",
-        f"agents = {json.dumps(list(reserve_price.agents))}",
-        f"about = {json.dumps(reserve_price.about)}",
-        "",
-        "[reserve_price.signals]",
-        *(f"{name} = {x:.4f}" for name, x in reserve_price.signals.items()),
-        "",
-        "[reserve_price.errors]",
-        *(f"{name} = {x:.4f}" for name, x in reserve_price.errors.items()),
-    ]
-    return "\n".join(lines) + "\n"
+    document = tomlkit.document()
+    document["name"] = name
+    document["version"] = 1
+    document["provenance"] = tomlkit.string("\n".join(why), multiline=True)
+    document["signals"] = _rounded(signals, 6)
+    document["jury"] = _rounded(jury, 6)
+    document["reserve_price"] = {
+        "least": round(reserve_price.least, 4),
+        "constant": round(reserve_price.constant, 4),
+        "agents": list(reserve_price.agents),
+        "about": reserve_price.about,
+        "signals": _rounded(reserve_price.signals, 4),
+        "errors": _rounded(reserve_price.errors, 4),
+    }
+    return tomlkit.dumps(document)
+
+
+def _rounded(numbers: Mapping[str, float], digits: int) -> dict[str, float]:
+    return {name: round(float(x), digits) for name, x in numbers.items()}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 
 from edge_sale.agents.local import LocalAgent, tidy, within
 from edge_sale.agents.work_strategies import SECOND, WORK_STRATEGIES, choose
-from edge_sale.catalog.cards import WORKS
+from edge_sale.config_file import WORKS
 from edge_sale.errors import Cancelled, TimedOut
 from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Task
 

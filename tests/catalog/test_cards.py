@@ -57,12 +57,12 @@ def test_unknown_names_come_with_the_known_ones_and_the_nearest() -> None:
         ('title = "Tiny"\n', "", "missing key 'title'"),
         ("context = 64", 'context = "64"', "context should be a whole number, is '64'"),
         ("context = 64", "context = true", "context should be a whole number, is True"),
-        ("price = 0.01", "price = -1", "price should be 0 or more"),
-        ("price = 0.01", "price = nan", "price should be 0 or more"),
+        ("price = 0.01", "price = -1", "price should be 0 or more, is -1"),
+        ("price = 0.01", "price = nan", "price should be a finite number, is nan"),
         ('role = "chat"', 'role = "talk"', "role is one of chat, embed, not 'talk'"),
         ('name = "tiny"', 'name = "other"', "name should be the file's own, 'tiny'"),
         ('name = "tiny.gguf"', 'name = "../tiny.gguf"', r"\[\[files\]\] name should look like"),
-        ("bytes = 3", "bytes = 0", "bytes should be more than 0"),
+        ("bytes = 3", "bytes = 0", "bytes should be 1 or more, is 0"),
         ('kind = "hub"', 'kind = "ftp"', r"\[\[sources\]\] kind is one of hub, wheel, path, shipped, not 'ftp'"),
         ('repo = "someone/tiny"', 'repo = "--index-url"', r"\[\[sources\]\] repo should look like"),
         ('revision = "main"', 'revision = "main"\nfolder = "../x"', "folder should lie inside the source"),
@@ -105,7 +105,9 @@ def test_a_path_in_the_home_of_nobody_is_refused(tmp_path: Path) -> None:
     """With the card's name, as any other mistake."""
     file = tmp_path / "mine.toml"
     file.write_text(card_text("mine", {}, '[[sources]]\nkind = "path"\npath = "~nobody-here/m.gguf"'))
-    with pytest.raises(ConfigError, match=r"mine\.toml: .* path is '~nobody-here/m\.gguf', the home of nobody"):
+    with pytest.raises(
+        ConfigError, match=r"mine\.toml, line \d+: .* path is '~nobody-here/m\.gguf', and there is no user"
+    ):
         cards.load(tmp_path)
 
 
@@ -158,12 +160,16 @@ def test_the_starter_pool_may_be_cut_down_in_config_toml(tmp_path: Path) -> None
         ('[pools.starter]\nagents = ["quik"]', UnknownName, "unknown agent 'quik'.*did you mean 'quick'"),
         ('[agents.quick]\nmodel = "gone"', UnknownName, "unknown model 'gone'"),
         ('[agents.new]\nmodel = "smollm2-135m"', ConfigError, r"\[agents.new\]: .* needs work, price"),
-        ('[agents.quick]\nwork = "sleep"', ConfigError, r"\[agents.quick\]: work is one of quick, "),
-        ("[agents.quick]\nsamples = 0", ConfigError, "samples should be at least 1"),
+        ('[agents.quick]\nwork = "sleep"', ConfigError, r"line 3: \[agents.quick\] work is one of quick, "),
+        ("[agents.quick]\nsamples = 0", ConfigError, "samples should be 1 or more, is 0"),
         ('[agents.quick]\nmodel = "all-minilm-l6-v2"', ConfigError, "'quick' needs a model of role chat"),
         ('[pools.starter]\nembedder = "smollm2-135m"', ConfigError, "needs a model of role embed"),
         ('[pools.starter]\nagents = ["quick", "quick"]', ConfigError, "names an agent twice"),
-        ("[pools.starter]\nagents = [1]", ConfigError, "should be a list of agents' names"),
+        (
+            "[pools.starter]\nagents = [1]",
+            ConfigError,
+            r"line 3: .* should be a list of agents' names, is \[1\]",
+        ),
         ('pool = "x"\n[pools.x]\nweights = "starter-1"', ConfigError, "a new pool needs agents"),
     ],
 )

@@ -178,9 +178,7 @@ def test_a_home_of_nobodys_is_said() -> None:
     """It is the user's to mend, and there is no place for a crash file either."""
     done = edge(Path("~nobody-of-that-name/x"), "history")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        "edge-sale: EDGE_SALE_HOME is ~nobody-of-that-name/x, and nobody of that name has a home folder\n"
-    )
+    assert done.stderr == ("edge-sale: EDGE_SALE_HOME is ~nobody-of-that-name/x, and there is no user of that name\n")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_sale import settings
+from edge_sale import environment
 from edge_sale.catalog import cards, installed
 from edge_sale.cli import doctor
 from edge_sale.cli.models_more import price_by_size
@@ -333,7 +333,9 @@ def test_the_doctor_survives_a_llama_cpp_that_was_built_for_another_cpu() -> Non
 
 def test_the_network_policy_has_no_password_in_it() -> None:
     """A proxy's user and password stay out of what is printed."""
-    said = settings.network_policy({"HTTPS_PROXY": "http://me:secret@proxy.example:3128", "HF_ENDPOINT": "https://m"})
+    said = environment.network_policy(
+        {"HTTPS_PROXY": "http://me:secret@proxy.example:3128", "HF_ENDPOINT": "https://m"}
+    )
     assert said == {"proxy": "proxy.example:3128", "mirror": "https://m"}
 
 

@@ -277,7 +277,7 @@ def test_a_file_in_another_programs_cache_is_used_where_it_is(
     kind: str, tmp_path: Path, hub_in_process: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is copied, fetched or changed there; when it goes, the model counts as not pulled."""
-    from edge_sale import settings
+    from edge_sale import environment
 
     hub, data = hub_in_process, write_gguf(tmp_path / "a.gguf").read_bytes()
     digest, root = sha256(data), tmp_path / "cache"
@@ -289,7 +289,7 @@ def test_a_file_in_another_programs_cache_is_used_where_it_is(
     places[kind].parent.mkdir(parents=True)
     places[kind].write_bytes(data)
     roots = ((kind, root),)
-    monkeypatch.setattr(settings, "model_caches", lambda: roots)
+    monkeypatch.setattr(environment, "model_caches", lambda: roots)
     card = read_card(tmp_path / "tiny.toml", data, pinned=True)
     models = tmp_path / "models"
     path = pull.pull(card, models_dir=models, egress_log=tmp_path / "e", roots=roots)

@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from edge_sale.environment import own_secrets
 from edge_sale.remote.redaction import STEM, Redactor, _headless
-from edge_sale.settings import own_secrets
 
 LETTERS = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"

@@ -18,7 +18,7 @@ def bid(agent: str, familiarity: float) -> Bid:
     return Bid(agent, 1.0, Strategy("1. Do it.", 3, 0.1, {"familiarity": familiarity}))
 
 
-def test_a_strange_task_is_below_the_floor() -> None:
+def test_a_strange_task_is_below_the_reserve_price() -> None:
     """Words that are likely under the agent reach it, unlikely ones do not, and the reason has both numbers."""
     assert RESERVE_PRICE.refuses(bid("senior", -1.0)) == ""
     assert RESERVE_PRICE.refuses(bid("senior", -3.0)) == "not its trade: reaches 0.12, the reserve price is 0.50"
@@ -57,15 +57,15 @@ def test_a_weights_file_says_it(tmp_path: Path) -> None:
     ("was", "now", "says"),
     [
         ("least = 0.5", "least = 1.5", "least should be from 0 to 1"),
-        ("constant = 4.0", "constant = nan", "finite"),
-        ("constant = 4.0\n", "", "should be a table with about, agents, constant"),
-        ("familiarity = 2.0", "familiarity = '2'", "finite"),
-        ("familiarity = 2.0", "fame = 2.0", "unknown signal 'fame'; known: price_length"),
+        ("constant = 4.0", "constant = nan", r"\[reserve_price\] constant should be a finite number, is nan"),
+        ("constant = 4.0\n", "", r"missing key \[reserve_price\] 'constant'; known: least, constant, agents, about"),
+        ("familiarity = 2.0", "familiarity = '2'", r"\[reserve_price.signals\] familiarity should be a number, is '2'"),
+        ("familiarity = 2.0", "fame = 2.0", r"unknown key \[reserve_price.signals\] 'fame'; known: price_length"),
     ],
 )
-def test_a_bad_floor_is_named(was: str, now: str, says: str, tmp_path: Path) -> None:
+def test_a_bad_reserve_price_is_named(was: str, now: str, says: str, tmp_path: Path) -> None:
     """One line with the file and what is wrong."""
     file = tmp_path / "w.toml"
     file.write_text((HEAD + TABLE + REST).replace(was, now))
-    with pytest.raises(ConfigError, match=rf"w\.toml: .*{says}"):
+    with pytest.raises(ConfigError, match=rf"w\.toml, line \d+: .*{says}"):
         read(file)

@@ -30,11 +30,14 @@ def test_shipped_weights_say_where_they_come_from_and_sum_to_one(file: Path) -> 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("price_length", "pricelength"), "unknown signal 'pricelength'; known: price_length"),
-        (("= 0.5\n[jury]", "= 2\n[jury]"), "the weight of 'price_length' should be from 0 to 1, is 2"),
-        (("version = 1\n", ""), "missing or unknown key: version"),
-        (("[jury]", "[jurors]"), "missing or unknown key: jurors, jury"),
-        (('"w"', '"w'), "cannot be read as weights"),
+        (("price_length", "pricelength"), "line 5: unknown key [signals] 'pricelength'; known: price_length"),
+        (("= 0.5\n[jury]", "= 2\n[jury]"), "line 5: [signals] price_length should be from 0 to 1, is 2"),
+        (("version = 1\n", ""), "missing key 'version'; known: name, version, provenance, [signals], [jury]"),
+        (
+            ("[jury]", "[jurors]"),
+            "line 6: unknown key 'jurors'; known: name, version, provenance, [signals], [jury], [reserve_price]; did",
+        ),
+        (('"w"', '"w'), "not valid TOML"),
     ],
 )
 def test_wrong_weights_are_refused_by_name(tmp_path: Path, change: tuple[str, str], words: str) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edge_sale.auction.ledger import Sum
-from edge_sale.settings import colour_wanted
+from edge_sale.environment import colour_wanted
 from edge_sale.types import Award, Bid, Lesson, Outcome, Scored
 
 BidOrScored = Bid | Scored

@@ -19,11 +19,12 @@ from pathlib import Path
 
 from edge_sale import assemble
 from edge_sale.catalog import installed
+from edge_sale.environment import bare_environment
 from edge_sale.errors import EdgeSaleError, ExtraMissing
 from edge_sale.evaluation.bundled_eval import sales
 from edge_sale.evaluation.bundled_eval.tasks import Job
 from edge_sale.evaluation.bundled_tasks.grading import grade_all
-from edge_sale.settings import Settings, bare_environment
+from edge_sale.settings import Settings
 
 NAME = "SALE, the senior away"
 LARGEST = "senior"
