@@ -37,7 +37,7 @@ COMMANDS = {
     "index": "index",
     "pull": "pull",
     "models": "models",
-    "pools": "models",
+    "pools": "pools",
     "doctor": "doctor",
     "chat": "chat",
     "undo": "undo",

@@ -13,7 +13,7 @@ import pytest
 from edge_sale import environment
 from edge_sale.catalog import cards, installed
 from edge_sale.cli import doctor
-from edge_sale.cli.models_more import price_by_size
+from edge_sale.cli.models.add import price_by_size
 from tests.cli.kit import edge, new_home, only_document
 from tests.hub import Hub, serve, sha256, write_gguf
 

@@ -22,7 +22,7 @@ from edge_sale.settings import load
 @click.option("--undo", is_flag=True, help="Go back to what was pulled.")
 @click.option("--drop-original", is_flag=True, help="Remove what was pulled, once it is optimised.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def optimise_(name: str, types: tuple[str, ...], undo: bool, drop_original: bool, as_json: bool) -> None:
+def optimise(name: str, types: tuple[str, ...], undo: bool, drop_original: bool, as_json: bool) -> None:
     """Re-quantize for this CPU where that is faster.
 
     Measured on this machine, before and after: speed, and perplexity on a text that comes with
@@ -33,7 +33,8 @@ def optimise_(name: str, types: tuple[str, ...], undo: bool, drop_original: bool
     edge-sale models optimise smollm2-135m
     edge-sale models optimise smollm2-135m --undo
     """
-    from edge_sale.catalog import cards, optimise
+    from edge_sale.catalog import cards
+    from edge_sale.catalog import optimise as optimiser
     from edge_sale.catalog.memory_fit import size
     from edge_sale.cli.views.progress import bars
     from edge_sale.errors import ConfigError
@@ -46,16 +47,16 @@ def optimise_(name: str, types: tuple[str, ...], undo: bool, drop_original: bool
     if card.shipped:
         raise ConfigError(f"{name} comes with edge-sale as it runs fastest; there is nothing to optimise")
     if undo:
-        click.echo(f"{name}: back to {optimise.undo(card, settings.models_dir)}")
+        click.echo(f"{name}: back to {optimiser.undo(card, settings.models_dir)}")
         return
     if drop_original:
-        click.echo(f"{name}: original removed, {size(optimise.drop_original(card, settings.models_dir))} free again")
+        click.echo(f"{name}: original removed, {size(optimiser.drop_original(card, settings.models_dir))} free again")
         return
     with bars() as show:
-        result = optimise.optimise(
+        result = optimiser.optimise(
             card,
             settings.models_dir,
-            types=types or optimise.TYPES,
+            types=types or optimiser.TYPES,
             threads=settings.threads or cores(),
             progress=show(name),
             notice=lambda line: click.echo(f"{name}: {line}", err=True),
