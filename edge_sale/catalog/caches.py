@@ -1,9 +1,8 @@
-"""GGUF files that other programs keep on this machine: found, and used where they are.
+"""Finding GGUF files that other programs keep on this machine, so that they can be used where they are.
 
-Covers the layouts of the hub library (models--OWNER--NAME/snapshots, blobs named by
-sha256), Ollama (manifests that name blobs by sha256), LM Studio and llama.cpp (plain
-files). Nothing is ever written, moved or removed there, and a name that claims a sha256
-is not believed: whoever uses the file checks it like any other.
+Covers the layouts of the hub library (models--OWNER--NAME/snapshots, blobs named by sha256), Ollama (manifests that
+name blobs by sha256), LM Studio and llama.cpp (plain files). Nothing is ever written, moved or removed there. A name
+that claims a sha256 is not trusted: the file is checked like any other before it is used.
 """
 
 from __future__ import annotations
@@ -18,45 +17,45 @@ from edge_sale.catalog.cards import FileSpec
 
 Roots = Sequence[tuple[str, Path]]  # as environment.model_caches gives them
 
-MANIFEST = 1 << 20  # bytes of an Ollama manifest that are read at most
+MANIFEST = 1 << 20  # bytes: the most that is read of an Ollama manifest
 WEIGHTS = "application/vnd.ollama.image.model"
 DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A GGUF of another program's: `name` is how that program calls it, `sha256` what it claims."""
+    """A GGUF of another program. `name` is what that program calls it, `sha256` what its file name claims."""
 
-    whose: str
+    program: str
     name: str
     path: Path
     bytes: int
     sha256: str = ""
 
     def __str__(self) -> str:
-        return f"{self.whose}:{self.name}"
+        return f"{self.program}:{self.name}"
 
 
 def find(roots: Roots) -> list[Found]:
-    """Every GGUF in these caches, sorted by name; the same file under two names is told once."""
+    """Every GGUF in these caches, sorted by name. A file that has two names is listed once."""
     seen: dict[Path, Found] = {}
-    for whose, folder in roots:
-        for found in LAYOUTS[whose](whose, folder):
+    for program, folder in roots:
+        for found in LAYOUTS[program](program, folder):
             seen.setdefault(found.path.resolve(), found)
     return sorted(seen.values(), key=str)
 
 
 def named(roots: Roots, name: str) -> Found | None:
-    """The file that `str(found)` calls so."""
+    """The file with this name, as `str(found)` writes it; None where there is none."""
     return next((found for found in find(roots) if str(found) == name), None)
 
 
 def holding(roots: Roots, spec: FileSpec) -> Path | None:
-    """A file that may well be `spec`: by the sha256 in its name, else by its own name and size."""
-    for whose, folder in roots:
-        if whose == "ollama":
+    """A file that is probably `spec`, by the sha256 in its name, else by its own name and size."""
+    for program, folder in roots:
+        if program == "ollama":
             places = [folder / "blobs" / f"sha256-{spec.sha256}"]
-        elif whose == "hub":
+        elif program == "hub":
             places = [cached / "blobs" / spec.sha256 for cached in folder.glob("models--*")]
         else:
             places = [path for path in _files(folder) if path.name.endswith(spec.name)]
@@ -67,21 +66,21 @@ def holding(roots: Roots, spec: FileSpec) -> Path | None:
 
 
 def inside(roots: Roots, path: Path) -> bool:
-    """Whether the file lies in one of these caches, links followed."""
+    """Whether the file lies in one of these caches, with links followed."""
     real = path.resolve()
     return any(real.is_relative_to(folder.resolve()) for _, folder in roots)
 
 
-def _hub(whose: str, folder: Path) -> Iterator[Found]:
+def _hub(program: str, folder: Path) -> Iterator[Found]:
     for path in sorted(folder.glob("models--*/snapshots/*/**/*.gguf")):
         repo = path.relative_to(folder).parts[0].removeprefix("models--").replace("--", "/", 1)
         blob = path.resolve()
         claimed = blob.name if re.fullmatch(r"[0-9a-f]{64}", blob.name) else ""
         if blob.is_file():
-            yield Found(whose, f"{repo}/{path.name}", blob, blob.stat().st_size, claimed)
+            yield Found(program, f"{repo}/{path.name}", blob, blob.stat().st_size, claimed)
 
 
-def _ollama(whose: str, folder: Path) -> Iterator[Found]:
+def _ollama(program: str, folder: Path) -> Iterator[Found]:
     for manifest in sorted((folder / "manifests").glob("*/*/*/*")):
         host, owner, model, tag = manifest.relative_to(folder / "manifests").parts
         name = f"{model}:{tag}" if owner == "library" else f"{owner}/{model}:{tag}"
@@ -89,7 +88,7 @@ def _ollama(whose: str, folder: Path) -> Iterator[Found]:
         for digest in _layers(manifest):
             blob = folder / "blobs" / f"sha256-{digest}"
             if blob.is_file():
-                yield Found(whose, name, blob, blob.stat().st_size, digest)
+                yield Found(program, name, blob, blob.stat().st_size, digest)
 
 
 def _layers(manifest: Path) -> list[str]:
@@ -103,9 +102,9 @@ def _layers(manifest: Path) -> list[str]:
     return [found[1] for digest in claimed if (found := DIGEST.fullmatch(digest))]
 
 
-def _plain(whose: str, folder: Path) -> Iterator[Found]:
+def _plain(program: str, folder: Path) -> Iterator[Found]:
     for path in _files(folder):
-        yield Found(whose, path.relative_to(folder).as_posix(), path, path.stat().st_size)
+        yield Found(program, path.relative_to(folder).as_posix(), path, path.stat().st_size)
 
 
 def _files(folder: Path) -> list[Path]:

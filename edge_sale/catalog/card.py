@@ -11,10 +11,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class FileSpec:
-    """One file to pull; `sha256` decides whether it is the right one.
+    """One file to pull. `sha256` decides whether it is the right one.
 
-    Empty where nobody pinned it: then it is recorded from the first pull that the hub itself
-    vouches for, and holds from then on (store.pinned).
+    An empty `sha256` is not pinned: the first pull whose bytes the hub itself confirms records it, and it holds from
+    then on (see installed.pinned).
     """
 
     name: str
@@ -24,7 +24,7 @@ class FileSpec:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the files can be had. Which fields are set depends on `kind`: see SOURCES."""
+    """A place to get the files from. Which fields are set depends on `kind`: see card_reader.SOURCES."""
 
     kind: str  # hub | wheel | path | shipped
     repo: str = ""
@@ -33,7 +33,7 @@ class Source:
     package: str = ""
     version: str = ""
     bytes: int = 0  # of the whole wheel
-    path: Path = Path()  # a finished GGUF, used in place: of the user's own, or one that comes with edge-sale
+    path: Path = Path()  # a finished GGUF, used in place: the user's own, or one that comes with edge-sale
 
     def __str__(self) -> str:
         if self.kind == "hub":
@@ -45,7 +45,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Make:
-    """How the model's GGUF is made from what was pulled; `how` is `with` in the card."""
+    """How the model's GGUF is made from the files that were pulled. `how` is the key `with` in the card."""
 
     how: str  # requantize | bert
     file: str
@@ -55,11 +55,11 @@ class Make:
 
 @dataclass(frozen=True, slots=True)
 class ChatNotes:
-    """What to know when talking to the model.
+    """How the model chats.
 
-    `syntax` names the family of its template, `tools` how it writes a tool call. `thinking`
-    says whether it thinks before it answers unless told otherwise, None: not known; `switch`
-    is the template's variable that turns thinking on and off, empty: there is none.
+    `syntax` names the family of its template, and `tools` how it writes a tool call. `thinking` says whether it
+    thinks before it answers by default (None: not known). `switch` is the template's variable that turns thinking on
+    and off (empty: there is none).
     """
 
     syntax: str = ""
@@ -90,22 +90,22 @@ class ModelCard:
 
     @property
     def pinned(self) -> bool:
-        """Whether the card says the sha256 of every file, so that the very first pull is checked by it."""
+        """Whether the card has the sha256 of every file, so that even the first pull is checked against it."""
         return all(spec.sha256 for spec in self.files)
 
     @property
     def shipped(self) -> Path | None:
-        """Where the model lies if it comes with edge-sale: it is always here, and never pulled."""
+        """The file of a model that comes with edge-sale, which is never pulled; None for any other model."""
         return next((source.path for source in self.sources if source.kind == "shipped"), None)
 
     @property
     def bytes(self) -> int:
-        """What is pulled, in bytes; 0 where the user's own file is the model."""
+        """Bytes to pull; 0 where the model is the user's own file."""
         return sum(spec.bytes for spec in self.files)
 
     @property
     def gguf(self) -> str:
-        """The name of the ready GGUF, once pulled; empty where the user's own file is the model."""
+        """The name of the finished GGUF; empty where the model is the user's own file."""
         if self.make:
             return self.make.file
         return self.files[0].name if self.files else ""
@@ -113,7 +113,7 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class AgentCard:
-    """A model, a way of working and a price in dollars per million tokens."""
+    """An agent: a model, a way of working and a price in dollars per million tokens."""
 
     name: str
     model: str
@@ -124,8 +124,8 @@ class AgentCard:
     temperature: float = 0.0
     max_tokens: int | None = None  # None: settings.max_tokens
     plan_tokens: int | None = None  # None: settings.plan_tokens
-    plan_temperature: float = 0.7  # agents on the same weights should not bid the same plan
-    prompts: str = ""  # a folder of prompts of its own, for models trained to them
+    plan_temperature: float = 0.7  # above 0: agents on the same weights should not bid the same plan
+    prompts: str = ""  # a folder of prompts that the model was trained on; empty: those for any model
     about: str = ""
 
 
@@ -138,8 +138,8 @@ class PoolCard:
     embedder: str
     weights: str
     agents: tuple[AgentCard, ...]
-    trade: str = ""  # what its agents can do, where that is not everything
-    join: tuple[str, ...] = ()  # pools whose agents are this one's
+    trade: str = ""  # what its agents can do; empty: anything
+    join: tuple[str, ...] = ()  # pools whose agents bid in this one
 
     @property
     def models(self) -> list[str]:

@@ -1,6 +1,6 @@
-"""From what was pulled to the GGUF that is run: re-quantizing, and BERT weights made over.
+"""Making the GGUF that is run from the files that were pulled: re-quantizing, and converting BERT weights.
 
-Both write beside the target and move: the target is whole or not there.
+Both write beside the target and then move the file, so the target is either complete or not there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge_sale.catalog.cards import ModelCard
 from edge_sale.errors import PullFailed
 
 Progress = Callable[[str, int, int], None]
-"""Hears (stage, done, total): bytes where a stage reads or fetches, tensors where it makes."""
+"""Called with (stage, done, total): in bytes for a stage that reads or fetches, in tensors for one that makes."""
 
 SPECIAL = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
 NORMAL, CONTROL = 1, 3  # llama.cpp's kinds of token
@@ -27,11 +27,11 @@ LAYER_NORM_EPS = 1e-12  # BERT's
 
 
 def quiet(stage: str, done: int, total: int) -> None:
-    """The progress of those who do not watch."""
+    """Progress that nobody watches."""
 
 
 def build(card: ModelCard, folder: Path, target: Path, progress: Progress = quiet) -> dict[str, str]:
-    """Makes `target` from the card's files in `folder`; gives the versions of the tools that did.
+    """Make `target` from the card's files in `folder`; returns the versions of the tools that were used.
 
     Raises PullFailed where a tool refuses the files.
     """
@@ -49,41 +49,41 @@ def build(card: ModelCard, folder: Path, target: Path, progress: Progress = quie
 
 
 def requantize(card: ModelCard, folder: Path, target: Path, progress: Progress) -> dict[str, str]:
-    """Writes the one pulled GGUF with its large tensors as `make.to`."""
+    """Write the one pulled GGUF with its large tensors as type `make.to`."""
     assert card.make is not None
     return requantize_file(folder / card.files[0].name, target, card.make.to, progress)
 
 
 def requantize_file(source: Path, target: Path, to: str, progress: Progress) -> dict[str, str]:
-    """Writes `source` with its large tensors as `to`. Raises PullFailed with llama.cpp's reason."""
+    """Write `source` with its large tensors as type `to`. Raises PullFailed with llama.cpp's reason."""
     import llama_cpp
 
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{to}")
     params.allow_requantize = True
-    said: list[str] = []
+    log: list[str] = []
 
-    def hear(line: str) -> None:
-        said.append(line)
+    def on_line(line: str) -> None:
+        log.append(line)
         if found := re.match(r"\[\s*(\d+)/\s*(\d+)\]", line):
             progress("re-quantizing", int(found[1]), int(found[2]))
 
-    with _llama_log(hear):
+    with _llama_log(on_line):
         code = llama_cpp.llama_model_quantize(os.fsencode(source), os.fsencode(target), params)
     if code != 0:
-        why = next((line for line in reversed(said) if line), f"code {code}")
+        why = next((line for line in reversed(log) if line), f"code {code}")
         raise PullFailed(f"llama.cpp could not re-quantize {source.name}: {why}")
     return {"llama-cpp-python": version("llama-cpp-python")}
 
 
 @contextmanager
-def _llama_log(hear: Callable[[str], None]) -> Iterator[None]:
-    """llama.cpp's log goes to `hear` meanwhile, then back to whoever had it before."""
+def _llama_log(on_line: Callable[[str], None]) -> Iterator[None]:
+    """Send llama.cpp's log to `on_line` for the duration, then back to where it went before."""
     import llama_cpp
 
     @llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
     def callback(level: int, text: bytes, user_data: Any) -> None:
-        hear(text.decode("utf-8", errors="replace").strip())
+        on_line(text.decode("utf-8", errors="replace").strip())
 
     before, data = llama_cpp.llama_log_callback(), ctypes.c_void_p()
     llama_cpp.llama_log_get(ctypes.byref(before), ctypes.byref(data))
@@ -95,10 +95,9 @@ def _llama_log(hear: Callable[[str], None]) -> Iterator[None]:
 
 
 def bert(card: ModelCard, folder: Path, target: Path, progress: Progress) -> dict[str, str]:
-    """Writes model.safetensors and vocab.txt of a BERT encoder with mean pooling as one GGUF.
+    """Write model.safetensors and vocab.txt of a BERT encoder with mean pooling as one GGUF.
 
-    Matrices are stored as float16, the rest as float32; the pooler is left out, as
-    sentence-transformers leaves it unused.
+    Matrices are stored as float16, the rest as float32. The pooler is left out: sentence-transformers does not use it.
     """
     import gguf
     import numpy as np
@@ -125,7 +124,7 @@ def bert(card: ModelCard, folder: Path, target: Path, progress: Progress) -> dic
     writer.add_layer_norm_eps(LAYER_NORM_EPS)
     writer.add_causal_attention(False)
     writer.add_pooling_type(gguf.PoolingType.MEAN)
-    writer.add_tokenizer_model("bert")  # WordPiece; lower case and accents are llama.cpp's part
+    writer.add_tokenizer_model("bert")  # WordPiece; llama.cpp handles lower case and accents
     writer.add_token_list([word_piece(token) for token in tokens])
     writer.add_token_types([CONTROL if token in SPECIAL else NORMAL for token in tokens])
     writer.add_token_type_count(len(weights["token_types.weight"]))
@@ -148,7 +147,7 @@ def bert(card: ModelCard, folder: Path, target: Path, progress: Progress) -> dic
 
 
 def word_piece(token: str) -> str:
-    """A vocab.txt token in llama.cpp's spelling: "▁" where a word starts, nothing where it goes on."""
+    """A vocab.txt token as llama.cpp writes it: "▁" before the start of a word, nothing inside a word."""
     if token in SPECIAL:
         return token
     return token[2:] if token.startswith("##") else f"▁{token}"
@@ -171,7 +170,7 @@ BERT = {
 
 
 def bert_name(name: str) -> str:
-    """The GGUF name of a BERT tensor; empty where it is not wanted (pooler, position ids)."""
+    """The GGUF name of a BERT tensor; empty for tensors that are left out (pooler, position ids)."""
     layer, rest = "", name.removeprefix("bert.")
     if found := re.fullmatch(r"encoder\.layer\.(\d+)\.(.+)", rest):
         layer, rest = f"blk.{found[1]}.", found[2]
@@ -180,7 +179,7 @@ def bert_name(name: str) -> str:
 
 
 def _safetensors(card: ModelCard, file: Path) -> dict[str, Any]:
-    """The float32 arrays of a safetensors file, mapped, not read. Its sha256 was checked before."""
+    """The float32 arrays of a safetensors file, memory-mapped. The caller has checked its sha256."""
     import numpy as np
 
     with file.open("rb") as stream:

@@ -22,7 +22,7 @@ FIRST_READ = 8 << 20  # bytes: most headers fit, so they are read at once
 
 
 def inspect_start(data: bytes, size: int) -> GgufInfo | None:
-    """The header of a file of `size` bytes that begins with `data`; None where it goes on after them.
+    """The header of a file of `size` bytes that begins with `data`; None where the header goes on after `data`.
 
     Raises BadModelFile.
     """

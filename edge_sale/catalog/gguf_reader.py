@@ -13,8 +13,8 @@ MAX_HEADER = 256 << 20
 MAX_STRING = 16 << 20
 MAX_KEY = 65_535
 MAX_NAME = 63  # ggml keeps tensor names in 64 bytes
-MAX_ENTRIES = 65_536  # of metadata, and of tensors
-MAX_KEPT = 1024  # items of an array of whole numbers: one a layer
+MAX_ENTRIES = 65_536  # of metadata; also of tensors
+MAX_KEPT = 1024  # items of an array of whole numbers; such arrays have one item a layer
 
 STRING, ARRAY = 8, 9  # codes of metadata types
 SCALARS = {
@@ -38,15 +38,15 @@ U32, U64 = struct.Struct("<I"), struct.Struct("<Q")
 
 
 class BadHeader(Exception):
-    """What is wrong with the file."""
+    """Raised with what is wrong with the header."""
 
 
 class HeaderGoesOn(Exception):
-    """The header goes on after the bytes read so far."""
+    """Raised where the header goes on after the bytes read so far."""
 
 
 class Reader:
-    """A position in the first bytes of a file."""
+    """A position in the first bytes of a file, and the parsing that moves it."""
 
     def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
@@ -64,7 +64,7 @@ class Reader:
         for _ in range(n_metadata):
             key = self.text(MAX_KEY, "a metadata key")
             if key in metadata:
-                raise BadHeader(f"metadata key {key[:80]!r} stands there twice")
+                raise BadHeader(f"metadata key {key[:80]!r} occurs twice")
             metadata[key] = self.value(key)
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20 or alignment & (alignment - 1):
@@ -84,14 +84,14 @@ class Reader:
         self.at = 4
 
     def tensors(self, n: int, alignment: int) -> list[TensorInfo]:
-        """The tensors' descriptions. ggml wants them in order and without gaps: so do we."""
+        """The tensors' descriptions. As in ggml, they have to be in order and without gaps."""
         found: list[TensorInfo] = []
         names: set[str] = set()
         expected = 0
         for _ in range(n):
             name = self.text(MAX_NAME, "a tensor's name")
             if name in names:
-                raise BadHeader(f"tensor {name!r} stands there twice")
+                raise BadHeader(f"tensor {name!r} occurs twice")
             names.add(name)
             n_dims = self.u32()
             if not 1 <= n_dims <= 4:
@@ -138,7 +138,7 @@ class Reader:
         return tuple(int(form.unpack_from(self.data, start + n * form.size)[0]) for n in range(length))
 
     def skip(self, item: int, length: int, key: str) -> None:
-        """Move behind an array's items without keeping them. Arrays in arrays: llama.cpp has none."""
+        """Move behind an array's items without keeping them. llama.cpp has no arrays of arrays."""
         if item in SCALARS:
             self.forward(length * SCALARS[item].size)
         elif item == STRING:
@@ -152,7 +152,7 @@ class Reader:
                 raise self.beyond(at) from error
             self.forward(at - self.at)
         else:
-            raise BadHeader(f"array {key[:80]!r} has items of type {item}, which cannot be")
+            raise BadHeader(f"array {key[:80]!r} has items of type {item}, which is not possible")
 
     def text(self, limit: int, what: str) -> str:
         length = self.u64()
@@ -194,7 +194,7 @@ class Reader:
 def looks_like(start: bytes) -> str:
     """What a file with these first bytes is likely to be, for a message."""
     text = start.lstrip().lower()
-    signs = (
+    guesses = (
         (not start, "it is empty"),
         (text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")), "it looks like an HTML page"),
         (text.startswith(b"version https://git-lfs"), "it looks like a git-lfs pointer, not the file itself"),
@@ -206,7 +206,7 @@ def looks_like(start: bytes) -> str:
         (text.startswith((b"{", b"[")), "it looks like JSON"),
         (not start.strip(b"\0"), "it begins with zeros, as files of an interrupted download do"),
     )
-    return next((what for sign, what in signs if sign), f"it begins with {start[:4]!r}")
+    return next((what for matches, what in guesses if matches), f"it begins with {start[:4]!r}")
 
 
 def _up(n: int, alignment: int) -> int:

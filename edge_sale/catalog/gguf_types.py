@@ -49,9 +49,9 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class ArrayInfo:
-    """A metadata array: the code of its items' type and how many.
+    """A metadata array: the code of its items' type, and how many there are.
 
-    Only short arrays of whole numbers, which describe layers, keep their `items`.
+    Only short arrays of whole numbers keep their `items`: those that describe layers.
     """
 
     type: int
@@ -61,7 +61,7 @@ class ArrayInfo:
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """A tensor: `shape` with the fastest dimension first, `offset` from the file's start."""
+    """A tensor. `shape` has the fastest dimension first; `offset` counts from the file's start."""
 
     name: str
     shape: tuple[int, ...]
@@ -75,7 +75,7 @@ Value = int | float | bool | str | ArrayInfo
 
 @dataclass(frozen=True, slots=True)
 class GgufInfo:
-    """What a GGUF's header says. `end` is the least size in bytes the file must have."""
+    """What a GGUF's header says. `end` is the least size in bytes that the file must have."""
 
     version: int
     architecture: str

@@ -1,17 +1,15 @@
 """Models on this machine: where they lie, and whether a file is still the one that was pulled.
 
-`models_dir/NAME/FILE.gguf` is a whole, verified file, or is not there. `NAME.json` beside
-it records its sha256, what it was made from, and a stamp (size, times, inode): while the
-stamp holds the digest is trusted, when it changes the whole file is read again.
+`models_dir/NAME/FILE.gguf` is a complete, verified file, or it is not there. `NAME.json` beside it is its manifest: its
+sha256, what it was made from, and a stamp (size, times, inode). While the stamp stays the same, the sha256 is trusted;
+when it changes, the whole file is read again. A model that comes with edge-sale is small, so all of it is read and
+compared with its card before every load.
 
-A model that comes with edge-sale is small: it is read whole and compared with its card before every load.
+`models_dir/.pins/NAME.json` holds the sha256 of files whose card does not have one, as the first verified pull found
+them. It stays when the model is removed: a later pull has to give the same bytes.
 
-`models_dir/.pins/NAME.json` holds the sha256 of files whose card does not say it, as the
-first verified pull found them. It outlives the model: a later pull must give the same bytes.
-
-Covers: truncation, swapped and edited files, a card that names other files than before.
-Does not cover: someone who can write both the file and its manifest, or a file changed
-between this check and its loading.
+Covers: truncation, swapped and edited files, a card that names other files than before. Does not cover: someone who
+can write both the file and its manifest, or a file that changes between this check and its loading.
 """
 
 from __future__ import annotations
@@ -38,9 +36,11 @@ OPTIMISED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*\.optimised\.gguf")
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is known of one model's file. `file` is absolute where it lies elsewhere: the user's own, or
-    one in another program's cache. `original` is the manifest of what was pulled, where `file` was
-    optimised for this machine from it."""
+    """What is known of one model's file.
+
+    `file` is absolute where it lies elsewhere: the user's own file, or one in another program's cache. `original` is
+    the manifest of the pulled file, where `file` was made from it by `optimise`.
+    """
 
     file: str
     bytes: int
@@ -54,10 +54,10 @@ class Manifest:
 
 
 def ready(card: ModelCard, models_dir: Path) -> Path:
-    """The model's GGUF, checked: call it before every load. Milliseconds while nothing changed.
+    """The model's GGUF, checked. To be called before every load; it takes milliseconds while nothing changed.
 
-    Raises ModelMissing where it was never pulled and BadModelFile, with the way out, where
-    the file is truncated, is no GGUF, or is no longer what its manifest says.
+    Raises ModelMissing where it was never pulled, and BadModelFile, with the way out, where the file is truncated, is
+    no GGUF, or is no longer what its manifest says.
     """
     if card.shipped:
         return _shipped(card, card.shipped)
@@ -88,7 +88,7 @@ def ready(card: ModelCard, models_dir: Path) -> Path:
 
 
 def _shipped(card: ModelCard, file: Path) -> Path:
-    way_out = "the installation is not whole; install edge-sale again"
+    way_out = "the installation is incomplete; install edge-sale again"
     if not file.is_file():
         raise BadModelFile(f"{file}: comes with edge-sale and is not there ({card.name}): {way_out}")
     digest = sha256_of(file)
@@ -101,13 +101,13 @@ def _shipped(card: ModelCard, file: Path) -> Path:
 
 
 def verify(card: ModelCard, models_dir: Path, progress: Callable[[str, int, int], None]) -> str:
-    """The sha256 of the model's file, every byte of it read now. Raises ModelMissing, BadModelFile."""
+    """The sha256 of the model's file, computed now from every byte. Raises ModelMissing, BadModelFile."""
     file = ready(card, models_dir)
     manifest = read_manifest(card, models_dir)
     assert manifest is not None
     size = file.stat().st_size
     digest = sha256_of(file, lambda done: progress("verifying", done, size))
-    if digest != manifest.sha256:  # the stamp holds and the bytes do not: a bad disk, or a careful forger
+    if digest != manifest.sha256:  # the stamp is the same and the bytes are not: a bad disk, or a forged stamp
         raise BadModelFile(
             f"{file}: its sha256 is {digest[:12]}…, should be {manifest.sha256[:12]}…; "
             f"pull it again: edge-sale pull {card.name} --force"
@@ -116,10 +116,10 @@ def verify(card: ModelCard, models_dir: Path, progress: Callable[[str, int, int]
 
 
 def missing(cards: Iterable[ModelCard], models_dir: Path) -> list[str]:
-    """The names of the models that are not on this machine. Looks whether files are there, not into them."""
+    """The names of the models that are not on this machine. Only looks whether the files exist."""
     absent = []
     for card in cards:
-        if card.shipped:  # one that is not there is a broken installation, which `ready` says
+        if card.shipped:  # if it is not there, the installation is broken; `ready` says so
             continue
         manifest = read_manifest(card, models_dir)
         if manifest is None or not path_of(card, models_dir, manifest).is_file():
@@ -128,12 +128,12 @@ def missing(cards: Iterable[ModelCard], models_dir: Path) -> list[str]:
 
 
 def path_of(card: ModelCard, models_dir: Path, manifest: Manifest | None = None) -> Path:
-    """Where the ready GGUF lies, or would lie once pulled."""
+    """Where the finished GGUF lies, or would lie once pulled."""
     return models_dir / card.name / (manifest.file if manifest else card.gguf)
 
 
 def made_from(card: ModelCard) -> dict[str, str]:
-    """The sha256 of every file that the card names; empty where it does not say it."""
+    """The sha256 of every file that the card names; an empty one where the card has none."""
     return {spec.name: spec.sha256 for spec in card.files}
 
 
@@ -145,7 +145,7 @@ def _made_from_same(manifest: Manifest, card: ModelCard) -> bool:
 
 
 def pinned(card: ModelCard, models_dir: Path) -> ModelCard:
-    """The card with the sha256 of every file that an earlier pull recorded; what it says itself stays."""
+    """The card, with the sha256 that an earlier pull recorded for each file without one of its own."""
     pins = read_pins(card, models_dir)
 
     def known(spec: FileSpec) -> FileSpec:
@@ -155,7 +155,7 @@ def pinned(card: ModelCard, models_dir: Path) -> ModelCard:
 
 
 def read_pins(card: ModelCard, models_dir: Path) -> dict[str, str]:
-    """The recorded sha256 by file name."""
+    """The recorded sha256 of each file, by name."""
     try:
         data = json.loads(_pins_file(card, models_dir).read_text(encoding="utf-8"))
         return {str(name): str(pin["sha256"]) for name, pin in data.items()}
@@ -164,7 +164,7 @@ def read_pins(card: ModelCard, models_dir: Path) -> dict[str, str]:
 
 
 def record_pin(card: ModelCard, verified: FileSpec, models_dir: Path) -> None:
-    """Writes down the sha256 of a file just verified, where the card does not say it."""
+    """Record the sha256 of a file just verified, where the card has none for it."""
     if verified.name not in {spec.name for spec in card.files if not spec.sha256}:
         return
     pins = read_pins(card, models_dir) | {verified.name: verified.sha256}
@@ -174,7 +174,7 @@ def record_pin(card: ModelCard, verified: FileSpec, models_dir: Path) -> None:
 
 
 def forget_pins(card: ModelCard, models_dir: Path) -> None:
-    """The next pull records anew."""
+    """Forget the recorded sha256s: the next pull records them again."""
     _pins_file(card, models_dir).unlink(missing_ok=True)
 
 
@@ -183,9 +183,9 @@ def _pins_file(card: ModelCard, models_dir: Path) -> Path:
 
 
 def read_manifest(card: ModelCard, models_dir: Path) -> Manifest | None:
-    """The model's manifest; None where there is none that can be read: the model counts as not pulled.
+    """The model's manifest; None where none can be read, and the model counts as not pulled.
 
-    Of a model that comes with edge-sale the card says it all.
+    For a model that comes with edge-sale it is made from the card.
     """
     if card.shipped:
         (spec,) = card.files
@@ -197,11 +197,11 @@ def read_manifest(card: ModelCard, models_dir: Path) -> Manifest | None:
         return None
     if not isinstance(manifest.file, str) or not isinstance(manifest.sha256, str):
         return None
-    return manifest if _may_be(manifest, card) else None
+    return manifest if _permitted(manifest, card) else None
 
 
-def _may_be(manifest: Manifest, card: ModelCard) -> bool:
-    """Whether the card allows for the file that the manifest names."""
+def _permitted(manifest: Manifest, card: ModelCard) -> bool:
+    """Whether the card permits the file that the manifest names."""
     pulled = manifest.original.get("file", manifest.file) if manifest.original else manifest.file
     if manifest.original and not OPTIMISED.fullmatch(manifest.file):
         return False
@@ -214,16 +214,16 @@ def _may_be(manifest: Manifest, card: ModelCard) -> bool:
 
 
 def write_manifest(card: ModelCard, models_dir: Path, manifest: Manifest) -> None:
-    """Puts the manifest in place, whole."""
+    """Write the manifest, completely or not at all."""
     file = _manifest_file(card, models_dir)
     file.parent.mkdir(parents=True, exist_ok=True)
     _write(file, json.dumps(dataclasses.asdict(manifest), indent=1) + "\n")
 
 
 def ours(card: ModelCard, models_dir: Path) -> list[Path]:
-    """The files of a model that edge-sale put into its folder, the manifest last; nothing that the user put there."""
-    folder, about = models_dir / card.name, _manifest_file(card, models_dir)
-    if not about.is_file():
+    """The files that edge-sale itself put into the model's folder, the manifest last."""
+    folder, manifest_file = models_dir / card.name, _manifest_file(card, models_dir)
+    if not manifest_file.is_file():
         return []
     manifest = read_manifest(card, models_dir)
     names = [spec.name for spec in card.files] + [card.gguf]
@@ -232,7 +232,7 @@ def ours(card: ModelCard, models_dir: Path) -> list[Path]:
     found = {folder / name for name in names if name and not Path(name).is_absolute()}
     found |= {folder / Path(name).name for name in names if name and Path(name).parent == folder}
     found |= set(folder.glob(f"{glob.escape(card.name)}.*.optimised.gguf"))
-    return [*sorted(file for file in found if file.is_file()), about]
+    return [*sorted(file for file in found if file.is_file()), manifest_file]
 
 
 def _write(file: Path, text: str) -> None:
@@ -245,13 +245,13 @@ def _write(file: Path, text: str) -> None:
 
 
 def stamp_of(file: Path) -> tuple[int, int, int, int]:
-    """Size, times and inode: all four stay while nobody touches the file."""
+    """Size, times and inode: all four stay the same while the file is not touched."""
     stat = file.stat()
     return (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
 
 
 def sha256_of(file: Path, on_bytes: Callable[[int], None] | None = None) -> str:
-    """The file's sha256 in hex; `on_bytes` hears how many bytes are done."""
+    """The file's sha256 in hex. `on_bytes` is called with the number of bytes read so far."""
     digest, done = hashlib.sha256(), 0
     with file.open("rb") as stream:
         while chunk := stream.read(CHUNK):

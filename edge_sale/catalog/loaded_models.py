@@ -1,7 +1,7 @@
-"""Loaded models: there when they are asked for, within a budget of memory, the least recently used leave first.
+"""Models loaded on demand within a memory budget; the least recently used is closed first.
 
-Two names of one file share what is loaded, as two agents on one model do already. Used by one
-thread at a time, like the scheduler that asks: what it was given last stays until it asks for another.
+Two names of one file share what is loaded. One thread at a time may use a `LoadedModels`: the model that it got last
+stays loaded until it gets another.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any, Generic, TypeVar
 from edge_sale.catalog import memory_fit
 from edge_sale.errors import NoRoom
 
-E = TypeVar("E")  # an engine or an embedder: what has a close()
+E = TypeVar("E")  # an engine or an embedder: it has a close()
 
 
 @dataclass(frozen=True, slots=True)
 class Loadable(Generic[E]):
-    """A model to be loaded from `file`: `bytes` is what it will hold, as fit.need says."""
+    """A model that can be loaded from `file`. `bytes` is the memory it will take (see memory_fit.need)."""
 
     file: Path
     bytes: int
@@ -29,7 +29,7 @@ class Loadable(Generic[E]):
 
 
 class LoadedModels(Mapping[str, E]):
-    """Loaded models by name. `budget` bounds the bytes that all of them may hold, None: whatever they take."""
+    """Loaded models by name. `budget` is the most bytes that all of them may take together; None: no limit."""
 
     def __init__(self, models: Mapping[str, Loadable[E]], budget: int | None = None) -> None:
         self._models = {name: dataclasses.replace(m, file=m.file.resolve()) for name, m in models.items()}
@@ -37,7 +37,7 @@ class LoadedModels(Mapping[str, E]):
         self.budget = budget
 
     def __getitem__(self, name: str) -> E:
-        """The model, loaded now where it is not. Raises KeyError, NoRoom, and what loading raises."""
+        """The model, which is loaded now if it is not yet. Raises KeyError, NoRoom, and what loading raises."""
         wanted = self._models[name]
         if wanted.file not in self._loaded:
             self._make_room(name, wanted.bytes)
@@ -53,7 +53,7 @@ class LoadedModels(Mapping[str, E]):
 
     @property
     def held(self) -> int:
-        """Bytes that the loaded models are counted with."""
+        """Bytes that the loaded models take, as counted against the budget."""
         return sum(size for _, size in self._loaded.values())
 
     @property
@@ -62,9 +62,9 @@ class LoadedModels(Mapping[str, E]):
         return [name for file in self._loaded for name, model in self._models.items() if model.file == file]
 
     def close(self) -> None:
-        """Puts every model away; they are loaded again when they are asked for."""
+        """Close every model. They are loaded again when they are used again."""
         while self._loaded:
-            self._put_away()
+            self._close_oldest()
 
     def _make_room(self, name: str, wanted: int) -> None:
         if self.budget is None:
@@ -75,8 +75,8 @@ class LoadedModels(Mapping[str, E]):
                 "a smaller model or context, or memory_gb in config.toml"
             )
         while self._loaded and self.held + wanted > self.budget:
-            self._put_away()
+            self._close_oldest()
 
-    def _put_away(self) -> None:
-        least: Any = self._loaded.popitem(last=False)[1][0]
-        least.close()
+    def _close_oldest(self) -> None:
+        oldest: Any = self._loaded.popitem(last=False)[1][0]
+        oldest.close()

@@ -1,14 +1,14 @@
-"""How much memory a model takes for a context, from its file's header, and what fits into what is free.
+"""How much memory a model takes for a context, from its file's header, and what fits into the memory that is free.
 
-Formulas follow llama.cpp. A KV cell holds key and value of every layer that has a cache, in
-16-bit floats; hybrid layers hold a fixed state a sequence instead (llama-hparams.cpp). Compute
-is one micro-batch at the output, where all logits may be asked for, and the buffer in which
-they are handed over, which is as large again. Tensors that a CPU back end repacks are copied:
-the file's pages stay in its cache until somebody wants them, so they count for the peak of
-resident memory and not for what has to be free. `./scripts/bench models` checks the peak.
+The formulas follow llama.cpp. A KV cell holds the key and the value of every layer that has a cache, in 16-bit floats;
+a hybrid layer holds a state of fixed size for each sequence instead (llama-hparams.cpp). Compute is one micro-batch at
+the output, where all logits may be asked for, and the buffer in which they are returned, which is as large again.
+Tensors that a CPU back end repacks are copied: the pages of the file stay in the page cache until the memory is
+needed, so they count towards the peak of resident memory but not towards what has to be free. `./scripts/bench models`
+checks the peak.
 
-Sliding-window layers are counted at the full context, as the engine's contexts have it
-(swa_full): it copies and rewinds sequences, for which llama.cpp needs that.
+Sliding-window layers are counted at the full context (swa_full), because the engine copies and rewinds sequences, and
+llama.cpp needs the full context for that.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from edge_sale.catalog.gguf_header import ArrayInfo, GgufInfo
 from edge_sale.errors import BadModelFile, DoesNotFit
 from edge_sale.hardware.memory import Free, Gpu
 
-BATCH, OUTPUTS = 512, 64  # tokens a decode, and how many of them with logits, as the engine has it
-GRAIN = 256  # llama.cpp pads cells to this
-SHARE = 0.9  # of what is free is taken at most: the rest of the machine goes on
-LEAST = 512  # tokens: below this nothing useful is done
-LIBRARY = 16 << 20  # bytes of graphs and threads' work space, measured at 135M
-TOKEN, MERGE = 160, 200  # bytes that the tokenizer keeps for each, measured
+BATCH, OUTPUTS = 512, 64  # tokens in one decode, and how many of them with logits, as in llama/engine.py
+GRAIN = 256  # llama.cpp rounds the number of cells up to a multiple of this
+SHARE = 0.9  # of the free memory is used at most, so that the rest of the machine can go on
+LEAST = 512  # tokens: a smaller context is of no use
+LIBRARY = 16 << 20  # bytes for graphs and threads' work space, measured at 135M
+TOKEN, MERGE = 160, 200  # bytes that the tokenizer keeps for each token and each merge, measured
 LAYERS = 4096  # more than any model has
-REPACKED = ("Q4_0", "Q4_K", "Q2_K", "IQ4_NL", "MXFP4")  # types that some CPU back end copies into another order
+REPACKED = ("Q4_0", "Q4_K", "Q2_K", "IQ4_NL", "MXFP4")  # types that a CPU back end may copy into another order
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a model's layers remember: bytes a token, bytes a sequence, and the sizes of one step."""
+    """The sizes that decide how much memory a model takes: per token, per sequence and per step."""
 
     layers: int
     weights: int  # bytes of all tensors
@@ -94,17 +94,17 @@ class Fit:
 
 def repacks(info: GgufInfo) -> bool:
     """Whether llama.cpp's CPU back ends may copy most of the weights into another order."""
-    of = shape(info)
-    return 2 * of.repacked > of.weights
+    sizes = shape(info)
+    return 2 * sizes.repacked > sizes.weights
 
 
 def size(count: float) -> str:
-    """Bytes for people: "2.5 GB" or "310 MB"."""
+    """Bytes in readable form: "2.5 GB" or "310 MB"."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def shape(info: GgufInfo) -> Shape:
-    """What the header says of the model's memory. Keys that are missing count as llama.cpp counts them."""
+    """What the header says of the model's memory. Missing keys have the defaults that llama.cpp gives them."""
     read = _Keys(info)
     layers = read.integer("block_count")
     if layers > LAYERS:
@@ -112,11 +112,11 @@ def shape(info: GgufInfo) -> Shape:
     embedding = read.integer("embedding_length")
     heads = max(read.per_layer("attention.head_count", layers), default=0)
     heads_kv = read.per_layer("attention.head_count_kv", layers) or (heads,) * layers
-    each = embedding // heads if heads else 0
-    key = read.integer("attention.key_length", each)
-    value = read.integer("attention.value_length", each)
+    head_size = embedding // heads if heads else 0
+    key = read.integer("attention.key_length", head_size)
+    value = read.integer("attention.value_length", head_size)
     recurrent = _recurrent(read, heads_kv, layers)
-    cached = layers - read.integer("attention.shared_kv_layers")  # the last ones look into the others' caches
+    cached = layers - read.integer("attention.shared_kv_layers")  # the last layers share the caches of others
     encoder = info.metadata.get(f"{info.architecture}.attention.causal") is False
     sliding = read.integer("attention.sliding_window") > 0
     narrow = read.integer("attention.key_length_swa", key), read.integer("attention.value_length_swa", value)
@@ -150,7 +150,7 @@ def _length(info: GgufInfo, what: str) -> int:
 
 
 class _Keys:
-    """The metadata of the file's architecture, whose keys its name goes before."""
+    """The metadata keys that begin with the name of the file's architecture."""
 
     def __init__(self, info: GgufInfo) -> None:
         self._info = info
@@ -160,7 +160,7 @@ class _Keys:
         return value if isinstance(value, int) and 0 <= value < 1 << 32 else default
 
     def per_layer(self, key: str, layers: int) -> tuple[int, ...]:
-        """The value of every layer, whether the file gives one for all or one for each."""
+        """The value for every layer; the file may give one for all layers or one for each."""
         value = self._info.metadata.get(f"{self._info.architecture}.{key}")
         if isinstance(value, ArrayInfo):
             return value.items if len(value.items) == layers else ()
@@ -168,7 +168,7 @@ class _Keys:
 
 
 def _recurrent(read: _Keys, heads_kv: tuple[int, ...], layers: int) -> set[int]:
-    """The layers that keep a state instead of a cache."""
+    """The layers that keep a state of fixed size instead of a cache."""
     if interval := read.integer("full_attention_interval"):
         return {layer for layer in range(layers) if (layer + 1) % interval}
     if read.integer("ssm.state_size") or read.integer("shortconv.l_cache"):
@@ -190,19 +190,19 @@ def _state(read: _Keys, embedding: int) -> int:
 
 
 def need(info: GgufInfo, context: int, sequences: int = 1, batch: int = BATCH) -> Need:
-    """Bytes for `context` tokens, all sequences together, read in micro-batches of `batch` tokens.
+    """Bytes for `context` tokens of all sequences together, read in micro-batches of `batch` tokens.
 
-    At worst: as many tokens of a micro-batch as may be are asked for their logits.
+    This is the worst case, in which as many tokens of a micro-batch as possible are asked for their logits.
     """
-    of = shape(info)
+    sizes = shape(info)
     cells = -(-max(context, 1) // GRAIN) * GRAIN
     step = min(batch, cells)
-    wide = of.feed_forward + 3 * of.embedding
-    mask = 2 * step * step if of.encoder else 0
-    # worked out and handed over; an encoder's too: llama.cpp keeps room for logits nobody asked for
-    logits = 4 * of.vocabulary * (step if of.encoder else 2 * min(OUTPUTS, step))
-    compute = 4 * step * wide + mask + logits + of.tokenizer + LIBRARY
-    return Need(context, of.weights, of.cell * cells + of.state * sequences, compute, of.repacked)
+    wide = sizes.feed_forward + 3 * sizes.embedding
+    mask = 2 * step * step if sizes.encoder else 0
+    # once to compute them and once to return them; llama.cpp keeps room for an encoder's logits as well
+    logits = 4 * sizes.vocabulary * (step if sizes.encoder else 2 * min(OUTPUTS, step))
+    compute = 4 * step * wide + mask + logits + sizes.tokenizer + LIBRARY
+    return Need(context, sizes.weights, sizes.cell * cells + sizes.state * sequences, compute, sizes.repacked)
 
 
 def choose(
@@ -216,9 +216,10 @@ def choose(
     gpu_layers: int = -1,
     shrink: bool = True,
 ) -> Fit:
-    """The offload and the context for this machine; with `shrink` a smaller context rather than none.
+    """The context, and the number of layers on the GPU, for this machine.
 
-    `gpu_layers` -1 puts on the GPU what fits there. Raises DoesNotFit with numbers and a suggestion.
+    With `shrink`, the context is halved until it fits. `gpu_layers` -1 puts on the GPU what fits there. Raises
+    DoesNotFit with numbers and a suggestion.
     """
     wanted = min(context, shape(info).trained or context)
     while True:
@@ -234,18 +235,18 @@ def choose(
 
 
 def _place(info: GgufInfo, found: Need, free: Free, gpu_layers: int) -> Fit:
-    """What goes where: a layer takes its share of weights and cache along, the last one the output too."""
-    of = shape(info)
-    every = of.layers + 1  # the output counts as one
+    """What the GPU and the main memory hold. Each layer counts as an equal share of the weights and the cache."""
+    count = shape(info).layers
+    every = count + 1  # the output counts as a layer
     if not free.gpus or gpu_layers == 0:
-        return Fit(found, 0, of.layers, 0, found.total, free)
+        return Fit(found, 0, count, 0, found.total, free)
     device: Gpu = free.gpus[0]
     a_layer = (found.weights + found.kv) / every
     room = max(0.0, SHARE * device.free - found.compute)
     wanted = every if gpu_layers < 0 else min(gpu_layers, every)
     layers = int(min(wanted, room // a_layer)) if gpu_layers < 0 else wanted
     moved = int(a_layer * layers)
-    return Fit(found, layers, of.layers, moved + (found.compute if layers else 0), found.total - moved, free)
+    return Fit(found, layers, count, moved + (found.compute if layers else 0), found.total - moved, free)
 
 
 def _way_out(info: GgufInfo, free: Free) -> str:
@@ -258,9 +259,8 @@ def _way_out(info: GgufInfo, free: Free) -> str:
 
 
 def largest_context(info: GgufInfo, free: Free, sequences: int = 1, batch: int = BATCH) -> int:
-    """The largest context, in whole GRAINs, that fits into the memory of the machine; 0 where none does."""
-    of = shape(info)
-    low, high = 0, max((of.trained or 1 << 20) // GRAIN, 1)
+    """The largest context, a multiple of GRAIN, that fits into the free memory; 0 where none does."""
+    low, high = 0, max((shape(info).trained or 1 << 20) // GRAIN, 1)
     while low < high:
         middle = (low + high + 1) // 2
         if need(info, middle * GRAIN, sequences, batch).total <= SHARE * free.ram:

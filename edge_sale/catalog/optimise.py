@@ -1,9 +1,8 @@
-"""Re-quantizing a model for this CPU, kept only where it is measured to be faster and hardly worse.
+"""Re-quantizing a model for this CPU. The copy is used only if it is measured to be faster and hardly worse.
 
-Both files are measured one after the other in child processes: tokens a second for prompts and
-for generation, and the mean negative log-likelihood a token of a bundled text (perplexity.txt,
-written for this; its exponential is the perplexity). The pulled original stays until told
-otherwise, and an answer of "not better" changes nothing.
+Both files are measured one after the other in child processes: tokens a second for prompts and for generation, and
+the perplexity on a bundled text (perplexity.txt, written for this), which is the exponential of its mean negative
+log-likelihood per token. The pulled original stays until the user drops it. If no copy is better, nothing changes.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from edge_sale.catalog.installed import Manifest
 from edge_sale.errors import BadModelFile, ModelMissing, PullFailed
 
 TEXT = Path(__file__).with_name("perplexity.txt")
-WORSE = 1.05  # perplexity may grow by this factor at most
-FASTER = 1.10  # the mean speed-up that is worth another copy
+WORSE = 1.05  # the largest factor by which perplexity may grow
+FASTER = 1.10  # the least mean speed-up that is worth a second copy
 CONTEXT = 1024  # tokens: the text fits
-TYPES = ("Q4_0", "Q8_0")  # what CPU back ends have the fastest kernels for
+TYPES = ("Q4_0", "Q8_0")  # the types for which CPU back ends have the fastest kernels
 
 Notice = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Tokens a second, and perplexity on the bundled text."""
+    """Tokens a second for prompts and for drawing answers, and perplexity on the bundled text."""
 
     prompt: float
     draw: float
@@ -45,7 +44,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of it; `kept` is the type that is in use now, empty where nothing was better."""
+    """The measurements, and `kept`: the type that is in use now, empty where none was better."""
 
     before: Measured
     tried: Mapping[str, Measured]
@@ -68,7 +67,7 @@ def optimise(
     progress: convert.Progress = convert.quiet,
     notice: Notice = lambda line: None,
 ) -> Result:
-    """Puts the best of `types` in use, where it is better than what is.
+    """Use the best of `types`, if it is better than the file in use.
 
     Raises ModelMissing, BadModelFile, PullFailed.
     """
@@ -109,7 +108,7 @@ def optimise(
 
 
 def undo(card: ModelCard, models_dir: Path) -> Path:
-    """Back to what was pulled. Raises ModelMissing, BadModelFile."""
+    """Go back to the file that was pulled. Raises ModelMissing, BadModelFile."""
     manifest = _optimised(card, models_dir)
     before = Manifest(**{**manifest.original, "stamp": tuple(manifest.original["stamp"])})
     original = installed.path_of(card, models_dir, before)
@@ -122,7 +121,7 @@ def undo(card: ModelCard, models_dir: Path) -> Path:
 
 
 def drop_original(card: ModelCard, models_dir: Path) -> int:
-    """Removes the pulled original of an optimised model; gives its bytes. A file of the user's own stays."""
+    """Remove the pulled original of an optimised model; returns its bytes. A file of the user's own stays."""
     manifest = _optimised(card, models_dir)
     name = str(manifest.original["file"])
     original = models_dir / card.name / name
@@ -145,14 +144,14 @@ def measured(file: Path, threads: int) -> Measured:
 
 
 def speed_up(before: Measured, after: Measured) -> float:
-    """How many times as fast, prompts and answers counted alike: the geometric mean of both."""
+    """How many times as fast: the geometric mean of the speed-ups of prompts and of answers."""
     return math.sqrt(after.prompt / before.prompt * after.draw / before.draw)
 
 
 def better(before: Measured, after: Measured) -> bool:
-    """Faster by FASTER at least, with neither half slower, and perplexity within WORSE."""
-    halves = min(after.prompt / before.prompt, after.draw / before.draw)
-    return speed_up(before, after) >= FASTER and halves >= 0.95 and after.perplexity <= WORSE * before.perplexity
+    """Whether the mean speed-up is at least FASTER, neither speed drops below 0.95, and perplexity is within WORSE."""
+    slower = min(after.prompt / before.prompt, after.draw / before.draw)
+    return speed_up(before, after) >= FASTER and slower >= 0.95 and after.perplexity <= WORSE * before.perplexity
 
 
 def _use(
@@ -205,5 +204,7 @@ def _optimised(card: ModelCard, models_dir: Path) -> Manifest:
     if manifest is None:
         raise ModelMissing([card.name], f"edge-sale pull {card.name}")
     if not manifest.original:
-        raise BadModelFile(f"{card.name} is as it was pulled; edge-sale models optimise {card.name} tries to better it")
+        raise BadModelFile(
+            f"{card.name} is as it was pulled; to look for a faster copy: edge-sale models optimise {card.name}"
+        )
     return manifest

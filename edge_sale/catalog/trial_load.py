@@ -1,8 +1,8 @@
-"""Loading happens first in a child process: a file that breaks llama.cpp breaks that, not the user's session.
+"""Trial loads: a model is loaded first in a child process, so that a file which crashes llama.cpp cannot crash us.
 
-The verdict is kept by the file's sha256 and the library's version, so that it is paid for once.
-Where bubblewrap works the child has no network and can write nowhere. Covered: crashes, hangs,
-refusals, numbers that are not finite. Not covered: a file that behaves in the child and not here.
+A good verdict is kept under the file's sha256 and the library's version, so that each file is tried once. Where
+bubblewrap works, the child has no network and can write nowhere. Covered: crashes, hangs, refusals, numbers that are
+not finite. Not covered: a file that behaves well in the child and badly here.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from typing import Any
 from edge_sale.environment import bare_environment
 from edge_sale.errors import BadModelFile
 
-VERSION = 1  # of what is tried; raised when more is
-START = 60.0  # seconds for the process and the library to come up
-PACE = 20e6  # bytes a second that the slowest disk is taken to read
+VERSION = 1  # of the trial; raised when it tries more
+START = 60.0  # seconds for the process and the library to start
+PACE = 20e6  # bytes a second: the slowest disk that the time limit allows for
 
 LOAD_PROBE = (sys.executable, "-P", "-m", "edge_sale.llama.load_probe")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a trial load: `seconds` for the weights, `peak` resident bytes of the process."""
+    """The result of a trial load: `seconds` to load the weights, `peak` resident bytes of the process."""
 
     ok: bool
     why: str = ""
@@ -40,7 +40,7 @@ class Verdict:
 
 
 def loadable(file: Path, sha256: str, models_dir: Path, command: str = "") -> Verdict:
-    """The verdict on a file whose sha256 the caller has verified; a second time it costs nothing.
+    """The verdict on a file whose sha256 the caller has verified. It is kept, so the next call is free.
 
     Raises BadModelFile with what happened in the child, and `command` as the way out.
     """
@@ -55,7 +55,7 @@ def loadable(file: Path, sha256: str, models_dir: Path, command: str = "") -> Ve
 
 
 def read(sha256: str, models_dir: Path) -> Verdict | None:
-    """The good verdict that is kept for this file and this library; bad ones are never kept."""
+    """The verdict that is kept for this file and this library, if any. Only good verdicts are kept."""
     try:
         verdict = Verdict(**json.loads(_place(sha256, models_dir).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -64,7 +64,7 @@ def read(sha256: str, models_dir: Path) -> Verdict | None:
 
 
 def tried(file: Path, program: Sequence[str] = LOAD_PROBE) -> Verdict:
-    """A trial load, run to its end or to its time limit."""
+    """Run a trial load to its end or to its time limit."""
     said, why = run(file, program=program)
     if why:
         return Verdict(False, why, library=library())
@@ -74,7 +74,7 @@ def tried(file: Path, program: Sequence[str] = LOAD_PROBE) -> Verdict:
 def run(
     file: Path, *arguments: str, program: Sequence[str] = LOAD_PROBE, seconds: float | None = None
 ) -> tuple[dict[str, Any], str]:
-    """What the gauge found in the file, and why it did not come to its end, if so."""
+    """What the load probe found in the file, and why it did not finish (empty where it did)."""
     limit = seconds or START + file.stat().st_size / PACE
     command = [*_wrap(), *program, str(file.resolve()), *arguments]
     child = subprocess.Popen(  # our own program; the file's name is one argument
@@ -93,10 +93,10 @@ def run(
     finally:
         child.kill()
         child.communicate()
-    return _heard(out, child.returncode)
+    return _result(out, child.returncode)
 
 
-def _heard(out: str, code: int) -> tuple[dict[str, Any], str]:
+def _result(out: str, code: int) -> tuple[dict[str, Any], str]:
     said: dict[str, Any] = {}
     for line in out.splitlines():
         try:
@@ -117,7 +117,7 @@ def _heard(out: str, code: int) -> tuple[dict[str, Any], str]:
 
 
 def _wrap() -> list[str]:
-    """Bubblewrap around the child, where it works: everything is read-only, and there is no network."""
+    """The command that puts the child into bubblewrap, where that works: all is read-only, with no network."""
     from edge_sale.sandbox import level
 
     if not level().startswith("bubblewrap"):
@@ -142,7 +142,7 @@ def _wrap() -> list[str]:
 
 
 def library() -> str:
-    """The version of what loads: a verdict holds for it alone."""
+    """The version of the library that loads models. A verdict holds for this version only."""
     return version("llama-cpp-python")
 
 

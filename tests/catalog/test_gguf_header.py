@@ -107,7 +107,7 @@ def test_a_truncated_file_is_refused_with_both_sizes(tmp_path: Path) -> None:
         (header([ARCHITECTURE], version=3 << 24), "is big-endian"),
         (header([], metadata=1 << 62), "claims 4611686018427387904 metadata entries"),
         (header([ARCHITECTURE], tensors=1 << 40), "claims 1099511627776 tensors"),
-        (header([ARCHITECTURE, ARCHITECTURE]), "'general.architecture' stands there twice"),
+        (header([ARCHITECTURE, ARCHITECTURE]), "'general.architecture' occurs twice"),
         (header([]), "does not say its general.architecture"),
         (header([struct.pack("<Q", 1 << 63)], metadata=1), "a metadata key claims 9223372036854775808 bytes"),
         (header([text("k") + struct.pack("<IQ", 8, 1 << 25)]), "the value of 'k' claims 33554432 bytes"),
@@ -125,7 +125,7 @@ def test_a_truncated_file_is_refused_with_both_sizes(tmp_path: Path) -> None:
         (header([ARCHITECTURE], [tensor("t", (0,), 0, 0)]), "an impossible shape"),
         (header([ARCHITECTURE], [tensor("t", (33,), 2, 0)]), "has rows of 33, not of 32s"),
         (header([ARCHITECTURE], [tensor("t", (4,), 0, 8)]), "lies at 8, should be at 0"),
-        (header([ARCHITECTURE], [tensor("t", (4,), 0, 0)] * 2), "'t' stands there twice"),
+        (header([ARCHITECTURE], [tensor("t", (4,), 0, 0)] * 2), "'t' occurs twice"),
         (header([ARCHITECTURE], [tensor("t" * 64, (4,), 0, 0)]), "a tensor's name claims 64 bytes"),
     ],
 )

@@ -54,10 +54,10 @@ def test_one_changed_byte_is_refused_before_any_load(package: Path, tmp_path: Pa
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
     file.write_bytes(bytes(data))
-    with pytest.raises(BadModelFile, match=r"its sha256 is .* \(tiny\): the installation is not whole; install"):
+    with pytest.raises(BadModelFile, match=r"its sha256 is .* \(tiny\): the installation is incomplete; install"):
         installed.ready(card, tmp_path)
     file.unlink()
-    with pytest.raises(BadModelFile, match=r"is not there \(tiny\): the installation is not whole"):
+    with pytest.raises(BadModelFile, match=r"is not there \(tiny\): the installation is incomplete"):
         installed.ready(card, tmp_path)
 
 

@@ -39,7 +39,7 @@ def search(words: tuple[str, ...], hub: bool, as_json: bool) -> None:
         repos = " ".join(source.repo for source in card.sources)
         row("card", card.name, f"{card.title} {repos}".strip(), card.bytes, f"edge-sale pull {card.name}")
     for found in caches.find(model_caches()):
-        row(found.whose, found.name, str(found.path), found.bytes, f"edge-sale models add {found}")
+        row(found.program, found.name, str(found.path), found.bytes, f"edge-sale models add {found}")
     if hub:
         from edge_sale.download.repository import search as search_hub
 
