@@ -1,8 +1,9 @@
 """Names that earlier versions wrote into users' files, and what they are called now.
 
 Whoever reads such a file replaces the old names with `renamed`, `event` or `run` and goes on with the new ones.
-Where the user can change the file, `tell` says so. It warns instead of printing: the command line shows each
-warning as one line on stderr, and a program that uses edge_sale as a library filters it like any other warning.
+For a file that the user writes, `tell` says so; files that edge-sale writes for itself are read without a word. It
+warns instead of printing: the command line shows each warning as one line on stderr, and a program that uses
+edge_sale as a library filters it like any other warning.
 """
 
 from __future__ import annotations

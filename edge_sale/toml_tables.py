@@ -56,6 +56,8 @@ class Key:
     @property
     def described(self) -> str:
         """What the key should hold, in words."""
+        if self.type is list and (self.schema or self.variants):
+            return "a list of tables"
         return self.words or IN_WORDS[self.type]
 
 

@@ -1,4 +1,4 @@
-"""`edge-sale config`: where settings are read from, and an example of every key."""
+"""`edge-sale config`: the settings in force, their files, and an example of every key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_sale.settings import load
 @click.option("--example", is_flag=True, help="Print an example config.toml that explains every key.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def config(example: bool, as_json: bool) -> None:
-    """Show the settings in force and where they come from.
+    """Show the settings in force, and where files are.
 
     \b
     edge-sale config --example > "$(edge-sale config --json | jq -r .config_file)"

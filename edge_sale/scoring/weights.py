@@ -123,12 +123,14 @@ FITTED: Schema = {
 
 def read(file: Path) -> Weights:
     """The weights in a file made by hand. Raises ConfigError naming file, line and key."""
-    return _weights(read_toml(file, BY_HAND))
+    document = read_toml(file, BY_HAND)
+    document.rename_keys((), legacy_names.WEIGHTS_KEYS)
+    return _weights(document)
 
 
 def from_table(data: Mapping[str, Any], where: str) -> Weights:
     """The weights in a table that `to_table` made. Raises ConfigError naming `where` and the key."""
-    return _weights(Document(where, dict(data), FITTED))
+    return _weights(Document(where, legacy_names.renamed(data, legacy_names.WEIGHTS_KEYS), FITTED))
 
 
 def to_table(weights: Weights) -> dict[str, Any]:
@@ -150,7 +152,6 @@ def to_table(weights: Weights) -> dict[str, Any]:
 
 
 def _weights(document: Document) -> Weights:
-    document.rename_keys((), legacy_names.WEIGHTS_KEYS)
     data = document.check()
     jury = dict(data["jury"])
     price = data.get("reserve_price")

@@ -239,10 +239,10 @@ def joined(weights: Mapping[str, float], reserve_price: ReservePrice, starter: W
     jury = {name: x * SHARE for name, x in weights.items() if name not in ("price_length", "certainty")}
     jury |= {name: starter.of_juror(name) * (1 - SHARE) for name in general}
     why = [
-        "Of the bundled pool's fitted weights 95 in 100 and of the starter's 5, each juror with its own: both",
-        "pools in one market. A specialist's bid below the reserve price does not stand, so a task outside its",
-        "trade is among the general agents. On tasks of its trade its plan is surer; with more the starter's jurors,",
-        "who like plans in their own words, gave such a task to a general agent.",
+        "Both pools in one market: 95 % of the bundled pool's fitted weights and 5 % of the starter's; each juror",
+        "keeps its own weight. A specialist's bid below the reserve price does not stand, so the general agents",
+        "compete for a task outside its trade. On tasks of its trade its plan is more certain than theirs. With more",
+        "than 5 % the starter's jurors, who prefer plans in their own words, gave such tasks to a general agent.",
     ]
     return _toml("mixed-1", why, signals, jury, reserve_price)
 

@@ -1,4 +1,4 @@
-"""`edge-sale models add`: a card for a GGUF file or for a repository of the hub."""
+"""`edge-sale models add`: write a card for a GGUF file or for a repository of the hub."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from edge_sale.settings import load
 
 @click.command("add")
 @click.argument("what", metavar="FILE-or-REPO")
-@click.option("--name", metavar="NAME", help="The card's name; else made from the file's.")
-@click.option("--price", type=click.FloatRange(min=0), help="Dollars per million tokens; else by its size.")
-@click.option("--role", type=click.Choice(["chat", "embed"]), help="Else told from the file.")
-@click.option("--licence", metavar="TEXT", help="Else as the file says, or unknown.")
+@click.option("--name", metavar="NAME", help="The card's name; without it, made from the file's name.")
+@click.option("--price", type=click.FloatRange(min=0), help="Dollars per million tokens; without it, by its size.")
+@click.option("--role", type=click.Choice(["chat", "embed"]), help="Its use; without it, read from the file.")
+@click.option("--licence", metavar="TEXT", help="Without it, read from the file, or unknown.")
 @click.option("--force", is_flag=True, help="Replace a card of that name.")
 def add(what: str, name: str | None, price: float | None, role: str | None, licence: str | None, force: bool) -> None:
     """Add a card for a GGUF file, or a repository.
 
-    A file, and one that another program keeps (see: edge-sale models search), is checked and used
-    where it is. Of a repository of the hub, `OWNER/NAME`, `OWNER/NAME:Q4_K_M` or `OWNER/NAME:FILE`,
-    the card pins commit and sha256; then pull it.
+    A file of yours, or of another program (see: edge-sale models search), is checked and used where
+    it is. For a repository of the hub, `OWNER/NAME`, `OWNER/NAME:Q4_K_M` or `OWNER/NAME:FILE`, the
+    card pins the commit and the sha256; pull it next.
 
     \b
     edge-sale models add ~/models/mine.gguf --name mine
@@ -66,6 +66,6 @@ def add(what: str, name: str | None, price: float | None, role: str | None, lice
 
 
 def price_by_size(parameters: int) -> float:
-    """Dollars per million tokens by the paper's power law of size, not under what the least hosts ask."""
+    """Dollars per million tokens by the paper's power law of size, and at least what hosts ask for any model."""
     billions = parameters / 1e9
     return round(max(0.02, 0.05 * float((billions / 4) ** 0.95)), 3)

@@ -16,7 +16,7 @@ from edge_sale.settings import load
 def export(name: str, file: Path) -> None:
     """Write a model to one file, for a machine offline.
 
-    Card, sha256 and weights, uncompressed; `edge-sale models import` takes it in.
+    The file holds card, sha256 and weights, uncompressed; `edge-sale models import` reads it.
 
     \b
     edge-sale models export smollm2-135m /media/stick
@@ -34,7 +34,7 @@ def export(name: str, file: Path) -> None:
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def import_(file: Path) -> None:
-    """Take in a model that `export` wrote, verified.
+    """Add a model that `export` wrote, verified.
 
     \b
     edge-sale models import /media/stick/smollm2-135m.edge-sale.tar

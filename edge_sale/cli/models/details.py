@@ -1,4 +1,4 @@
-"""What `models show` knows of a model, and how it is printed."""
+"""What `edge-sale models` tells about a model, and how it is printed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from edge_sale.errors import DoesNotFit, ModelMissing
 from edge_sale.hardware.memory import Free, free
 from edge_sale.settings import Settings
 
-PLANNED = 4096  # tokens of context that --fit asks for unless told
-ROUGHLY = 1.25  # weights to all of it, where no header is here to read
+PLANNED = 4096  # tokens of context for --fit, unless --context is given
+ROUGHLY = 1.25  # all memory by the size of the weights, for a model whose header is not here to read
 
 
 def details(card: ModelCard, models_dir: Path) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def details(card: ModelCard, models_dir: Path) -> dict[str, Any]:
 
 
 def check_of(card: ModelCard, models_dir: Path) -> str:
-    """Who says what the model's bytes should be: "pinned", "recorded", "at first pull" or "your own file"."""
+    """Where the sha256 of the model comes from: "pinned", "recorded", "at first pull" or "your own file"."""
     if not card.files:
         return "your own file"
     if card.pinned:
@@ -46,17 +46,17 @@ def check_of(card: ModelCard, models_dir: Path) -> str:
 
 
 def parameters(count: int) -> str:
-    """ "135M", "1.7B"; empty where nobody says."""
+    """ "135M", "1.7B"; empty where the number is not known."""
     return f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.0f}M" if count else ""
 
 
 def roughly_fits(card: ModelCard, room: Free) -> bool:
-    """By its size alone, before it is here."""
+    """Whether it fits, judged by its size alone: for a model that was not pulled yet."""
     return card.bytes * ROUGHLY <= memory_fit.SHARE * room.ram
 
 
 def fit_of(card: ModelCard, settings: Settings, context: int | None) -> dict[str, Any]:
-    """Need, what is free, and the choice for this machine; from the card alone where the model is not here."""
+    """What the model needs, what is free, and what fits this machine; a guess from the card before it is pulled."""
     room = free()
     wanted = context or min(PLANNED, card.context)
     known: dict[str, Any] = {"free": asdict(room), "context": wanted, "exact": True}
@@ -79,7 +79,7 @@ def fit_of(card: ModelCard, settings: Settings, context: int | None) -> dict[str
 
 
 def print_details(known: dict[str, Any]) -> None:
-    """A line for each thing worth knowing."""
+    """Print what is known, a line for each thing."""
     chat = known["chat"]
     rows = [
         ("model", f"{known['name']}: {known['title']}"),
@@ -112,7 +112,7 @@ def _thinking(chat: dict[str, Any]) -> str:
 
 
 def print_fit(known: dict[str, Any]) -> None:
-    """The sum, what is free, and the verdict."""
+    """Print what the model needs, what is free, and whether it fits."""
     click.echo()
     room = known["free"]
     if known["exact"]:
@@ -123,7 +123,7 @@ def print_fit(known: dict[str, Any]) -> None:
     else:
         click.echo(
             f"{'weights':<11} {size(known['weights'])}; about {size(known['total'])} with its context "
-            "(its header, once pulled, says it exactly)"
+            "(exact once it is pulled)"
         )
     click.echo(f"{'free':<11} {size(room['ram'])} of {size(room['total'])}: {room['limit']}")
     for gpu in room["gpus"]:

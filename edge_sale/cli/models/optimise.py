@@ -1,4 +1,4 @@
-"""`edge-sale models optimise`: a copy of a model that is faster on this CPU, where there is one."""
+"""`edge-sale models optimise`: use a copy of a model that is faster on this CPU, if there is one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from edge_sale.settings import load
     "types",
     multiple=True,
     type=click.Choice(["Q4_0", "Q5_0", "Q8_0"]),
-    help="Try this type; repeatable. Else Q4_0 and Q8_0.",
+    help="Try this type; repeatable. Without it: Q4_0 and Q8_0.",
 )
-@click.option("--undo", is_flag=True, help="Go back to what was pulled.")
-@click.option("--drop-original", is_flag=True, help="Remove what was pulled, once it is optimised.")
+@click.option("--undo", is_flag=True, help="Go back to the file that was pulled.")
+@click.option("--drop-original", is_flag=True, help="Remove the file that was pulled, once there is a better copy.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def optimise(name: str, types: tuple[str, ...], undo: bool, drop_original: bool, as_json: bool) -> None:
-    """Re-quantize for this CPU where that is faster.
+    """Re-quantize for this CPU, if that is faster.
 
-    Measured on this machine, before and after: speed, and perplexity on a text that comes with
-    edge-sale. A copy is used only if it is at least 1.1 times as fast and its perplexity at most
+    Speed, and perplexity on a text that comes with edge-sale, are measured on this machine before
+    and after. A copy is used only if it is at least 1.1 times as fast and its perplexity at most
     5 % higher. The original stays until you drop it.
 
     \b
@@ -43,9 +43,9 @@ def optimise(name: str, types: tuple[str, ...], undo: bool, drop_original: bool,
     settings = load()
     card = cards.load(settings.cards_dir).model(name)
     if card.role != "chat":
-        raise ConfigError(f"{name} embeds texts: a copy of it would give other vectors than memory holds")
+        raise ConfigError(f"{name} embeds texts: a re-quantized copy would give other vectors than those in memory")
     if card.shipped:
-        raise ConfigError(f"{name} comes with edge-sale as it runs fastest; there is nothing to optimise")
+        raise ConfigError(f"{name} comes with edge-sale in its fastest form; there is nothing to optimise")
     if undo:
         click.echo(f"{name}: back to {optimiser.undo(card, settings.models_dir)}")
         return

@@ -12,8 +12,8 @@ from edge_sale.settings import load
 
 @click.command("rm")
 @click.argument("name")
-@click.option("--card", "with_card", is_flag=True, help="Its card too, where it is one of your own.")
-@click.option("--forget", is_flag=True, help="Also the sha256 that its first pull recorded.")
+@click.option("--card", "with_card", is_flag=True, help="Remove its card too, if it is one of your own.")
+@click.option("--forget", is_flag=True, help="Forget the sha256 that its first pull recorded.")
 def rm(name: str, with_card: bool, forget: bool) -> None:
     """Remove a model that was pulled; never a file of yours.
 
@@ -31,7 +31,7 @@ def rm(name: str, with_card: bool, forget: bool) -> None:
     settings = load()
     card = cards.load(settings.cards_dir).model(name)
     if card.shipped:
-        raise ConfigError(f"{name} comes with edge-sale and takes {size(card.bytes)}; it goes with edge-sale alone")
+        raise ConfigError(f"{name} comes with edge-sale and takes {size(card.bytes)}; it stays as long as edge-sale")
     folder, own = settings.models_dir / name, settings.cards_dir / f"{name}.toml"
     manifest = installed.read_manifest(card, settings.models_dir)
     files = installed.ours(card, settings.models_dir)
@@ -43,7 +43,7 @@ def rm(name: str, with_card: bool, forget: bool) -> None:
             file.unlink()
         shutil.rmtree(settings.models_dir / ".incoming" / name, ignore_errors=True)
         click.echo(f"{name}: removed, {size(held)} free again")
-        with suppress(OSError):  # somebody else's files are in it too
+        with suppress(OSError):  # files that edge-sale did not write are in it too
             folder.rmdir()
     if manifest and Path(manifest.file).is_absolute() and not Path(manifest.file).is_relative_to(folder):
         click.echo(f"{name}: its file stays where it is: {manifest.file}")

@@ -18,8 +18,8 @@ from edge_sale.settings import load
 def search(words: tuple[str, ...], hub: bool, as_json: bool) -> None:
     """Find models by name: cards, other programs' files, the hub.
 
-    Cards and the caches of Ollama, LM Studio, llama.cpp and the hub library are on this machine.
-    What is found can be pulled (a card) or added (the rest).
+    Looks at cards, and at the files of Ollama, LM Studio, llama.cpp and the hub library on this machine.
+    A card can be pulled; anything else can be added.
 
     \b
     edge-sale models search qwen

@@ -1,4 +1,4 @@
-"""`edge-sale models verify`: compare every byte of the models here with their sha256."""
+"""`edge-sale models verify`: compare the models on this machine with their sha256."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edge_sale.settings import load
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
 def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Read models whole and check every byte.
+    """Check every byte of models on this machine.
 
-    Without a name, all that are here. Exit code 1 where one is not what it should be.
+    Without NAME, of all of them. Exit code 1 if a model is not what it should be.
 
     \b
     edge-sale models verify
