@@ -8,11 +8,12 @@ from functools import cache
 
 from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.workspace import Workspace
+from edge_sale.environment import forced_offline, own_secrets
 from edge_sale.errors import EdgeSaleError
 from edge_sale.events import Asked, EventBus, Noted
 from edge_sale.remote.config import Remote, fallback, key_of, remotes
 from edge_sale.remote.egress import Budget, EgressGate, OutboundRequest
-from edge_sale.settings import Settings, forced_offline, own_secrets
+from edge_sale.settings import Settings
 from edge_sale.types import Engine, RequestContext
 
 Consent = Callable[[OutboundRequest], str]

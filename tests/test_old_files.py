@@ -134,6 +134,6 @@ def test_an_old_pool_on_the_command_line(tmp_path: Path) -> None:
     """--pool home is the mixed pool."""
     done = edge(tmp_path, "fit", "--list", "--json", "--pool", "home")
     assert (done.returncode, json.loads(done.stdout) is not None) == (0, True)
-    assert done.stderr == "edge-sale: --pool: 'home' is called 'mixed' now; the old name still works\n"
+    assert done.stderr == "edge-sale: pool: 'home' is called 'mixed' now; the old name still works\n"
     pulled = edge(tmp_path, "pull", "home", "--offline", EDGE_SALE_MODELS=str(tmp_path / "none"))
     assert "unknown pool" not in pulled.stderr and "'home' is called 'mixed' now" in pulled.stderr

@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge_sale.environment import variable
 from edge_sale.events import EventBus
 from edge_sale.sandbox.command import Place, run_command
-from edge_sale.settings import Settings, variable
+from edge_sale.settings import Settings
 from edge_sale.workspace.private_copy import Change, discard, private_copy
 from edge_sale.workspace.tools import WorkingCopy
 

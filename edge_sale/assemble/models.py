@@ -73,7 +73,6 @@ def tuning(card: ModelCard, settings: Settings) -> Tuning:
         "batch": settings.batch,
         "micro_batch": settings.micro_batch,
         "flash": settings.flash_attention,
-        "lookup": settings.lookup,
         "gpu_layers": settings.gpu_layers,
     }
     given = {name: value for name, value in wanted.items() if value is not None}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from edge_sale import remote_setup
+from edge_sale import legacy_names, remote_setup
 from edge_sale.agents.extra_signals import EXTRA_SIGNALS
 from edge_sale.assemble.models import identity
 from edge_sale.catalog import installed
@@ -92,8 +93,10 @@ def weights_in_force(pool: PoolCard, settings: Settings) -> Weights:
 
 def weights_named(name: str, settings: Settings) -> Weights:
     """The weights file of that name; the user's own files come before the shipped ones. Raises UnknownName."""
-    folders = [settings.cards_dir / "weights", shipped_dir() / "weights"]
-    known = {file.stem: file for folder in reversed(folders) for file in sorted(folder.glob("*.toml"))}
+    name = legacy_names.weights_name(name, "weights")
+    known: dict[str, Path] = {}
+    for folder in (shipped_dir() / "weights", settings.cards_dir / "weights"):
+        known |= {legacy_names.WEIGHTS.get(file.stem, file.stem): file for file in sorted(folder.glob("*.toml"))}
     if name in known:
         return read(known[name])
     fitted = {f"fit-{number}": number for number in versions.numbers(settings.weights_dir)}

@@ -22,7 +22,7 @@ def in_use(catalogue: Catalogue, settings: Settings) -> str:
     Without a choice it is the bundled pool, or the mixed pool once the starter's models are pulled.
     """
     if settings.pool:
-        return legacy_names.pool_name(settings.pool, "--pool")
+        return legacy_names.pool_name(settings.pool, "pool")
     starter = [catalogue.model(name) for name in catalogue.pool(DEFAULT_POOL).models]
     return BUNDLED_POOL if installed.missing(starter, settings.models_dir) else MIXED_POOL
 

@@ -9,9 +9,10 @@ from typing import IO, Any, TypeVar
 
 import click
 
+from edge_sale.environment import stay_offline
 from edge_sale.errors import EdgeSaleError, TaskError
 from edge_sale.policy import Escalation, for_run
-from edge_sale.settings import Settings, load, stay_offline
+from edge_sale.settings import Settings, load
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -18,10 +18,11 @@ from edge_sale import assemble
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.workspace import Workspace
 from edge_sale.auction.market import Market
+from edge_sale.environment import variable
 from edge_sale.errors import EdgeSaleError, EngineError
 from edge_sale.evaluation.report import Figure
 from edge_sale.events import EventBus
-from edge_sale.settings import Settings, load, variable
+from edge_sale.settings import Settings, load
 from edge_sale.types import Job, Outcome
 from edge_sale.workspace.private_copy import private_copy
 from edge_sale.workspace.tools import WorkingCopy

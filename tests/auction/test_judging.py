@@ -9,7 +9,7 @@ import pytest
 from edge_sale.agents.local import LocalAgent
 from edge_sale.assemble import market, plan
 from edge_sale.auction.judging import METHODS, RECOVERED, beginning, likert, recoverability, to_score
-from edge_sale.catalog.cards import JURIES
+from edge_sale.config_file import JURIES
 from edge_sale.settings import load
 from edge_sale.types import Choice, Job, LogProb, Task
 

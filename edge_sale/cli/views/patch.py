@@ -16,7 +16,7 @@ def print_patch(patch: str, *, err: bool = False) -> None:
     `git apply` knows no locale: the bytes are UTF-8, whatever encoding a terminal here would want.
     """
     from edge_sale.cli.views.tables import printable
-    from edge_sale.settings import colour_wanted
+    from edge_sale.environment import colour_wanted
 
     if not (sys.stderr if err else sys.stdout).isatty():
         click.echo(patch.encode("utf-8", "surrogateescape"), nl=False, err=err)
