@@ -278,7 +278,7 @@ def test_a_bundle_that_is_not_whole_is_refused_and_leaves_nothing(how: str, home
         (("add", "ollama:nonesuch:1b"), "ollama:nonesuch:1b: no such file"),
         (("add", "some/where.gguf"), "some/where.gguf: no such file"),
         (("export", "qwen3-0.6b", "."), "pull with: edge-sale pull qwen3-0.6b"),
-        (("optimise", "all-minilm-l6-v2"), "embeds texts: a copy of it would give other vectors"),
+        (("optimise", "all-minilm-l6-v2"), "embeds texts: a re-quantized copy would give other vectors"),
         (("optimise", "qwen3-0.6b"), "not on this machine yet"),
         (("optimise", "qwen3-0.6b", "--undo"), "not on this machine yet"),
     ],
