@@ -100,7 +100,12 @@ OLD = (
     ),
     old("ways Ways WAYS Way", "work_strategies, WORK_STRATEGIES, WorkStrategy", "ways of what"),
     old("way", "strategy", "way of what", kinds="parameter variable", within=("edge_sale/agents/",)),
-    old("Site site", "Workspace, workspace", "the private copy that an agent works in"),
+    old(
+        "Site site",
+        "Workspace, workspace",
+        "the private copy that an agent works in",
+        but=("tests/docs/",),  # the site of the docs
+    ),
     old("sieve", "keep_passing", "says what is kept", text=r"\bsieves?\b"),
     old("heedless", "ignores_input", "says what is ignored", text=r"\bheedless\b"),
     old("lines", "edge_sale.text", "a module named for one of its results", kinds="module", within=CODE_OF_OURS),
