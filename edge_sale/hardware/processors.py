@@ -1,39 +1,14 @@
-"""What this process may use of the machine, and how llama.cpp is to use it."""
+"""The processors that this process may use."""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from edge_sale.llama.lookup import MOST
 
 CGROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _TOPOLOGY = Path("/sys/devices/system/cpu")
-
-Flash = Literal["auto", "on", "off"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """How llama.cpp runs a model: threads, tokens a batch, and what goes to a GPU."""
-
-    threads: int = 1
-    batch_threads: int = 0  # for reading prompts; 0: as many as for writing
-    batch: int = 512  # tokens a decode at most
-    micro_batch: int = 0  # of those, so many at a time; 0: all
-    flash: Flash = "auto"  # flash attention
-    gpu_layers: int = -1  # -1: all, where the build has a back end for a GPU
-    mapped: bool = True  # map the model's file, where that does not put it in memory twice
-    lookup: bool = False  # guess ahead where an ask says that its answer repeats its prompt
-
-    @property
-    def guesses(self) -> bool:
-        """Whether it does: a guess must be read at once, or its last row would be read alone (see lookup.py)."""
-        return self.lookup and (self.micro_batch or self.batch) > MOST
 
 
 def cores() -> int:

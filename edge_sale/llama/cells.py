@@ -135,7 +135,3 @@ class Cells:
         """`sequence` has read the first `tokens` of the reading, piece by piece."""
         cuts = tuple(place for place in reading.cuts if place <= tokens)
         self._held[sequence] = Reading(reading.tokens[: cuts[-1]], cuts) if cuts else None
-
-    def rewind(self, sequence: int, tokens: int) -> None:
-        """Takes back what `sequence` read after its first `tokens`; only for models that can."""
-        native.rewind(self._memory, sequence, tokens)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sale.errors import TimedOut
-from edge_sale.hardware.processors import Tuning
 from edge_sale.llama import native
 from edge_sale.llama.cells import PIECE, Cells
 from edge_sale.llama.prefixes import Prefixes
 from edge_sale.llama.sequence import Run
+from edge_sale.llama.tuning import Tuning
 
 R = TypeVar("R", bound=Run)
 OnRows = Callable[[list[tuple[R, int]], NDArray[np.float32]], None]
@@ -224,7 +224,3 @@ class Context:
     def _decode(self) -> None:
         self._batch.decode(self._handle, self._abort)
         self._cells.copying = False
-
-    def rewind(self, run: Run, tokens: int) -> None:
-        """Takes back what the run's sequence holds beyond its first `tokens`."""
-        self._cells.rewind(run.sequence, tokens)

@@ -21,15 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sale.errors import Cancelled, EngineError, NotFinite, PromptTooLong, TimedOut, naming
-from edge_sale.hardware.processors import Tuning, processor
+from edge_sale.hardware.processors import processor
 from edge_sale.llama import native
 from edge_sale.llama.cells import Reading, cut
 from edge_sale.llama.chat import ChatTemplate
 from edge_sale.llama.context import Context, OnRows
 from edge_sale.llama.llama_thread import llama_thread
-from edge_sale.llama.lookup import Lookup
 from edge_sale.llama.prefixes import ON_DISK, Prefixes
 from edge_sale.llama.sequence import Choosing, Draw, Run, Scoring, measure
+from edge_sale.llama.tuning import Tuning
 from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogProb, Prompt
 
 A = TypeVar("A")
@@ -125,9 +125,9 @@ class LlamaEngine:
         """Which option comes next in every ask, read from the logits of one position each."""
         return self._worker.do(lambda: self._choose(requests, seconds), seconds)
 
-    def timed(self, tuning: Tuning, read: int, write: int, ahead: int = 1) -> tuple[float, float]:
-        """Seconds to read so many tokens and to write so many, `ahead` at a time, run as `tuning` says."""
-        return self._worker.do(lambda: self._timed(tuning, read, write, ahead))
+    def timed(self, tuning: Tuning, read: int, write: int) -> tuple[float, float]:
+        """Seconds to read so many tokens and to write so many, run as `tuning` says."""
+        return self._worker.do(lambda: self._timed(tuning, read, write))
 
     def close(self) -> None:
         """Frees context and weights; the engine is of no use afterwards."""
@@ -163,19 +163,18 @@ class LlamaEngine:
         fixed = fixed if prompt.fixed else 0
         return Reading(tokens, cut((end for end in ends if end > fixed), fixed), fixed)
 
-    def _timed(self, tuning: Tuning, read: int, write: int, ahead: int) -> tuple[float, float]:
+    def _timed(self, tuning: Tuning, read: int, write: int) -> tuple[float, float]:
         nothing = Prefixes("")
         context = Context(self._model, self._vocabulary, self._worker.abort, tuning, nothing)
         tokens = [1 + i % (self._vocabulary - 1) for i in range(read)]  # which ones does not matter
         run = Choosing(tokens, -1, read - 1, options=[0])
         try:
-            context.ready(1, read + write * ahead)
+            context.ready(1, read + write)
             began = time.monotonic()
             context.begin([run], lambda rows, logits: None, float("inf"))
             middle = time.monotonic()
             for step in range(write):
-                place = read + step * ahead
-                context.next([(tokens[0], place + i, run.sequence) for i in range(ahead)])
+                context.next([(tokens[0], read + step, run.sequence)])
             return middle - began, time.monotonic() - middle
         finally:
             context.close()
@@ -213,7 +212,6 @@ class LlamaEngine:
         sampling = request.sampling
         reading = self._fitting(request.prompt, max(sampling.max_tokens, request.headroom))
         greedy = sampling.temperature <= 0 and sampling.repeat_penalty == 1.0 and not sampling.grammar
-        ahead = request.lookup and greedy and request.samples == 1 and self._tuning.guesses and self._context.rewinds
         for i in range(request.samples):
             draws.append(
                 Draw(
@@ -227,7 +225,6 @@ class LlamaEngine:
                     words=native.Detokenizer(self._vocab),
                     stream=request.on_text if i == 0 else None,
                     greedy=greedy,
-                    lookup=Lookup(reading.tokens) if ahead else None,
                 )
             )
 
@@ -242,8 +239,6 @@ class LlamaEngine:
                 fresh = [waiting.popleft() for _ in range(min(len(waiting), self._context.free))]
                 live += fresh
                 self._context.begin(fresh, self._take_rows, deadline)
-            elif len(live) == 1 and live[0].lookup:
-                self._leap(live[0], live[0].lookup)
             else:
                 self._step(live)
             finished = [draw for draw in live if draw.ended or draw.error]
@@ -256,26 +251,6 @@ class LlamaEngine:
         live = sorted(live, key=lambda draw: draw.sequence)
         logits = self._context.next([(draw.last, draw.place, draw.sequence) for draw in live])
         self._take_rows([(draw, row) for row, draw in enumerate(live)], logits)
-
-    def _leap(self, draw: Draw, lookup: Lookup) -> None:
-        """Reads a guess in one batch, and keeps what greedy decoding in such batches would have drawn itself."""
-        guess = lookup.guess(draw.room - 1)
-        rows = [draw.last, *(guess or [draw.last])]  # at least two: see lookup.py
-        places = enumerate(rows, start=draw.place)
-        logits = self._context.next([(token, place, draw.sequence) for place, token in places])
-        entropies, log_zs = self._measured([(draw, row) for row in range(len(rows))], logits)
-        kept = 0
-        for row, guessed in enumerate([*guess, -1]):
-            if draw.error:
-                return
-            token = int(logits[row].argmax())
-            draw.take(token, float(entropies[row]), float(logits[row, token] - log_zs[row]), self._ends(token))
-            if draw.ended or token != guessed:
-                break
-            kept += 1
-        self._context.rewind(draw, draw.place)
-        if guess:
-            lookup.held(kept, len(guess))
 
     def _take_rows(self, rows: Sequence[tuple[Draw, int]], logits: NDArray[np.float32]) -> None:
         """Draws the next token of each row's sequence; a row is (draw, place in the batch)."""

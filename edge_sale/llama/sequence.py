@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_sale.llama.cells import Reading
-from edge_sale.llama.lookup import Lookup
 from edge_sale.llama.native import Detokenizer
 from edge_sale.types import Generation, Sampling
 
@@ -69,7 +68,6 @@ class Draw(Run):
     words: Detokenizer
     stream: Callable[[str], None] | None
     greedy: bool = False  # nothing but the likeliest token is ever drawn
-    lookup: Lookup | None = None  # where guesses come from, if the answer repeats its prompt
     text: str = ""
     shown: int = 0  # characters already streamed
     drawn: int = 0
@@ -87,11 +85,6 @@ class Draw(Run):
         """The position of the last drawn token, which has not been decoded yet."""
         return len(self.tokens) + self.drawn - 1
 
-    @property
-    def room(self) -> int:
-        """Tokens that may still be drawn."""
-        return self.sampling.max_tokens - self.drawn
-
     def take(self, token: int, entropy: float, logprob: float, is_end: bool) -> None:
         """One more token, with the entropy of the distribution it was drawn from, in nats."""
         before = len(self.text)
@@ -99,8 +92,6 @@ class Draw(Run):
         self.logprob += logprob
         self.drawn += 1
         self.last = token
-        if self.lookup:
-            self.lookup.add(token)
         if is_end:
             self.text += self.words.end()
             self.ended = "end"

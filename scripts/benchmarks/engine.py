@@ -9,7 +9,6 @@ threads for every thread that calls it, and a second set would slow both sides d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from edge_sale.catalog import gguf_header
 from edge_sale.errors import EngineError
 from edge_sale.evaluation.report import Figure
 from edge_sale.llama.llama_thread import llama_thread
-from edge_sale.llama.lookup import Lookup
 from edge_sale.prompts import render
 from edge_sale.types import Generate, Message, Prompt, Sampling
 
@@ -31,8 +29,6 @@ CONTEXT = 2048  # of the baseline: what its longest question needs
 STORY = Prompt((Message("system", "You are brief."), Message("user", "Tell a long story about a fox and a river.")))
 DRAFTS, DRAFT_TOKENS = 8, 96
 DECODE_GOALS = {LLAMA: 1.05, "llama_decode alone": 0.97}
-GIVEN = 5  # lines
-ECHO_TOKENS = 200  # of the file: all of it would take this bench beyond its time
 
 
 def measure(data: Path | None, runs: int, tell: Tell) -> Iterator[Figure]:
@@ -144,58 +140,6 @@ def drafting(setup: EngineSetup, prompt: Callable[[int], Prompt], sampling: Samp
     return setup.race("8 drafts", {OURS: ours, LLAMA: theirs})
 
 
-def echo(setup: EngineSetup) -> Iterator[Figure]:
-    """A 200-line file written again with one change, with prompt lookup against without."""
-    before = engine_pool.source()
-    after = [*before[:2], "- item three", *before[3:]]
-    text = "\n".join(before)
-    wish = f"```\n{text}\n```\nWrite the same file again, with line 3 changed to: {after[2]}"
-    # a model of 135M repeats a file once it is under way: the first lines, with the change, are given
-    given = "\n".join(after[:GIVEN])
-    prompt = Prompt((Message("user", wish),), prefill=f"```\n{given}\n")
-    request = Generate(prompt, Sampling(max_tokens=ECHO_TOKENS), lookup=True)
-    drawn_by(setup.ours, request)  # the prompt is read: from here on both sides only write
-
-    def side(lookup: bool) -> Callable[[int], Lap]:
-        return lambda _: stopwatch(lambda: drawn_by(setup.ours, replace(request, lookup=lookup))[0].tokens)
-
-    laps = setup.race("echo", {OURS: side(True), "no lookup": side(False)}, warm=False)
-    [guessed] = drawn_by(setup.ours, request)
-    with unguessed():
-        [plain] = drawn_by(setup.ours, request)
-    yield from against(f"200-line file echoed, first {ECHO_TOKENS} tokens", laps, 1.5)
-    yield Figure("of it the same with guesses and without", same_start(guessed.text, plain.text), "%", 100, "least")
-    # below what so many tokens hold, the model has left the file and the row is not about an echo
-    wanted = "\n".join(after[GIVEN:])
-    yield Figure("lines echoed before the first wrong one", right_lines(guessed.text, wanted), "lines")
-
-
-@contextmanager
-def unguessed() -> Iterator[None]:
-    """Lookup without a guess: decoding in the same batches' manner, one token at a time."""
-    guess = Lookup.guess
-    Lookup.guess = lambda self, most: []  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        Lookup.guess = guess  # type: ignore[method-assign]
-
-
-def right_lines(written: str, wanted: str) -> int:
-    """How many whole lines at the beginning are those that were wanted."""
-    whole = written.splitlines()[:-1]  # the last one may be cut off
-    pairs = list(zip(whole, wanted.splitlines(), strict=False))
-    return next((place for place, (line, other) in enumerate(pairs) if line != other), len(pairs))
-
-
-def same_start(one: str, other: str) -> float:
-    """Per cent of the longer text that both have before they first differ."""
-    longer = max(len(one), len(other))
-    pairs = enumerate(zip(one, other, strict=False))
-    same = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
-    return 100 * same / longer if longer else 100.0
-
-
 # --- memory ------------------------------------------------------------------
 
 
@@ -210,4 +154,4 @@ def peak(setup: EngineSetup) -> Iterator[Figure]:
     yield Figure("peak memory beyond those", (found["peak"] - computed) / 1e6, "MB", 150)
 
 
-ROWS = (decode_200, decode_1000, drafts, judging, auctions, warmth, peak, echo, growth)
+ROWS = (decode_200, decode_1000, drafts, judging, auctions, warmth, peak, growth)

@@ -10,7 +10,8 @@ from typing import Any
 from edge_sale.agents.local import LocalAgent
 from edge_sale.catalog import cards, gguf_header, installed, memory_fit
 from edge_sale.errors import ModelMissing
-from edge_sale.hardware.processors import Tuning, cores
+from edge_sale.hardware.processors import cores
+from edge_sale.llama.tuning import Tuning
 from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import load
 from edge_sale.types import (
@@ -73,7 +74,7 @@ def new_engine(model: Starter) -> Any:
     """Our engine over the model, without prefixes on disk: what is cold here is cold."""
     from edge_sale.llama.engine import LlamaEngine
 
-    tuning = Tuning(threads=model.threads, mapped=not memory_fit.repacks(gguf_header.inspect(model.file)), lookup=True)
+    tuning = Tuning(threads=model.threads, mapped=not memory_fit.repacks(gguf_header.inspect(model.file)))
     return LlamaEngine(model.name, model.file, context=model.context, tuning=tuning)
 
 
@@ -165,8 +166,3 @@ class Watched:
 
     def _most(self, tokens: int) -> None:
         self.tokens = max(self.tokens, tokens)
-
-
-def source(lines: int = 200) -> list[str]:
-    """A file of so many lines, to be written again: numbered ones, which 135M keep to for longest."""
-    return [f"- item {number}" for number in range(1, lines + 1)]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from edge_sale.errors import BadGrammar, EngineError, PromptTooLong
-from edge_sale.hardware.processors import Tuning
 from edge_sale.llama import native
 from edge_sale.llama.context import WIDTH
 from edge_sale.llama.engine import LlamaEngine
+from edge_sale.llama.tuning import Tuning
 from edge_sale.types import Choose, Generate, LogLik, Sampling
 from tests.llama.kit import GREEDY, Independent, chat, chatml, log_softmax
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge_sale.errors import TimedOut
-from edge_sale.hardware.processors import Tuning
 from edge_sale.llama import context
 from edge_sale.llama.engine import LlamaEngine
+from edge_sale.llama.tuning import Tuning
 from edge_sale.types import Generate, LogLik, Message, Prompt, Sampling
 from tests.llama.kit import chat
 
@@ -214,6 +214,6 @@ def test_a_failed_decode_leaves_an_engine_that_answers(dense: LlamaEngine):
 def test_timing_disturbs_nothing(dense: LlamaEngine):
     """Measuring a way of running gives two times, and the engine's own answers stay as they were."""
     expected = answers(dense, ASKS[0])
-    read, write = dense.timed(Tuning(threads=1), 128, 4, ahead=3)
+    read, write = dense.timed(Tuning(threads=1), 128, 4)
     assert read > 0 and write > 0
     assert answers(dense, ASKS[0]) == expected
