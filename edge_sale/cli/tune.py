@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--forget", is_flag=True, help="Go back to the defaults instead.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else.")
 def tune(models: tuple[str, ...], forget: bool, as_json: bool) -> None:
-    """Measure how each MODEL runs fastest on this machine, and remember it.
+    """Measure how each MODEL runs fastest here, and remember it.
 
     It tries numbers of threads, batch sizes and flash attention.
 
