@@ -65,7 +65,6 @@ class Generate:
     samples: int = 1
     headroom: int = 0  # tokens that must fit behind the prompt, if more than max_tokens
     on_text: Callable[[str], None] | None = None  # streamed pieces of the first sample
-    lookup: bool = False  # the answer repeats much of its prompt, as an edit does: guess ahead from there
 
 
 @dataclass(frozen=True, slots=True)

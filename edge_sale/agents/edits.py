@@ -117,7 +117,7 @@ def whole_unit(agent: WorkingAgent, task: Task, target: Target, said: str, works
     warm = replace(sampling, temperature=agent.temperature + WARMER)
     with_failure, without = (request(task, target, workspace, text) for text in (failure_of(said), ""))
     requests = [
-        Generate(with_failure, replace(sampling, temperature=0.0), lookup=True),
+        Generate(with_failure, replace(sampling, temperature=0.0)),
         Generate(without, sampling, count // 2),
         Generate(with_failure, warm, max(1, count - 1 - count // 2)),
     ]

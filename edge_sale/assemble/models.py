@@ -12,8 +12,9 @@ from edge_sale.catalog.cards import ModelCard
 from edge_sale.catalog.loaded_models import Loadable, LoadedModels
 from edge_sale.errors import ModelMissing
 from edge_sale.hardware.memory import free
-from edge_sale.hardware.processors import Tuning, cores
-from edge_sale.llama import tune
+from edge_sale.hardware.processors import cores
+from edge_sale.llama import tuned_file
+from edge_sale.llama.tuning import Tuning
 from edge_sale.settings import Settings
 from edge_sale.types import Embedder, Engine
 
@@ -66,7 +67,7 @@ def checked(card: ModelCard, settings: Settings) -> Path:
 def tuning(card: ModelCard, settings: Settings) -> Tuning:
     """How llama.cpp runs a model: by the settings, else as measured here, else by the machine's cores."""
     of = identity(card, settings)
-    measured = tune.stored(settings.tuned_file, of) if of else None
+    measured = tuned_file.stored(settings.tuned_file, of) if of else None
     wanted: dict[str, Any] = {
         "threads": settings.threads or None,
         "batch_threads": settings.batch_threads,

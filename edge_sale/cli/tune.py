@@ -1,14 +1,19 @@
-"""`edge-sale tune`: how llama.cpp runs the models best on this machine, measured once and remembered."""
+"""`edge-sale tune`: measure once how llama.cpp runs each model fastest on this machine, and remember it."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edge_sale.errors import ModelMissing
+
+if TYPE_CHECKING:
+    from edge_sale.llama.tune import Trial
+    from edge_sale.llama.tuning import Tuning
 
 
 @click.command()
@@ -18,10 +23,10 @@ from edge_sale.errors import ModelMissing
 def tune(models: tuple[str, ...], forget: bool, as_json: bool) -> None:
     """Measure how each MODEL runs fastest here, and remember it.
 
-    Tried are threads, batch sizes, flash attention and guesses ahead.
+    It tries numbers of threads, batch sizes and flash attention.
 
-    Without a MODEL it is those of your pool. Takes half a minute for a small model; close what else
-    keeps the machine busy. What config.toml sets goes before what was measured.
+    Without a MODEL it measures the models of your pool. A small model takes half a minute. Close other
+    programs that keep the machine busy. Settings in config.toml take precedence over what was measured.
 
     \b
     edge-sale tune
@@ -31,9 +36,7 @@ def tune(models: tuple[str, ...], forget: bool, as_json: bool) -> None:
     from edge_sale import assemble
     from edge_sale.catalog import installed
     from edge_sale.catalog.cards import load as load_cards
-    from edge_sale.cli.views.tables import print_table
-    from edge_sale.hardware.processors import Tuning, cores
-    from edge_sale.llama import tune as tuning
+    from edge_sale.llama import tuned_file
     from edge_sale.settings import load
 
     settings = load()
@@ -45,41 +48,48 @@ def tune(models: tuple[str, ...], forget: bool, as_json: bool) -> None:
     for card in cards:
         identity = assemble.identity(card, settings)
         if forget:
-            known = tuning.forget(settings.tuned_file, identity)
+            known = tuned_file.forget(settings.tuned_file, identity)
             report.append({"model": card.name, "forgotten": known})
             if not as_json:
-                click.echo(f"{card.name}: {'the defaults again' if known else 'nothing was measured'}")
+                click.echo(f"{card.name}: {'back to the defaults' if known else 'nothing was measured'}")
             continue
         file = assemble.checked(card, settings)
-
-        from edge_sale.llama.engine import LlamaEngine
-
-        default = Tuning(threads=cores(), gpu_layers=settings.gpu_layers)
-        engine = LlamaEngine(card.name, file, context=card.context, tuning=default)
-        try:
-            best, trials = tuning.measure(engine, default, lambda trial: click.echo(f"  {_line(trial)}", err=True))
-        finally:
-            engine.close()
-        tuning.store(settings.tuned_file, identity, best, trials)
+        best, trials = _measure(card.name, file, card.context, settings.gpu_layers)
+        tuned_file.store(settings.tuned_file, identity, best, trials)
         report.append({"model": card.name, "tuning": asdict(best), "trials": [asdict(trial) for trial in trials]})
         if not as_json:
-            print_table(
-                ("model", "threads", "to read", "batch", "micro-batch", "flash", "guesses ahead"),
-                [
-                    (
-                        card.name,
-                        str(best.threads),
-                        str(best.batch_threads or best.threads),
-                        str(best.batch),
-                        str(best.micro_batch or best.batch),
-                        best.flash,
-                        "yes" if best.lookup else "no",
-                    )
-                ],
-            )
+            _print(card.name, best)
     if as_json:
         click.echo(json.dumps(report, indent=2))
 
 
-def _line(trial: Any) -> str:
-    return f"{trial.what}: reads {trial.read:.0f} tokens/s, writes {trial.write:.0f} tokens/s"
+def _measure(name: str, file: Path, context: int, gpu_layers: int) -> tuple[Tuning, list[Trial]]:
+    """The model's best tuning and all trials, each also reported on stderr."""
+    from edge_sale.hardware.processors import cores
+    from edge_sale.llama.engine import LlamaEngine
+    from edge_sale.llama.tune import measure
+    from edge_sale.llama.tuning import Tuning
+
+    def tell(trial: Trial) -> None:
+        click.echo(f"  {trial.what}: reads {trial.read:.0f} tokens/s, writes {trial.write:.0f} tokens/s", err=True)
+
+    default = Tuning(threads=cores(), gpu_layers=gpu_layers)
+    engine = LlamaEngine(name, file, context=context, tuning=default)
+    try:
+        return measure(engine, default, tell)
+    finally:
+        engine.close()
+
+
+def _print(name: str, best: Tuning) -> None:
+    from edge_sale.cli.views.tables import print_table
+
+    row = (
+        name,
+        str(best.threads),
+        str(best.batch_threads or best.threads),
+        str(best.batch),
+        str(best.micro_batch or best.batch),
+        best.flash,
+    )
+    print_table(("model", "threads", "to read", "batch", "micro-batch", "flash"), [row])

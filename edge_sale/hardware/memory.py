@@ -1,6 +1,6 @@
-"""What memory there is to take, in bytes: this machine's, a container's part of it, the GPUs'.
+"""How much memory is free, in bytes: of this machine, of the container around this process, and of the GPUs.
 
-Asking llama.cpp for its devices imports it; that is done only where its build can use one.
+GPUs are asked of llama.cpp, which takes a quarter of a second to import.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from edge_sale.hardware.processors import CGROUPS, OWN, control_groups
+from edge_sale.hardware.cgroups import CGROUPS, OWN, control_groups
 
-UNLIMITED = 1 << 60  # cgroup v1 says "no limit" with a number near 2**63
+UNLIMITED = 1 << 60  # cgroup v1 writes "no limit" as a number near 2**63
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A device that llama.cpp can keep layers on. On an integrated one `free` is of the machine's memory."""
+    """A device on which llama.cpp can keep layers. The memory of an integrated GPU is part of the machine's."""
 
     name: str
     free: int
@@ -26,7 +26,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """`ram` can be taken without swapping; `limit` names what bounds it. `total` is the machine's."""
+    """Free memory: `ram` can be used without swapping, `limit` names what limits it, `total` is the machine's."""
 
     ram: int
     total: int
@@ -35,7 +35,7 @@ class Free:
 
 
 def free(gpus: bool = True) -> Free:
-    """What is free now. Swap is not counted: a model in swap is a frozen machine."""
+    """What is free now. Swap does not count, because a model in swap freezes the machine."""
     import psutil
 
     memory = psutil.virtual_memory()
@@ -46,14 +46,15 @@ def free(gpus: bool = True) -> Free:
 
 
 def cgroup_left(root: Path = CGROUPS, own: Path = OWN) -> int | None:
-    """What the tightest cgroup around this process leaves, in bytes; None without one.
+    """The bytes that the tightest control group around this process leaves free; None if none sets a limit.
 
-    Inactive file pages count as free: the kernel takes them back before it kills anybody.
+    Inactive file pages count as free, because the kernel reclaims them before it kills a process.
     """
-    found = [_left(folder, *(V1 if older else V2)) for folder, older in control_groups("memory", root, own)]
+    found = [_left(folder, *(V1 if is_v1 else V2)) for folder, is_v1 in control_groups("memory", root, own)]
     return min((left for left in found if left is not None), default=None)
 
 
+# files of the limit and of what is used, and the key of inactive file pages in memory.stat
 V2 = ("memory.max", "memory.current", "inactive_file")
 V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 
@@ -71,7 +72,7 @@ def _left(folder: Path, limit: str, used: str, inactive: str) -> int | None:
 
 
 def devices() -> tuple[Gpu, ...]:
-    """The GPUs that this build of llama.cpp sees, with their memory."""
+    """The GPUs that this build of llama.cpp sees, with their memory; none if it cannot use any."""
     if find_spec("llama_cpp") is None:
         return ()
     import llama_cpp.llama_cpp as lib

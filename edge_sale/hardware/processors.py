@@ -1,59 +1,37 @@
-"""What this process may use of the machine, and how llama.cpp is to use it."""
+"""The processors of this machine, and how many of them this process may use."""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from edge_sale.llama.lookup import MOST
+from edge_sale.hardware.cgroups import CGROUPS, OWN, control_groups
 
-CGROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _TOPOLOGY = Path("/sys/devices/system/cpu")
-
-Flash = Literal["auto", "on", "off"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """How llama.cpp runs a model: threads, tokens a batch, and what goes to a GPU."""
-
-    threads: int = 1
-    batch_threads: int = 0  # for reading prompts; 0: as many as for writing
-    batch: int = 512  # tokens a decode at most
-    micro_batch: int = 0  # of those, so many at a time; 0: all
-    flash: Flash = "auto"  # flash attention
-    gpu_layers: int = -1  # -1: all, where the build has a back end for a GPU
-    mapped: bool = True  # map the model's file, where that does not put it in memory twice
-    lookup: bool = False  # guess ahead where an ask says that its answer repeats its prompt
-
-    @property
-    def guesses(self) -> bool:
-        """Whether it does: a guess must be read at once, or its last row would be read alone (see lookup.py)."""
-        return self.lookup and (self.micro_batch or self.batch) > MOST
+_CPUINFO = Path("/proc/cpuinfo")
 
 
 def cores() -> int:
-    """Cores for llama.cpp: physical ones that this process may run on, within a container's quota.
+    """How many cores llama.cpp should use: physical ones that this process may run on, within a container's quota.
 
-    Two hyperthreads of a core share its arithmetic units: a second thread there waits for the first.
+    Two hyperthreads of a core share its arithmetic units, so a second thread there would wait for the first.
     """
     affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
     allowed = set(affinity(0)) if affinity else set(range(os.cpu_count() or 1))
     count = physical(allowed)
     granted = quota()
-    return count if granted is None else min(count, max(1, int(granted)))  # of 1.5 a second thread would have to wait
+    # rounded down: with a quota of 1.5 a second thread would have to wait
+    return count if granted is None else min(count, max(1, int(granted)))
 
 
 def quota(root: Path = CGROUPS, own: Path = OWN) -> float | None:
-    """Processors that the tightest control group around this process grants; None where none limits it."""
+    """How many processors the tightest control group around this process grants; None if none sets a limit."""
     found = []
-    for folder, older in control_groups("cpu", root, own):
+    for folder, is_v1 in control_groups("cpu", root, own):
         try:
-            if older:
+            if is_v1:
                 most, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
             else:
                 most, period = (folder / "cpu.max").read_text().split()
@@ -64,28 +42,8 @@ def quota(root: Path = CGROUPS, own: Path = OWN) -> float | None:
     return min(found, default=None)
 
 
-def control_groups(kind: str, root: Path = CGROUPS, own: Path = OWN) -> list[tuple[Path, bool]]:
-    """The folders of this process's control group and of those around it, innermost first; True for cgroup v1.
-
-    `kind` is a controller such as cpu or memory: v1 keeps a tree for each.
-    """
-    try:
-        lines = [line.split(":", 2) for line in own.read_text(encoding="ascii").splitlines()]
-    except (OSError, UnicodeDecodeError):
-        return []
-    groups = []
-    for _, controllers, path in (line for line in lines if len(line) == 3):
-        if controllers and kind not in controllers.split(","):
-            continue
-        base = root / kind if controllers else root
-        inner = base / path.lstrip("/")
-        # inside a container the path may be the host's: then only the root is there, which is our own
-        groups += [(folder, bool(controllers)) for folder in (inner, *inner.parents) if folder.is_relative_to(base)]
-    return groups
-
-
 def physical(cpus: Iterable[int], topology: Path = _TOPOLOGY) -> int:
-    """How many different cores the logical processors `cpus` are on; each its own where nobody says."""
+    """How many different cores the logical processors `cpus` are on; each counts where the system does not say."""
     cores = set()
     for cpu in cpus:
         try:
@@ -96,11 +54,20 @@ def physical(cpus: Iterable[int], topology: Path = _TOPOLOGY) -> int:
 
 
 def processor() -> str:
-    """The processor's name as the system tells it."""
+    """The processor's name as the system gives it."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def cpu_flags(file: Path = _CPUINFO) -> set[str]:
+    """The CPU's features as Linux names them; empty on other systems."""
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.lower().startswith(("flags", "features")) for flag in line.split()[2:]}

@@ -1,8 +1,8 @@
-"""A chat as tokens: the model's own template around text that cannot pose as it.
+"""A chat in the model's own format, in which the text of a message cannot pass for part of the format.
 
-The template is rendered with a marker in place of every message; the rendered
-text is cut at the markers, template parts are tokenized with control tokens and
-message parts without, so `<|im_end|>` inside a document stays eleven characters.
+The model's template is rendered with a marker in place of every message, and the result is cut at the markers.
+The template's parts are then tokenized with control tokens and the messages without, so `<|im_end|>` inside a
+document stays ten characters of text.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from edge_sale.llama.render import TemplateFailed, renderer
 from edge_sale.types import Message, Prompt
 
 NO_TOOLS = {"tools": None, "tool_choice": None, "functions": None, "function_call": None}
-_MARKER = re.compile("\ue000(\\d+)\ue001")  # private use: no vocabulary has a control token of it
+_MARKER = re.compile("\ue000(\\d+)\ue001")  # private-use characters: in no vocabulary are they a control token
 
 
 class ChatTemplate:
-    """The template of one model; `pieces` is its only verb."""
+    """The chat template of one model."""
 
     def __init__(self, model: str, source: str | None, *, bos: str, eos: str) -> None:
+        """Raises NoChatTemplate where `source` is empty or does not parse."""
         if not source:
             raise NoChatTemplate(f"model {model!r} has no chat template; choose an instruct model")
         self._model, self._source = model, source
         self._tokens = {"bos_token": bos, "eos_token": eos}
         self._rendered: dict[tuple[str, ...], str] = {}
-        try:  # a template is code from a stranger: see render.py
+        try:  # a template is untrusted code, so a child process parses it: see render.py
             renderer().render(source, None)
         except TemplateFailed as error:
             raise NoChatTemplate(
@@ -35,18 +36,18 @@ class ChatTemplate:
             ) from error
 
     def pieces(self, prompt: Prompt) -> list[tuple[str, int | None]]:
-        """The prompt as pieces in order, ready for tokenizing: the text, and which message it is.
+        """The prompt in pieces for tokenizing: (text, number of its message), or (text, None) for template parts.
 
-        Template parts are of no message; the prefill counts as one more after the last.
+        The prefill counts as one more message after the last. Raises EngineError.
         """
         messages = list(prompt.messages)
-        if prompt.turn == "user":  # cut off where the user would begin to write
+        if prompt.turn == "user":  # the prompt ends where the user would begin to write
             messages.append(Message("user", ""))
         try:
             rendered = self._render(messages)
         except EngineError:
-            asked, messages = messages, _without_system(messages)  # some families have no system turn
-            if messages == asked:
+            given, messages = messages, _without_system(messages)  # some model families have no system turn
+            if messages == given:
                 raise
             rendered = self._render(messages)
         merged = len(prompt.messages) + (prompt.turn == "user") - len(messages)
@@ -63,7 +64,7 @@ class ChatTemplate:
         return pieces
 
     def _render(self, messages: list[Message]) -> str:
-        """The chat with a marker for every message: all that a template sees are their roles, so once is enough."""
+        """The chat with a marker in place of every message. A template sees only roles, so each order is kept."""
         roles = (*(m.role for m in messages), self._day())
         if roles in self._rendered:
             return self._rendered[roles]
@@ -79,12 +80,12 @@ class ChatTemplate:
         return rendered
 
     def _day(self) -> str:
-        """Today, where the template may write it into the prompt."""
+        """Today's date if the template may write it into the prompt, else empty."""
         return datetime.date.today().isoformat() if "strftime_now" in self._source else ""
 
 
 def _without_system(messages: list[Message]) -> list[Message]:
-    """The same chat with the system's words at the front of the first user turn."""
+    """The same chat with the system message at the front of the first other message."""
     system = [m.content for m in messages if m.role == "system"]
     rest = [m for m in messages if m.role != "system"]
     if not system or not rest:

@@ -1,4 +1,4 @@
-"""Text to vectors for the auction memory: on a small encoder, or from the pooled states of a chat model."""
+"""Turns texts into vectors for the auction memory, with an encoder or with the averaged states of a chat model."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from edge_sale.errors import EngineError, naming
 from edge_sale.llama import native
+from edge_sale.llama.batch import Batch
 from edge_sale.llama.llama_thread import llama_thread
+from edge_sale.llama.vocabulary import Vocabulary
 
-SEQUENCES = 8  # texts a batch, at most
-# Windows of a text, at most. Those of an encoder are 512 tokens, so that 16 are what the starter's models take: who is
-# sent more, as by a pipe of the wrong file, refuses it, and should not be waited for while it is embedded whole.
+SEQUENCES = 8  # texts per batch, at most
+# Windows per text, at most. An encoder's window is 512 tokens, so 16 windows hold as much as the models of the starter
+# pool take. They refuse a longer text, such as a wrong file from a pipe, and embedding all of it would only take time.
 WINDOWS = 16
-TOGETHER = 256  # tokens a batch, unless one text is longer: every token attends over all of its batch
+BATCH_TOKENS = 256  # per batch, unless one text is longer: every token attends over all of its batch
+
+Window = tuple[int, list[int]]  # the number of its text, its tokens
 
 
 class LlamaEmbedder:
@@ -38,18 +42,18 @@ class LlamaEmbedder:
         gpu_layers: int = -1,
         spent: Callable[[int, float], None] | None = None,
     ) -> None:
-        """Loads `file`, which the caller has verified and whose sha256 is `identity`.
+        """Load `file`, which the caller has verified and whose sha256 is `identity`.
 
-        `spent` hears of the tokens and seconds of every call.
+        `spent` is called with the tokens and seconds of every call. Raises EngineError.
         """
         self.name, self.identity = name, identity
         self._spent = spent
-        self._worker = llama_thread()
+        self._thread = llama_thread()
         self._model: Any = None
-        self._batch: native.Batch | None = None
+        self._batch: Batch | None = None
         self._context: Any = None
         try:
-            self._worker.do(lambda: self._load(str(file), threads, gpu_layers))
+            self._thread.do(lambda: self._load(str(file), threads, gpu_layers))
         except EngineError as error:
             self.close()
             raise naming(error, name) from error
@@ -58,38 +62,38 @@ class LlamaEmbedder:
             raise
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One unit vector a text, shape (texts, dimension).
+        """One unit vector per text, shape (texts, dimension).
 
-        A text longer than the model's window is read in windows, and the mean of their
-        vectors stands for it. Of a very long one that is its beginning: the first WINDOWS.
+        A text longer than the model's window is read in windows, and its vector is the mean of theirs. Of a very
+        long text only the first WINDOWS windows are read. Raises EngineError.
         """
         began = time.monotonic()
-        vectors, tokens = self._worker.do(lambda: self._embed(texts))
+        vectors, tokens = self._thread.do(lambda: self._embed(texts))
         if self._spent:
             self._spent(tokens, time.monotonic() - began)
         return vectors
 
     def close(self) -> None:
-        """Frees context and weights; the embedder is of no use afterwards."""
-        self._worker.do(self._free)
+        """Free context and weights; the embedder cannot be used afterwards."""
+        self._thread.do(self._free)
 
     def _load(self, file: str, threads: int, gpu_layers: int) -> None:
         self._model = native.load_model(file, gpu_layers)
-        self._vocab = lib.llama_model_get_vocab(self._model)
+        self._vocabulary = Vocabulary(self._model)
         self.dimension = int(lib.llama_model_n_embd(self._model))
         self._window = int(lib.llama_model_n_ctx_train(self._model))
-        # an encoder must see a whole sequence in one micro-batch
-        self._batch = native.Batch(max(TOGETHER, self._window))
+        # an encoder has to see a whole sequence in one micro-batch
+        self._batch = Batch(max(BATCH_TOKENS, self._window))
         self._context = native.new_context(
             self._model,
             sequences=SEQUENCES,
             cells=self._window,
             threads=threads,
-            batch=max(TOGETHER, self._window),
+            batch=max(BATCH_TOKENS, self._window),
             embeddings=True,
         )
-        self._worker.abort.attach(self._context)
-        self._memory = native.memory(self._context)  # only a model that writes has one
+        self._thread.abort.attach(self._context)
+        self._memory = lib.llama_get_memory(self._context)  # None for an encoder, which has no KV cache
 
     def _free(self) -> None:
         if self._batch:
@@ -101,27 +105,34 @@ class LlamaEmbedder:
         self._batch = self._context = self._model = None
 
     def _embed(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
-        first, last = lib.llama_vocab_bos(self._vocab), lib.llama_vocab_eos(self._vocab)
-        if last < 0:  # many an encoder's file names its [SEP] as separator only
-            last = lib.llama_vocab_sep(self._vocab)
-        opening, closing = [first] if first >= 0 else [], [last] if last >= 0 else []
-        inside = self._window - len(opening) - len(closing)
-        windows: list[tuple[int, list[int]]] = []  # (text, tokens)
-        for place, text in enumerate(texts):
-            tokens = native.tokenize(self._vocab, text, special=False)
-            for start in range(0, min(len(tokens), WINDOWS * inside) or 1, inside):
-                windows.append((place, [*opening, *tokens[start : start + inside], *closing]))
+        """The vectors, and how many tokens were read."""
+        windows = self._windows(texts)
         sums = np.zeros((len(texts), self.dimension), dtype=np.float64)
-        for part in packed(windows):
-            for (place, tokens), vector in zip(part, self._encode([t for _, t in part]), strict=True):
-                sums[place] += len(tokens) * vector
+        for batch in pack(windows):
+            for (number, tokens), vector in zip(batch, self._encode([tokens for _, tokens in batch]), strict=True):
+                sums[number] += len(tokens) * vector
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         if not np.isfinite(norms).all() or (norms == 0).any():
             raise EngineError(f"model {self.name!r} gave a vector without a direction")
         vectors: NDArray[np.float32] = (sums / norms).astype(np.float32)
         return vectors, sum(len(tokens) for _, tokens in windows)
 
+    def _windows(self, texts: Sequence[str]) -> list[Window]:
+        """Every text in windows that the model can read, each between the marks that it was trained with."""
+        first, last = self._vocabulary.bos, self._vocabulary.eos
+        if last < 0:  # the files of many encoders name their [SEP] as separator only
+            last = self._vocabulary.sep
+        opening, closing = [first] if first >= 0 else [], [last] if last >= 0 else []
+        inside = self._window - len(opening) - len(closing)
+        windows: list[Window] = []
+        for number, text in enumerate(texts):
+            tokens = self._vocabulary.tokenize(text, special=False)
+            for start in range(0, min(len(tokens), WINDOWS * inside) or 1, inside):
+                windows.append((number, [*opening, *tokens[start : start + inside], *closing]))
+        return windows
+
     def _encode(self, sequences: Sequence[Sequence[int]]) -> list[NDArray[np.float64]]:
+        """One unit vector per sequence."""
         batch = self._batch
         assert batch is not None, "the embedder was closed"
         batch.clear()
@@ -129,10 +140,10 @@ class LlamaEmbedder:
             for position, token in enumerate(tokens):
                 batch.add(token, position, sequence, True)
         if self._memory:
-            native.clear(self._memory)
-            batch.decode(self._context, self._worker.abort)
+            lib.llama_memory_clear(self._memory, False)
+            batch.decode(self._context, self._thread.abort)
         else:
-            batch.encode(self._context, self._worker.abort)
+            batch.encode(self._context, self._thread.abort)
         vectors = []
         for sequence in range(len(sequences)):
             pointer = lib.llama_get_embeddings_seq(self._context, sequence)
@@ -141,15 +152,15 @@ class LlamaEmbedder:
         return vectors
 
 
-def packed(windows: Sequence[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
-    """The windows in order, as many a batch as stay within TOGETHER tokens and SEQUENCES, and at least one."""
-    part: list[tuple[int, list[int]]] = []
+def pack(windows: Sequence[Window]) -> Iterator[list[Window]]:
+    """The windows in order, in batches of at most BATCH_TOKENS tokens and SEQUENCES windows, and at least one."""
+    batch: list[Window] = []
     size = 0
     for window in windows:
-        if part and (len(part) == SEQUENCES or size + len(window[1]) > TOGETHER):
-            yield part
-            part, size = [], 0
-        part.append(window)
+        if batch and (len(batch) == SEQUENCES or size + len(window[1]) > BATCH_TOKENS):
+            yield batch
+            batch, size = [], 0
+        batch.append(window)
         size += len(window[1])
-    if part:
-        yield part
+    if batch:
+        yield batch

@@ -1,8 +1,8 @@
-"""The one thread on which this process's llama.cpp calls run, and how to stop what runs there.
+"""The one thread on which this process calls llama.cpp, and how to stop what runs on it.
 
-One for all engines, not one each: OpenMP keeps a team of threads for every thread that calls
-it, and with more threads than cores its barriers, a thousand a token, go to sleep instead of
-spinning. After one embedding on a thread of its own, decoding was five times slower.
+All engines share the thread. OpenMP keeps a team of threads for every thread that calls it. With more threads
+than cores its barriers, a thousand per token, sleep instead of spinning: after one embedding on a thread of its
+own, decoding was five times slower.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from functools import cache
 from typing import Any, TypeVar
 
 from edge_sale.errors import Cancelled, EngineError, TimedOut
-from edge_sale.llama.native import Abort
+from edge_sale.llama.abort import Abort
 
 T = TypeVar("T")
 
-GRACE = 0.5  # seconds after which a decode that outlasts its limit is stopped
+GRACE = 0.5  # seconds that a decode may run beyond its limit before it is stopped
 
 
 class LlamaThread:
-    """Runs work one call at a time; the caller waits where ^C can reach it."""
+    """Runs work one call at a time, while the caller waits where ^C can reach it."""
 
     def __init__(self) -> None:
-        self.abort = Abort()  # to be attached to every context that the work decodes on
+        self.abort = Abort()  # attached to every context on which the work decodes
         self._turn = threading.Lock()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llama.cpp")
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="llama.cpp")
 
     def do(self, work: Callable[[], T], seconds: float | None = None) -> T:
-        """The result of `work`; ^C here stops it there, then goes on up.
+        """The result of `work`. ^C stops the work and is then raised.
 
-        Work ends by its own deadline; a decode that outlasts that is stopped too, and the work
-        hears of it as TimedOut.
+        The work is expected to end at its own deadline of `seconds`. A decode that runs longer is stopped, and
+        raises TimedOut within the work.
         """
-        with self._turn:  # one caller at a time, so that a stop never hits another's work
+        with self._turn:  # one caller at a time, so that a stop never hits the work of another
             self.abort.clear()
-            future: Future[T] = self._thread.submit(work)
+            future: Future[T] = self._executor.submit(work)
             try:
                 return future.result(None if seconds is None else seconds + GRACE)
             except TimeoutError:
@@ -56,5 +56,5 @@ class LlamaThread:
 
 @cache
 def llama_thread() -> LlamaThread:
-    """The worker of this process."""
+    """The thread of this process."""
     return LlamaThread()

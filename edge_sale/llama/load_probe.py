@@ -1,11 +1,11 @@
-"""What a GGUF does when llama.cpp loads it, tried in a process that may die of it.
+"""Tries a GGUF in llama.cpp, in a process of its own, because a bad file can crash it.
 
     python -m edge_sale.llama.load_probe FILE [--context N] [--sequences N] [--batch N] [--threads N]
                                            [--speed] [--text FILE]
 
-prints one JSON line a stage, the last with everything found: whether it loads and gives finite
-logits, the peak of resident memory in bytes, with --speed tokens a second for prompts and for
-generation, with --text the mean negative log-likelihood a token, in nats, of that text.
+prints one JSON line per stage, the last with everything found: whether the file loads and gives finite logits,
+the peak of resident memory in bytes, with --speed the tokens per second of prompts and of generation, and with
+--text the mean negative log-likelihood per token of that text, in nats.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOM = 64  # tokens of a batch with logits, as in the engine (context.OUTPUTS)
+OUTPUTS = 64  # rows of logits per batch, as in the engine (context.OUTPUTS)
 
 
 def main() -> None:
@@ -29,22 +29,22 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--speed", action="store_true")
     parser.add_argument("--text", type=Path)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     found: dict[str, Any] = {"before": resident()[0]}
-    _say("importing")
-    gauge = LoadProbe(asked.file, asked.context, asked.sequences, asked.batch, asked.threads, found)
-    gauge.load()
-    gauge.read()
-    if asked.speed:
-        gauge.speed()
-    if asked.text:
-        gauge.likelihood(asked.text.read_text(encoding="utf-8"))
+    _report("importing")
+    probe = LoadProbe(arguments.file, arguments.context, arguments.sequences, arguments.batch, arguments.threads, found)
+    probe.load()
+    probe.read()
+    if arguments.speed:
+        probe.speed()
+    if arguments.text:
+        probe.likelihood(arguments.text.read_text(encoding="utf-8"))
     found["peak"], found["anonymous"] = resident()
-    _say("done", ok=True, **found)
+    _report("done", ok=True, **found)
 
 
 class LoadProbe:
-    """One model, one context; `found` fills as the stages pass."""
+    """One model and one context. Every stage adds what it finds to `found`."""
 
     def __init__(
         self, file: Path, context: int, sequences: int, batch: int, threads: int, found: dict[str, Any]
@@ -60,15 +60,15 @@ class LoadProbe:
         found["library"] = resident()[0]
 
     def load(self) -> None:
-        """Weights and context. Ends the process with a reason where llama.cpp refuses them."""
+        """Load the weights and make a context. Ends the process with the reason if llama.cpp refuses."""
         lib, began = self.lib, time.monotonic()
-        _say("loading")
+        _report("loading")
         params = lib.llama_model_default_params()
         params.n_gpu_layers = 0
         self.model = lib.llama_model_load_from_file(os.fsencode(self.file), params)
         if not self.model:
             _refuse("llama.cpp refuses it")
-        self.encoder = not lib.llama_model_has_decoder(self.model) or self._pooled()
+        self.encoder = not lib.llama_model_has_decoder(self.model) or self._is_bert()
         self.vocab = lib.llama_model_get_vocab(self.model)
         self.vocabulary = int(lib.llama_vocab_n_tokens(self.vocab))
         self.found["seconds"] = time.monotonic() - began
@@ -77,22 +77,22 @@ class LoadProbe:
         context.n_batch = context.n_ubatch = self.batch
         context.n_threads = context.n_threads_batch = self.threads
         context.kv_unified, context.no_perf = False, True
-        context.n_outputs_max = 0 if self.encoder else min(ROOM, self.batch)
+        context.n_outputs_max = 0 if self.encoder else min(OUTPUTS, self.batch)
         if self.encoder:
             context.embeddings, context.pooling_type = True, lib.LLAMA_POOLING_TYPE_MEAN
-        _say("making a context")
+        _report("making a context")
         self.ctx = lib.llama_init_from_model(self.model, context)
         if not self.ctx:
             _refuse("llama.cpp makes no context for it")
         self._batch = lib.llama_batch_init(self.batch, 0, 1)
 
     def read(self) -> None:
-        """As many tokens as a step takes, logits as the engine asks: the peak of memory, and what a bad file breaks."""
-        _say("reading")
+        """Decode a full batch with as many logits as the engine wants: the peak of memory, and where bad files fail."""
+        _report("reading")
         each = max(1, min(self.batch, self.context) // self.sequences)
         tokens = [(n % (self.vocabulary - 1)) + 1 for n in range(each)]
         rows = [(token, at, s) for s in range(self.sequences) for at, token in enumerate(tokens)]
-        self._fill([(*row, place >= len(rows) - ROOM) for place, row in enumerate(rows)])
+        self._fill([(*row, place >= len(rows) - OUTPUTS) for place, row in enumerate(rows)])
         self._run()
         import numpy as np
 
@@ -104,8 +104,8 @@ class LoadProbe:
             _refuse("what it gives is not finite")
 
     def speed(self) -> None:
-        """Tokens a second: a prompt of half the context, then 32 tokens one by one; the better of two."""
-        _say("measuring speed")
+        """Tokens per second: a prompt of half the context, then 32 tokens one by one; the better of two."""
+        _report("measuring speed")
         length = min(self.batch, self.context // 2)
         prompts, draws = [], []
         for _ in range(2):
@@ -122,15 +122,15 @@ class LoadProbe:
         self.found |= {"prompt_speed": max(prompts), "draw_speed": max(draws)}
 
     def likelihood(self, text: str) -> None:
-        """Mean negative log p of every token of the text given those before it, within the context."""
+        """Mean of -log p over the tokens of the text, each given those before it, within the context."""
         import numpy as np
 
-        _say("measuring likelihood")
+        _report("measuring likelihood")
         tokens = self._tokens(text)[: self.context]
         self._clear()
         total = 0.0
-        for start in range(0, len(tokens) - 1, ROOM):
-            part = tokens[start : start + ROOM]
+        for start in range(0, len(tokens) - 1, OUTPUTS):
+            part = tokens[start : start + OUTPUTS]
             self._fill([(token, start + n, 0, True) for n, token in enumerate(part)])
             self._run()
             pointer = ctypes.cast(self.lib.llama_get_logits(self.ctx), ctypes.POINTER(ctypes.c_float))
@@ -142,7 +142,7 @@ class LoadProbe:
             total += float((log_z - rows[np.arange(len(following)), following]).sum())
         self.found |= {"tokens": len(tokens) - 1, "nll": total / (len(tokens) - 1)}
 
-    def _pooled(self) -> bool:
+    def _is_bert(self) -> bool:
         buffer = ctypes.create_string_buffer(64)
         key = b"general.architecture"
         self.lib.llama_model_meta_val_str(self.model, key, buffer, len(buffer))
@@ -173,7 +173,7 @@ class LoadProbe:
 
 
 def resident() -> tuple[int, int]:
-    """Peak resident bytes of this process, and what of it now is no file's; (peak, 0) where /proc is not."""
+    """Peak resident bytes of this process, and its anonymous bytes now; (peak, 0) without /proc."""
     try:
         rows = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         peak, anonymous = (int(rows[key].split()[0]) * 1024 for key in ("VmHWM", "RssAnon"))
@@ -189,12 +189,12 @@ def resident() -> tuple[int, int]:
         return 0, 0
 
 
-def _say(stage: str, **more: Any) -> None:
+def _report(stage: str, **more: Any) -> None:
     print(json.dumps({"stage": stage, **more}), flush=True)
 
 
 def _refuse(why: str) -> None:
-    _say("refused", ok=False, why=why)
+    _report("refused", ok=False, why=why)
     raise SystemExit(1)
 
 

@@ -1,7 +1,7 @@
-"""Renders chat templates, one JSON line in, one out: the program that render.py starts. Imports nothing of ours.
+"""Renders chat templates: the program that render.py starts. It reads and writes one JSON line per template.
 
-The environment is the one that chat templates are written for (Transformers' and
-llama-cpp-python's): immutable sandbox, trimmed blocks, loop controls, `tojson` without HTML
+It imports nothing of this package. The environment is the one that chat templates are written for, as in
+Transformers and llama-cpp-python: immutable sandbox, trimmed blocks, loop controls, `tojson` without HTML
 escapes, `raise_exception`, `strftime_now`.
 """
 
@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Any
 
 MEMORY = 512 << 20  # bytes of address space
-SECONDS = 5  # of CPU for one request, should nobody be there to stop it
+SECONDS = 5  # of CPU time for one request, in case the parent is not there to stop it
 LONGEST = 1 << 20  # characters of a rendered prompt
 
 
 def limit(more_cpu: int) -> None:
-    """Bounds memory and the CPU seconds from here on; does nothing where the system cannot."""
+    """Limit the memory, and the CPU seconds from now on; does nothing on systems that cannot."""
     try:
         import resource
 
@@ -30,13 +30,13 @@ def limit(more_cpu: int) -> None:
 
 
 def environment() -> Any:
-    """Made once a process."""
+    """The jinja2 environment, made once per process."""
     import jinja2.ext
     import jinja2.parser
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Generation(jinja2.ext.Extension):
-        """`{% generation %}` marks what a model is trained on: rendered as if it were not there."""
+        """`{% generation %}` marks what a model is trained on; it is rendered as if it were not there."""
 
         tags = {"generation"}  # noqa: RUF012 - jinja2's own convention
 
@@ -54,22 +54,22 @@ def environment() -> Any:
 def to_json(
     value: Any, ensure_ascii: bool = False, indent: Any = None, separators: Any = None, sort_keys: bool = False
 ) -> str:
-    """JSON as it is, not made safe for HTML."""
+    """JSON without the escapes that would make it safe for HTML."""
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 def refuse(message: str) -> None:
-    """`raise_exception` of a template."""
+    """The function `raise_exception` of templates."""
     raise ValueError(message)
 
 
-def answer(made: Any, ask: dict[str, Any]) -> dict[str, str]:
-    """The text, or why there is none."""
-    template = made.from_string(ask["template"])
-    if ask["values"] is None:
-        return {"text": ""}  # it parses: nothing else was asked
+def answer(made: Any, request: dict[str, Any]) -> dict[str, str]:
+    """The text, or the reason why there is none."""
+    template = made.from_string(request["template"])
+    if request["values"] is None:
+        return {"text": ""}  # the template was only to be parsed
     text = template.render(
-        **ask["values"], raise_exception=refuse, strftime_now=lambda form: datetime.now().strftime(form)
+        **request["values"], raise_exception=refuse, strftime_now=lambda form: datetime.now().strftime(form)
     )
     if len(text) > LONGEST:
         return {"error": f"it renders {len(text)} characters; at most {LONGEST} are taken"}
@@ -81,17 +81,17 @@ def main() -> None:
     for line in sys.stdin:
         limit(SECONDS)
         try:
-            said = answer(made, json.loads(line))
+            found = answer(made, json.loads(line))
         except MemoryError:
-            said = {"error": f"it needs more than {MEMORY >> 20} MiB of memory"}
+            found = {"error": f"it needs more than {MEMORY >> 20} MiB of memory"}
         except RecursionError:
-            said = {"error": "it nests too deeply"}
+            found = {"error": "it nests too deeply"}
         except Exception as error:
-            said = {"error": f"{type(error).__name__}: {error}"[:500]}
-        sys.stdout.write(json.dumps(said) + "\n")
+            found = {"error": f"{type(error).__name__}: {error}"[:500]}
+        sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    sys.path[:] = json.loads(sys.argv[1])  # started without environment and site: it imports what we would
+    sys.path[:] = json.loads(sys.argv[1])  # the parent's path: this process starts without environment and site
     main()

@@ -1,37 +1,34 @@
-"""Measures how llama.cpp runs a model best on this machine, and remembers it.
+"""Measures which settings of llama.cpp run a model fastest on this machine.
 
-What is stored holds for one model file on one kind of machine under one version of llama.cpp; with any
-other it is as if nothing were stored. A choice other than the default has to be faster by more than noise.
+One setting is varied at a time, and the best choice is kept for the next one. A setting leaves its default only
+if another value is faster by more than the noise of the measurement.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any, Protocol
+from typing import Protocol
 
-from edge_sale.errors import ConfigError
-from edge_sale.hardware.processors import Flash, Tuning, cores, processor
+from edge_sale.hardware.processors import cores
+from edge_sale.llama.tuning import Flash, Tuning
 
-READ, WRITE = 384, 16  # tokens a measurement: a bid's prompt, and enough decodes for a median
-GAIN = 1.04  # machines are noisy: what is not 4 % faster is not worth leaving the default for
-AHEAD = 24  # tokens of a guess
+READ, WRITE = 384, 16  # tokens per measurement: a bid's prompt, and enough decodes for a median
+GAIN = 1.04  # the noise of a shared machine: a choice must be 4 % faster to replace the default
 
 
 class Timed(Protocol):
     """What is measured: an engine whose weights are loaded."""
 
-    def timed(self, tuning: Tuning, read: int, write: int, ahead: int = 1) -> tuple[float, float]: ...
+    def timed(self, tuning: Tuning, read: int, write: int) -> tuple[float, float]:
+        """Seconds to read and to write so many tokens with this tuning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One way of running: tokens a second read and written (`ahead` of them at a time)."""
+    """One measured tuning: tokens per second read and written."""
 
     what: str
     tuning: Tuning
@@ -42,23 +39,22 @@ class Trial:
 def measure(
     engine: Timed, default: Tuning, tell: Callable[[Trial], None], repeats: int = 3
 ) -> tuple[Tuning, list[Trial]]:
-    """The best way found, one setting after another, and every trial on the way."""
+    """The best tuning found, and every trial in order. `tell` is called after each trial."""
     trials: list[Trial] = []
 
-    def speed(what: str, tuning: Tuning, ahead: int = 1) -> Trial:
-        runs = [engine.timed(tuning, READ, max(2, WRITE // ahead), ahead) for _ in range(repeats)]
-        read = READ / median(r for r, _ in runs)
-        write = max(2, WRITE // ahead) * ahead / median(w for _, w in runs)
+    def speed(what: str, tuning: Tuning) -> Trial:
+        runs = [engine.timed(tuning, READ, WRITE) for _ in range(repeats)]
+        read, write = READ / median(r for r, _ in runs), WRITE / median(w for _, w in runs)
         trials.append(Trial(what, tuning, read, write))
         tell(trials[-1])
         return trials[-1]
 
-    def best(standing: Trial, others: Iterator[tuple[str, Tuning]], rate: Callable[[Trial], float]) -> Trial:
+    def best(current: Trial, others: Iterator[tuple[str, Tuning]], rate: Callable[[Trial], float]) -> Trial:
         for what, tuning in others:
             trial = speed(what, tuning)
-            if rate(trial) > GAIN * rate(standing):
-                standing = trial
-        return standing
+            if rate(trial) > GAIN * rate(current):
+                current = trial
+        return current
 
     now = speed("default", default)
     counts = [n for n in sorted({1, cores() - 1, cores(), os.cpu_count() or 1}) if n > 0]
@@ -81,65 +77,11 @@ def measure(
         ((f"micro-batches of {n}", replace(now.tuning, micro_batch=n)) for n in (64, 128, 256)),
         lambda trial: trial.read,
     )
-    work_strategies: tuple[Flash, ...] = ("on", "off")
-    now = best(now, ((f"flash attention {way}", replace(now.tuning, flash=way)) for way in work_strategies), overall)
-    guessed = speed(f"{AHEAD} tokens guessed at once", now.tuning, AHEAD)
-    # half of the guesses hold in an edit; a guess must then still be worth its batch
-    return replace(now.tuning, lookup=guessed.write > 2 * now.write), trials
+    modes: tuple[Flash, ...] = ("on", "off")
+    now = best(now, ((f"flash attention {mode}", replace(now.tuning, flash=mode)) for mode in modes), overall)
+    return now.tuning, trials
 
 
 def overall(trial: Trial) -> float:
-    """Tokens a second over a bid: as many read as a prompt has, a plan's number written."""
+    """Bids per second, for a bid that reads a prompt of 300 tokens and writes a plan of 60."""
     return 1 / (300 / trial.read + 60 / trial.write)
-
-
-# --- what is remembered ----------------------------------------------------------------------
-
-
-def stored(file: Path, identity: str) -> Tuning | None:
-    """What was measured for the model file of that sha256 on this machine; None where nothing was."""
-    entry = _all(file).get(identity)
-    if not entry or entry["where"] != _where():
-        return None
-    try:
-        return Tuning(**entry["tuning"])
-    except TypeError:
-        return None
-
-
-def store(file: Path, identity: str, tuning: Tuning, trials: Sequence[Trial]) -> None:
-    """Remembers it, beside what is known of other models."""
-    entry = {"where": _where(), "tuning": asdict(tuning), "trials": [asdict(trial) for trial in trials]}
-    _write(file, {**_all(file), identity: entry})
-
-
-def forget(file: Path, identity: str) -> bool:
-    """Back to the defaults; whether there was anything to forget."""
-    entries = _all(file)
-    known = entries.pop(identity, None) is not None
-    if known:
-        _write(file, entries)
-    return known
-
-
-def _where() -> dict[str, Any]:
-    return {"processor": processor(), "cores": cores(), "llama_cpp": version("llama-cpp-python")}
-
-
-def _all(file: Path) -> dict[str, Any]:
-    try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
-        if not all(isinstance(entry["tuning"], dict) and "where" in entry for entry in entries.values()):
-            raise TypeError
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ConfigError(f"{file}: cannot be read as measurements; delete it and run: edge-sale tune") from error
-    return dict(entries)
-
-
-def _write(file: Path, entries: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    beside.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-    beside.replace(file)

@@ -1,4 +1,4 @@
-"""Rows of the engine's bench that are an auction or a part of one: judging, the whole, its growth, a warm prompt."""
+"""Rows of the engine's bench about auctions: judging, a whole auction, how its cost grows, and a warm prompt."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from edge_sale.prompts import render
 from edge_sale.types import Agent, Award, Engine, Generate, Memory, Message, Prompt, Sampling, Task
 
 PLANS = 6
-SMALL = 32  # tokens
-WRITTEN = {  # how a judge's JSON looks -> its grammar, and the words that ask for it
+SMALL = 32  # tokens per batch
+WRITTEN = {  # the form of a judge's JSON -> its grammar, and the words that ask for it
     "JSON": ('root ::= "{\\"score\\": " [0-5] "}"', '{"score": 0 to 5}'),
     "JSON with a reason": (
         'root ::= "{\\"reason\\": \\"" [a-zA-Z ,.]{20,120} "\\", \\"score\\": " [0-5] "}"',
@@ -44,7 +44,7 @@ def judging(setup: EngineSetup) -> Iterator[Figure]:
         return [prompt.prefill + draft.text for draft in drawn_by(setup.ours, request)]
 
     plans = [drawn(number) for number in range(setup.runs + 1)]
-    yield from shapes(setup, plans)
+    yield from batch_shapes(setup, plans)
 
     def method(name: str) -> Callable[[int], Lap]:
         return lambda number: stopwatch(lambda: len(scores(setup.ours, name, engine_pool.task(number), plans[number])))
@@ -63,13 +63,13 @@ def judging(setup: EngineSetup) -> Iterator[Figure]:
         yield from against(f"judge {PLANS} plans, {name}", sides, goals, unit="s", mid=seconds)
 
 
-def shapes(setup: EngineSetup, plans: list[list[str]]) -> Iterator[Figure]:
-    """How far a juror's scores, 0..5, move with nothing but how many tokens llama.cpp reads at a time."""
+def batch_shapes(setup: EngineSetup, plans: list[list[str]]) -> Iterator[Figure]:
+    """How much a juror's scores, 0 to 5, change if only the number of tokens that llama.cpp reads at a time changes."""
     model = setup.model
     small = SequentialEngine(model.name, model.file, context=setup.llama.context, threads=model.threads, batch=SMALL)
 
     def judged(engine: Engine) -> Any:
-        """Its scores of all plans, shape (tasks, PLANS)."""
+        """The engine's scores of all plans, shape (tasks, PLANS)."""
         return np.array([scores(engine, "recoverability", engine_pool.task(n), drawn) for n, drawn in enumerate(plans)])
 
     try:
@@ -83,7 +83,7 @@ def shapes(setup: EngineSetup, plans: list[list[str]]) -> Iterator[Figure]:
 
 
 def scores(engine: Engine, method: str, task: Task, plans: list[str]) -> list[float]:
-    """A juror's scores, by the jury's own method on one engine."""
+    """One juror's scores of the plans, by the jury's own method."""
     job = METHODS[method](task, plans)
     requests: Any = next(job)
     request = engine.loglik if method == "recoverability" else engine.choose
@@ -99,14 +99,14 @@ def scores(engine: Engine, method: str, task: Task, plans: list[str]) -> list[fl
 
 
 def json_scores(llama: SequentialEngine, task: Task, plans: list[str], kind: str) -> list[int]:
-    """The same question answered in writing, one call after the other."""
+    """The scores of a judge that writes them as JSON, one call per plan."""
     grammar, form = WRITTEN[kind]
     sampling = Sampling(max_tokens=160, grammar=grammar)
 
     def score(plan: str) -> int:
         *before, last = render("likert", task=task.text, plan=plan).messages
-        question = last.content.replace("Answer with one digit, 0 to 5.", f"Answer with {form}.")
-        tokens = llama.tokens(Prompt((*before, replace(last, content=question))))
+        request = last.content.replace("Answer with one digit, 0 to 5.", f"Answer with {form}.")
+        tokens = llama.tokens(Prompt((*before, replace(last, content=request))))
         text = llama_thread().do(lambda: llama.complete(tokens, sampling, 0)[0])
         return int(json.loads(text)["score"])
 
@@ -114,40 +114,40 @@ def json_scores(llama: SequentialEngine, task: Task, plans: list[str], kind: str
 
 
 def auctions(setup: EngineSetup) -> Iterator[Figure]:
-    """The whole auction of 3 agents, memory with lessons for all, against one question a call and nothing skipped."""
+    """A whole auction of 3 agents with lessons for all, against one call per request with nothing skipped."""
     agents = engine_pool.agents()
-    # under names of their own no juror shares another's answers
-    apart = [replace(agent, model=f"{agent.model}/{agent.name}") for agent in agents]
-    won: dict[str, list[str]] = {OURS: [], LLAMA: [], "told": []}
+    # with a model name for each agent, jurors do not share answers
+    separate = [replace(agent, model=f"{agent.model}/{agent.name}") for agent in agents]
+    won: dict[str, list[str]] = {OURS: [], LLAMA: [], "replay": []}
 
-    def sold(side: str, number: int, engine: engine_pool.Watched, sellers: list[Any], full: bool) -> Lap:
-        def run() -> float:
-            award = auction(engine, sellers, engine_pool.task(number), full=full, memory=engine_pool.Remembered())
+    def run(side: str, number: int, engine: engine_pool.RecordingEngine, bidders: list[Any], full: bool) -> Lap:
+        def once() -> float:
+            award = auction(engine, bidders, engine_pool.task(number), full=full, memory=engine_pool.FixedMemory())
             won[side].append(award.winner.bid.agent)
             return 1.0
 
-        return stopwatch(run)
+        return stopwatch(once)
 
     def ours(number: int) -> Lap:
         setup.forget()
-        return sold(OURS, number, engine_pool.Watched(setup.ours), agents, False)
+        return run(OURS, number, engine_pool.RecordingEngine(setup.ours), agents, False)
 
     def theirs(number: int) -> Lap:
         setup.forget()
-        slow = engine_pool.Watched(setup.llama)
-        lap = sold(LLAMA, number, slow, apart, True)
-        sold("told", number, engine_pool.Watched(setup.ours, told=slow.drawn), agents, False)  # not timed
+        slow = engine_pool.RecordingEngine(setup.llama)
+        lap = run(LLAMA, number, slow, separate, True)
+        run("replay", number, engine_pool.RecordingEngine(setup.ours, replay=slow.drawn), agents, False)  # not timed
         return lap
 
     laps = setup.race("auction", {OURS: ours, LLAMA: theirs})
-    setup.tell(f"winners: ours {won[OURS]}, Llama's {won[LLAMA]}, ours on Llama's plans {won['told']}")
+    setup.tell(f"winners: ours {won[OURS]}, Llama's {won[LLAMA]}, ours on Llama's plans {won['replay']}")
     yield from against("auction of 3 agents", laps, 5, unit="s", mid=seconds)
-    yield Figure("same winner on the same plans", agreement(won[LLAMA], won["told"]), "%", 100, "least")
+    yield Figure("same winner on the same plans", agreement(won[LLAMA], won["replay"]), "%", 100, "least")
     yield Figure("same winner, each drawing its own plans", agreement(won[LLAMA], won[OURS]), "%")
 
 
 def agreement(one: list[str], other: list[str]) -> float:
-    """Per cent of places at which both name the same."""
+    """Per cent of the places at which both lists have the same name."""
     return 100 * sum(a == b for a, b in zip(one, other, strict=True)) / len(one)
 
 
@@ -160,14 +160,14 @@ def auction(
     memory: Memory | None = None,
     emit: Callable[[Event], None] = silent,
 ) -> Award:
-    """One auction with every agent on `engine`, whatever name its model has."""
+    """One auction with every agent on `engine`, whatever its model's name is."""
     by_name: dict[str, Agent] = {agent.name: agent for agent in agents}
     scheduler = Scheduler({agent.model: engine for agent in agents}, EventBus(emit), agents=by_name)
     return hold(task, agents, scheduler, engine_pool.weights(), memory, full=full)
 
 
 def warmth(setup: EngineSetup) -> Iterator[Figure]:
-    """The prompt of a second bid behind a beginning of some 400 tokens read before, against reading it cold."""
+    """Reading the prompt of a second bid whose first 400 tokens or so were read before, against reading it cold."""
 
     def bid(number: int) -> float:
         task = engine_pool.task(number)
@@ -195,7 +195,7 @@ def warmth(setup: EngineSetup) -> Iterator[Figure]:
 
 
 def growth(setup: EngineSetup) -> Iterator[Figure]:
-    """How an auction's cost grows with agents, plan length and the length of the task: one cold run each."""
+    """How an auction's cost grows with the agents, the plans' length and the task's length: one cold run each."""
     task = engine_pool.task(0)
     for count in (1, 2, 3, 4, 6, 8):
         yield from cost(setup, f"auction of {count} agents", engine_pool.agents(count), task)
@@ -204,16 +204,16 @@ def growth(setup: EngineSetup) -> Iterator[Figure]:
     for words in (50, 200, 800):
         long = replace(task, text=f"{task.text} The numbers are {', '.join(str(n % 10) for n in range(words))}.")
         yield from cost(
-            setup, f"auction, task of {setup.ours.count(asked(long.text))} tokens", engine_pool.agents(), long
+            setup, f"auction, task of {setup.ours.count(user_prompt(long.text))} tokens", engine_pool.agents(), long
         )
 
 
-def asked(text: str) -> Prompt:
+def user_prompt(text: str) -> Prompt:
     return Prompt((Message("user", text),))
 
 
 def cost(setup: EngineSetup, what: str, agents: list[Any], task: Task) -> Iterator[Figure]:
-    """Seconds and tokens of one auction without memory; nothing once the bench's time is over."""
+    """Seconds and tokens of one auction without memory; nothing after the end of the bench's time."""
     if setup.clock.over:
         setup.tell(f"left out, the {LIMIT:.0f} s of this bench are over: {what}")
         return

@@ -1,15 +1,14 @@
-"""The engine beside llama-cpp-python's own `Llama` in one run, and what llama.cpp and the machine allow.
+"""Compares the engine with llama-cpp-python's own `Llama`, and with what llama.cpp and the machine allow at best.
 
-Same GGUF file, prompts, threads and sampler on both sides; both sides begin cold wherever a row does not say
-otherwise. A row is a function of the bench that yields its figures as it gets them; sides take turns in rounds
-(`race`), ratios are medians over the rounds. Everything runs on the process's one worker thread: OpenMP keeps
-threads for every thread that calls it, and a second set would slow both sides down.
+Both sides have the same GGUF file, prompts, threads and sampler, and begin cold unless a row says otherwise. A row
+is a function that yields its figures as it measures them. The sides take turns in rounds (see race.py), and ratios
+are medians over the rounds. Everything runs on the process's one llama.cpp thread: OpenMP keeps a team of threads
+for every thread that calls it, and a second team would slow both sides down.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,21 +21,18 @@ from edge_sale.catalog import gguf_header
 from edge_sale.errors import EngineError
 from edge_sale.evaluation.report import Figure
 from edge_sale.llama.llama_thread import llama_thread
-from edge_sale.llama.lookup import Lookup
 from edge_sale.prompts import render
 from edge_sale.types import Generate, Message, Prompt, Sampling
 
-CONTEXT = 2048  # of the baseline: what its longest question needs
-# Greedy, this prompt's answer at 135M runs on for more than 1,000 tokens: neither side ends early.
+CONTEXT = 2048  # tokens of the baseline's context: what its longest request needs
+# The starter's greedy answer to this prompt is longer than 1,000 tokens, so neither side ends early.
 STORY = Prompt((Message("system", "You are brief."), Message("user", "Tell a long story about a fox and a river.")))
 DRAFTS, DRAFT_TOKENS = 8, 96
 DECODE_GOALS = {LLAMA: 1.05, "llama_decode alone": 0.97}
-GIVEN = 5  # lines
-ECHO_TOKENS = 200  # of the file: all of it would take this bench beyond its time
 
 
 def measure(data: Path | None, runs: int, tell: Tell) -> Iterator[Figure]:
-    """The engine's figures as they come, goals first. Raises ModelMissing where the starter is not pulled."""
+    """The figures as they are measured, those with goals first. Raises ModelMissing if the starter is not pulled."""
     model = engine_pool.starter()
     ours = engine_pool.new_engine(model)
     llama = SequentialEngine(model.name, model.file, context=CONTEXT, threads=model.threads)
@@ -80,39 +76,39 @@ def decode_1000(setup: EngineSetup) -> Iterator[Figure]:
 
 
 def decode(setup: EngineSetup, count: int, bare: limits.BareLoop | None = None) -> Laps:
-    """One sequence, greedy, from a cold prompt to exactly `count` tokens on every side."""
+    """Write exactly `count` tokens greedily in one sequence, after a cold prompt, on every side."""
     prompt, sampling = setup.llama.tokens(STORY), Sampling(max_tokens=count)
     drawn: list[int] = []
 
     def ours(_: int) -> Lap:
         setup.forget()
-        return whole(stopwatch(lambda: drawn_by(setup.ours, Generate(STORY, sampling))[0].tokens), count)
+        return complete(stopwatch(lambda: drawn_by(setup.ours, Generate(STORY, sampling))[0].tokens), count)
 
     def theirs(_: int) -> Lap:
         setup.forget()
         lap = stopwatch(lambda: llama_thread().do(lambda: setup.llama.complete(prompt, sampling, 0))[1])
-        known = setup.llama.llama
-        drawn[:] = known.input_ids[len(prompt) : known.n_tokens].tolist()
-        return whole(lap, count)
+        llama = setup.llama.llama
+        drawn[:] = llama.input_ids[len(prompt) : llama.n_tokens].tolist()
+        return complete(lap, count)
 
     def alone(_: int) -> Lap:
         assert bare is not None
-        tokens = [*drawn, 0]  # the last one drawn is not decoded, here as there
+        tokens = [*drawn, 0]  # as on the other sides, the last drawn token is not decoded
         return Lap(count, stopwatch(lambda: llama_thread().do(lambda: bare.run(prompt, tokens)) or 0).seconds)
 
     sides = {OURS: ours, LLAMA: theirs} | ({"bare": alone} if bare else {})
     return setup.race(f"decode {count}", sides, warm=bare is not None)
 
 
-def whole(lap: Lap, count: int) -> Lap:
-    """The lap, if all `count` tokens were written: an early end would compare unlike work."""
+def complete(lap: Lap, count: int) -> Lap:
+    """The lap. Raises EngineError if fewer than `count` tokens were written, because the sides' work would differ."""
     if lap.work != count:
         raise EngineError(f"one side wrote {lap.work:.0f} of {count} tokens; this model needs another prompt here")
     return lap
 
 
 def drafts(setup: EngineSetup) -> Iterator[Figure]:
-    """8 drafts of one prompt in a batch against 8 calls: all of one length, and each to its own end."""
+    """8 drafts of one prompt in a batch against 8 calls, first all of one length, then each to its own end."""
     even = Sampling(max_tokens=DRAFT_TOKENS, temperature=0.8)
     yield from against("8 drafts of equal length", drafting(setup, lambda number: STORY, even), 2.2)
     own = Sampling(max_tokens=DRAFT_TOKENS, temperature=0.5, stop=("```",))
@@ -120,13 +116,15 @@ def drafts(setup: EngineSetup) -> Iterator[Figure]:
 
 
 def code_prompt(number: int) -> Prompt:
-    """What the starter's agents are asked when they work."""
+    """The prompt with which the starter's agents work on the task."""
     task, plan = engine_pool.task(number), engine_pool.LESSONS[0].won
     prompt = render("answer", domain=task.domain, task=task.text, plan=plan, notes="", earlier=())
     return replace(prompt, prefill=f"{prompt.prefill}\n")
 
 
 def drafting(setup: EngineSetup, prompt: Callable[[int], Prompt], sampling: Sampling) -> Laps:
+    """Write 8 drafts of each round's prompt on both sides."""
+
     def ours(number: int) -> Lap:
         setup.forget()
         request = Generate(prompt(number), replace(sampling, seed=number * DRAFTS), samples=DRAFTS)
@@ -144,63 +142,11 @@ def drafting(setup: EngineSetup, prompt: Callable[[int], Prompt], sampling: Samp
     return setup.race("8 drafts", {OURS: ours, LLAMA: theirs})
 
 
-def echo(setup: EngineSetup) -> Iterator[Figure]:
-    """A 200-line file written again with one change, with prompt lookup against without."""
-    before = engine_pool.source()
-    after = [*before[:2], "- item three", *before[3:]]
-    text = "\n".join(before)
-    wish = f"```\n{text}\n```\nWrite the same file again, with line 3 changed to: {after[2]}"
-    # a model of 135M repeats a file once it is under way: the first lines, with the change, are given
-    given = "\n".join(after[:GIVEN])
-    prompt = Prompt((Message("user", wish),), prefill=f"```\n{given}\n")
-    request = Generate(prompt, Sampling(max_tokens=ECHO_TOKENS), lookup=True)
-    drawn_by(setup.ours, request)  # the prompt is read: from here on both sides only write
-
-    def side(lookup: bool) -> Callable[[int], Lap]:
-        return lambda _: stopwatch(lambda: drawn_by(setup.ours, replace(request, lookup=lookup))[0].tokens)
-
-    laps = setup.race("echo", {OURS: side(True), "no lookup": side(False)}, warm=False)
-    [guessed] = drawn_by(setup.ours, request)
-    with unguessed():
-        [plain] = drawn_by(setup.ours, request)
-    yield from against(f"200-line file echoed, first {ECHO_TOKENS} tokens", laps, 1.5)
-    yield Figure("of it the same with guesses and without", same_start(guessed.text, plain.text), "%", 100, "least")
-    # below what so many tokens hold, the model has left the file and the row is not about an echo
-    wanted = "\n".join(after[GIVEN:])
-    yield Figure("lines echoed before the first wrong one", right_lines(guessed.text, wanted), "lines")
-
-
-@contextmanager
-def unguessed() -> Iterator[None]:
-    """Lookup without a guess: decoding in the same batches' manner, one token at a time."""
-    guess = Lookup.guess
-    Lookup.guess = lambda self, most: []  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        Lookup.guess = guess  # type: ignore[method-assign]
-
-
-def right_lines(written: str, wanted: str) -> int:
-    """How many whole lines at the beginning are those that were wanted."""
-    whole = written.splitlines()[:-1]  # the last one may be cut off
-    pairs = list(zip(whole, wanted.splitlines(), strict=False))
-    return next((place for place, (line, other) in enumerate(pairs) if line != other), len(pairs))
-
-
-def same_start(one: str, other: str) -> float:
-    """Per cent of the longer text that both have before they first differ."""
-    longer = max(len(one), len(other))
-    pairs = enumerate(zip(one, other, strict=False))
-    same = next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
-    return 100 * same / longer if longer else 100.0
-
-
 # --- memory ------------------------------------------------------------------
 
 
 def peak(setup: EngineSetup) -> Iterator[Figure]:
-    """Peak memory of a process that holds one auction, against weights and KV cache as the header has them."""
+    """Peak memory of a process that holds one auction, against the weights and KV cache computed from the header."""
     info, found = gguf_header.inspect(setup.model.file), peak_memory.measured()
     computed = limits.file_bytes(info) + limits.kv_bytes(info, found["tokens"])
     yield Figure("peak memory, one auction", found["peak"] / 1e6, "MB")
@@ -210,4 +156,4 @@ def peak(setup: EngineSetup) -> Iterator[Figure]:
     yield Figure("peak memory beyond those", (found["peak"] - computed) / 1e6, "MB", 150)
 
 
-ROWS = (decode_200, decode_1000, drafts, judging, auctions, warmth, peak, echo, growth)
+ROWS = (decode_200, decode_1000, drafts, judging, auctions, warmth, peak, growth)

@@ -1,4 +1,4 @@
-"""What the engine's bench sells and to whom: the starter pool's agents on its one model, and tasks alike."""
+"""What the engine's bench runs: the starter pool's agents on its one model, similar tasks, and a fixed memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 from edge_sale.agents.local import LocalAgent
 from edge_sale.catalog import cards, gguf_header, installed, memory_fit
 from edge_sale.errors import ModelMissing
-from edge_sale.hardware.processors import Tuning, cores
+from edge_sale.hardware.processors import cores
+from edge_sale.llama.tuning import Tuning
 from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import load
 from edge_sale.types import (
@@ -51,7 +52,7 @@ LESSONS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Starter:
-    """The starter pool's chat model on this machine, verified, and how it will be run."""
+    """The starter pool's chat model, verified, and how it is run on this machine."""
 
     name: str
     file: Path
@@ -60,7 +61,7 @@ class Starter:
 
 
 def starter() -> Starter:
-    """Where the model is. Raises ModelMissing with the command that pulls it, BadModelFile."""
+    """The starter's model. Raises ModelMissing with the command that pulls it, and BadModelFile."""
     settings, catalogue = load(), cards.load()
     card = catalogue.model(catalogue.pool(POOL).agents[0].model)
     if installed.missing([card], settings.models_dir):
@@ -70,31 +71,31 @@ def starter() -> Starter:
 
 
 def new_engine(model: Starter) -> Any:
-    """Our engine over the model, without prefixes on disk: what is cold here is cold."""
+    """Our engine on the model. It keeps no prefixes on disk, so that a cold run is really cold."""
     from edge_sale.llama.engine import LlamaEngine
 
-    tuning = Tuning(threads=model.threads, mapped=not memory_fit.repacks(gguf_header.inspect(model.file)), lookup=True)
+    tuning = Tuning(threads=model.threads, mapped=not memory_fit.repacks(gguf_header.inspect(model.file)))
     return LlamaEngine(model.name, model.file, context=model.context, tuning=tuning)
 
 
 def task(number: int) -> Task:
-    """The number-th of 35 tasks that differ in two words: memory has lessons for each, no cache has its answer."""
+    """One of 35 tasks that differ in two words: alike enough for lessons, too different for a cached answer."""
     what, which = WHAT[number % len(WHAT)], WHICH[number % len(WHICH)]
     text = f"Write a Python function that returns the {what} of the {which} numbers in a list."
     return Task(f"task-{number}", text, domain="python")
 
 
 def agents(count: int = 3, plan_tokens: int = PLAN_TOKENS, seed: int = SEED) -> list[LocalAgent]:
-    """The starter pool's agents; beyond three they come again under other names, at rising prices."""
+    """The starter pool's agents; beyond three they repeat under other names at rising prices."""
     pool = cards.load().pool(POOL)
     found = []
     for number in range(count):
-        again, card = number // len(pool.agents), pool.agents[number % len(pool.agents)]
+        repeat, card = number // len(pool.agents), pool.agents[number % len(pool.agents)]
         found.append(
             LocalAgent(
-                name=f"{card.name}-{again}" if again else card.name,
+                name=f"{card.name}-{repeat}" if repeat else card.name,
                 model=card.model,
-                price=card.price + 0.1 * again,
+                price=card.price + 0.1 * repeat,
                 work=card.work,
                 jury=card.jury,
                 samples=card.samples,
@@ -112,26 +113,26 @@ def weights() -> Weights:
     return read(cards.shipped_dir() / "weights" / f"{cards.load().pool(POOL).weights}.toml")
 
 
-class Remembered:
-    """A memory that has the same two lessons for everybody, so that whoever may refine does."""
+class FixedMemory:
+    """A memory with the same two lessons for every agent, so that every agent that may refine its bid does."""
 
     def recall(self, task: Task, agent: str, k: int = 8) -> list[Lesson]:
         return list(LESSONS[:k])
 
     def record(self, award: Award, outcome: Outcome | None, run: Mapping[str, Any]) -> None:
-        """Keeps nothing: every auction of a bench begins alike."""
+        """Record nothing, so that every auction of the bench starts from the same memory."""
 
 
 @dataclass(slots=True)
-class Watched:
-    """An engine that passes all on, and keeps what was drawn and the tokens of the largest batch.
+class RecordingEngine:
+    """Passes everything on to `engine`, and records what it drew and the tokens of its largest batch.
 
-    What `told` holds of another engine's generations is answered from there, so that two engines can
+    Requests found in `replay` are answered from there: with the generations that one engine drew, two engines can
     be compared as judges of the same plans.
     """
 
     engine: Engine
-    told: Mapping[Generate, list[Generation]] = field(default_factory=dict)
+    replay: Mapping[Generate, list[Generation]] = field(default_factory=dict)
     drawn: dict[Generate, list[Generation]] = field(default_factory=dict)
     tokens: int = 0
     name: str = field(init=False)
@@ -146,27 +147,22 @@ class Watched:
     def generate(
         self, requests: Sequence[Generate], seconds: float | None = None
     ) -> list[list[Generation] | Exception]:
-        self._most(
+        self._note_batch(
             sum((self.count(request.prompt) + request.sampling.max_tokens) * request.samples for request in requests)
         )
-        fresh = [request for request in requests if request not in self.told]
+        fresh = [request for request in requests if request not in self.replay]
         replies = dict(zip(fresh, self.engine.generate(fresh, seconds) if fresh else (), strict=True))
         self.drawn |= {request: reply for request, reply in replies.items() if not isinstance(reply, Exception)}
-        return [self.told.get(request) or replies[request] for request in requests]
+        return [self.replay.get(request) or replies[request] for request in requests]
 
     def loglik(self, requests: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
         replies = self.engine.loglik(requests, seconds)
-        self._most(sum(r.prompt_tokens + r.tokens for r in replies if isinstance(r, LogProb)))
+        self._note_batch(sum(r.prompt_tokens + r.tokens for r in replies if isinstance(r, LogProb)))
         return replies
 
     def choose(self, requests: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
-        self._most(sum(self.count(request.prompt) for request in requests))
+        self._note_batch(sum(self.count(request.prompt) for request in requests))
         return self.engine.choose(requests, seconds)
 
-    def _most(self, tokens: int) -> None:
+    def _note_batch(self, tokens: int) -> None:
         self.tokens = max(self.tokens, tokens)
-
-
-def source(lines: int = 200) -> list[str]:
-    """A file of so many lines, to be written again: numbered ones, which 135M keep to for longest."""
-    return [f"- item {number}" for number in range(1, lines + 1)]

@@ -1,4 +1,4 @@
-"""The main job as a user meets it: whole processes, from the command to the end of the answer."""
+"""Times `edge-sale run` as a user experiences it: whole processes, from the command to the end of the answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.report import Figure
 from edge_sale.settings import load
 
-TASKS = (  # alike, so that later runs have lessons to refine from
+TASKS = (  # similar, so that later runs find lessons to refine their bids with
     "Write a Python function that returns the sum of the squares of the even numbers in a list.",
     "Write a Python function that returns the sum of the cubes of the odd numbers in a list.",
     "Write a Python function that returns the product of the even numbers in a list.",
@@ -30,7 +30,7 @@ TASKS = (  # alike, so that later runs have lessons to refine from
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Seconds from the command to its stages, and what the auction took of the whole."""
+    """Seconds from the command to each stage, and the auction's share of the whole."""
 
     first_bid: float
     winner: float
@@ -43,16 +43,16 @@ class Run:
 
 
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Sequence[Figure]:
-    """Medians over `runs` runs of the starter pool in a home of their own, memory on."""
+    """Medians over `runs` runs of the starter pool, with memory, in a home folder of their own."""
     helps = [timed(["--help"])[0] for _ in range(runs + 2)][2:]
     with tempfile.TemporaryDirectory() as home:
-        sold = []
+        made = []
         for number in range(runs + 1):
-            run = one(TASKS[number % len(TASKS)], number, Path(home))
+            run = run_once(TASKS[number % len(TASKS)], number, Path(home))
             warm = "" if number else " (not counted: it warms the file cache)"
             tell(f"run {number}: winner after {run.winner:.1f} s, end after {run.end:.1f} s{warm}")
-            sold.append(run)
-    counted = sold[1:]
+            made.append(run)
+    counted = made[1:]
 
     def mid(name: str) -> float:
         return float(median(getattr(run, name) for run in counted))
@@ -71,13 +71,13 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Sequen
     ]
 
 
-def one(task: str, seed: int, home: Path) -> Run:
-    """One `edge-sale run`, read from its trace."""
+def run_once(task: str, seed: int, home: Path) -> Run:
+    """One `edge-sale run`, read from its trace. Raises EdgeSaleError if it failed."""
     trace = home / f"{seed}.jsonl"
     environment = {"EDGE_SALE_HOME": str(home), "EDGE_SALE_MODELS": str(load().models_dir)}
     began = time.time()
     seconds, peak, code = timed(["run", task, "--seed", str(seed), "--trace", str(trace), "--quiet"], **environment)
-    if code not in (0, 1) or not trace.exists():  # 1: the answer did not parse, which is a result too
+    if code not in (0, 1) or not trace.exists():  # 1: the answer failed its check, which is a result too
         raise EdgeSaleError(f"edge-sale run ended with exit code {code}; try it by hand: edge-sale run '{task}'")
     events = [json.loads(line) for line in trace.read_text(encoding="utf-8").splitlines()]
     start = events[0]["at"] - began
@@ -103,7 +103,7 @@ def one(task: str, seed: int, home: Path) -> Run:
     )
 
 
-# A process counts what its parent held when it was started as its own peak, so a small one starts it.
+# The peak of a process includes what its parent held when it was started, so a small process starts it.
 LAUNCH = """
 import os, subprocess, sys, time
 began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the machine and llama.cpp allow at best: a bare decode loop, copied bytes a second, bytes a token."""
+"""What the machine and llama.cpp allow at best: a bare decode loop, memory bandwidth, and bytes per token."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from edge_sale.catalog.gguf_header import GgufInfo
 from edge_sale.errors import EngineError
 
-COPIED = 256 << 20  # bytes: beyond any cache that a share of a server has
+COPIED = 256 << 20  # bytes: more than any processor cache holds
 COPIES = 7
 F16 = 2  # bytes of a cached key or value
 
@@ -20,8 +20,8 @@ F16 = 2  # bytes of a cached key or value
 def weight_bytes(info: GgufInfo) -> float:
     """Bytes of weights that decoding one token reads.
 
-    All tensors, but: of an embedding table that is not the output matrix too a token reads one row, and of a
-    mixture's experts those in use.
+    All tensors count whole, with two exceptions: one row of an embedding table that is not the output matrix as
+    well, and the experts in use of a mixture of experts.
     """
     names = {tensor.name for tensor in info.tensors}
     metadata, arch = info.metadata, info.architecture
@@ -42,9 +42,9 @@ def file_bytes(info: GgufInfo) -> int:
 
 
 def kv_bytes(info: GgufInfo, tokens: int) -> int:
-    """Bytes of the keys and values of so many tokens in every layer, as 16-bit numbers.
+    """Bytes of the 16-bit keys and values of so many tokens in all layers.
 
-    Raises EngineError where the header does not say it in whole numbers (layers that differ).
+    Raises EngineError if the header gives lists and not whole numbers, because its layers differ.
     """
 
     def number(key: str, otherwise: int | None = None) -> int:
@@ -60,14 +60,14 @@ def kv_bytes(info: GgufInfo, tokens: int) -> int:
 
 
 def copy_bandwidth(threads: int) -> float:
-    """Bytes read and written a second by `threads` threads copying memory, the best of several copies.
+    """Bytes per second that `threads` threads read and write while they copy memory, the best of several copies.
 
-    As STREAM counts a copy: each byte once as read, once as written (McCalpin 1995).
+    Counted as in STREAM: each byte once as read and once as written (McCalpin 1995).
     """
     share = COPIED // threads
     blocks = [(np.ones(share, np.uint8), np.zeros(share, np.uint8)) for _ in range(threads)]
     best = float("inf")
-    with ThreadPoolExecutor(threads) as pool:  # numpy lets go of the GIL while it copies
+    with ThreadPoolExecutor(threads) as pool:  # numpy releases the GIL while it copies
         for _ in range(COPIES):
             began = time.perf_counter()
             for done in [pool.submit(np.copyto, target, source) for source, target in blocks]:
@@ -77,9 +77,9 @@ def copy_bandwidth(threads: int) -> float:
 
 
 class BareLoop:
-    """One sequence by `llama_decode` alone: nothing is sampled, measured or turned to text.
+    """Decodes one sequence with `llama_decode` alone: nothing is sampled, measured or turned into text.
 
-    Lives on the thread that made it, over `model`, a llama.cpp handle that outlives it.
+    It is used on the thread that made it. `model` is a llama.cpp handle that must outlive it.
     """
 
     def __init__(self, model: Any, *, threads: int, cells: int, batch: int = 512) -> None:
@@ -97,7 +97,7 @@ class BareLoop:
         self._batch = lib.llama_batch_init(batch, 0, 1)
 
     def run(self, prompt: Sequence[int], drawn: Sequence[int]) -> None:
-        """Reads the prompt, then decodes as many times as drawing the tokens of `drawn` took."""
+        """Read the prompt, then decode as many times as it took to draw the tokens of `drawn`."""
         lib, batch = self._lib, self._batch
         lib.llama_memory_clear(lib.llama_get_memory(self._context), False)
         for place, token in enumerate(prompt):

@@ -1,6 +1,6 @@
-"""Peak memory of one auction in a process of its own: `python -m benchmarks.peak_memory`.
+"""The peak memory of one auction, in a process of its own: `python -m benchmarks.peak_memory`.
 
-The peak is read inside that process: what its parent held when it forked would count otherwise.
+The process reads its own peak, because measured from outside it would include what its parent held at the fork.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ STATUS = Path("/proc/self/status")
 def measured() -> Mapping[str, int]:
     """What a fresh process held for one auction of three agents, in bytes.
 
-    `start` with Python and llama.cpp alone, `loaded` with the weights too, `end`, and `peak`; and `tokens`, how
-    many the largest batch had in all its sequences together.
+    The keys are `start` (Python and llama.cpp alone), `loaded` (with the weights), `end` and `peak`; and `tokens`,
+    the number of tokens that the largest batch held in all its sequences. Raises EngineError.
     """
     command = [sys.executable, "-m", "benchmarks.peak_memory"]
     done = subprocess.run(command, capture_output=True, text=True)  # our own program
@@ -33,8 +33,8 @@ def measured() -> Mapping[str, int]:
 
 
 def one_auction() -> dict[str, int]:
-    """Loads the starter's model, holds an auction, and says what memory that took in this process."""
-    import llama_cpp  # noqa: F401  # what a user of llama.cpp pays before any model
+    """Load the starter's model, hold an auction, and return the memory that it took in this process."""
+    import llama_cpp  # noqa: F401  # part of `start`: every user of llama.cpp pays for it
 
     from benchmarks import engine_pool
     from edge_sale.auction.hold import hold
@@ -42,21 +42,21 @@ def one_auction() -> dict[str, int]:
 
     start = resident()
     model = engine_pool.starter()
-    engine = engine_pool.Watched(engine_pool.new_engine(model))
+    engine = engine_pool.RecordingEngine(engine_pool.new_engine(model))
     loaded = resident()
     agents = engine_pool.agents()
     scheduler = Scheduler({model.name: engine}, agents={agent.name: agent for agent in agents})
-    hold(engine_pool.task(0), agents, scheduler, engine_pool.weights(), engine_pool.Remembered())
+    hold(engine_pool.task(0), agents, scheduler, engine_pool.weights(), engine_pool.FixedMemory())
     return {"start": start, "loaded": loaded, "end": resident(), "peak": peak(), "tokens": engine.tokens}
 
 
 def resident() -> int:
-    """Bytes resident at the moment; 0 where the system does not tell."""
+    """Resident bytes now; 0 on systems that do not tell."""
     return _status("VmRSS:") or 0
 
 
 def peak() -> int:
-    """The most bytes that this process had resident at once."""
+    """The most resident bytes that this process has had."""
     scale = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
     return _status("VmHWM:") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
 

@@ -1,7 +1,7 @@
-"""Two sides doing the same work by turns, and what their times say: arithmetic and a stopwatch.
+"""Lets several sides do the same work in turns, and compares their times.
 
-On a shared machine a second is worth now more, now less. So the sides alternate, each round
-compares neighbours in time, and the median over the rounds is what counts.
+The speed of a shared machine changes from moment to moment. So the sides alternate, each round compares runs that
+are close in time, and the result is the median over the rounds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Lap:
-    """One side's turn: how much it did, in any unit that both sides share, and in how many seconds."""
+    """One turn of a side: how much work it did, in any unit that the sides share, and in how many seconds."""
 
     work: float
     seconds: float
@@ -31,7 +31,7 @@ class Lap:
 
 @dataclass(slots=True)
 class Clock:
-    """The time that a bench may take, so that a slow machine gets fewer rounds, not a longer bench."""
+    """Limits the time of a bench: a slow machine gets fewer rounds, and not a longer bench."""
 
     limit: float
     began: float = field(default_factory=time.monotonic)
@@ -50,10 +50,10 @@ Laps = dict[str, list[Lap]]
 
 
 def race(what: str, sides: Sides, runs: int, clock: Clock, tell: Tell, *, warm: bool = True) -> Laps:
-    """Every side's laps, by turns in the order of `sides`, over `runs` rounds.
+    """The laps of every side over `runs` rounds, in each of which the sides take turns in order.
 
-    A side is called with the round's number. With `warm` a round 0 comes first that is not counted. Once
-    `clock` is over no further round begins, but one is always run.
+    A side is called with the number of the round. With `warm`, an uncounted round 0 comes first. No round begins
+    after `clock` is over, but one is always run.
     """
     laps: Laps = {side: [] for side in sides}
     for number in range(0 if warm else 1, runs + 1):
@@ -70,17 +70,17 @@ def race(what: str, sides: Sides, runs: int, clock: Clock, tell: Tell, *, warm: 
 
 
 def rate(laps: Sequence[Lap]) -> float:
-    """The median of work a second."""
+    """The median of the work per second."""
     return float(median(lap.rate for lap in laps))
 
 
 def seconds(laps: Sequence[Lap]) -> float:
-    """The median of seconds."""
+    """The median of the seconds."""
     return float(median(lap.seconds for lap in laps))
 
 
 def ratio(ours: Sequence[Lap], theirs: Sequence[Lap]) -> float:
-    """How many times as fast ours is: the median over the rounds of one round's two rates."""
+    """How many times as fast ours is: the median over the rounds of the ratio of the two rates."""
     return float(median(a.rate / b.rate for a, b in zip(ours, theirs, strict=True)))
 
 
@@ -92,7 +92,7 @@ def against(
     unit: str = "tokens/s",
     mid: Callable[[Sequence[Lap]], float] = rate,
 ) -> Iterator[Figure]:
-    """Each side's median, then how many times as fast ours is as each of the others, with the goal for it."""
+    """The median of each side, then how many times as fast ours is as each other side, with the goal for it."""
     for side in laps:
         yield Figure(f"{what}, {side}", mid(laps[side]), unit)
     for side in laps:
@@ -102,7 +102,7 @@ def against(
 
 
 def stopwatch(work: Callable[[], float]) -> Lap:
-    """Runs `work`, which says how much it did."""
+    """Time `work`, which returns how much it did."""
     began = time.perf_counter()
     done = work()
     return Lap(done, time.perf_counter() - began)

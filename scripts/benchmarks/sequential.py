@@ -1,15 +1,16 @@
-"""The baseline: llama-cpp-python's own `Llama`, as its users drive it, behind our `Engine` protocol.
+"""The baseline: llama-cpp-python's own `Llama` behind our `Engine` protocol, called as its users call it.
 
-Every question is a call of its own, one after the other. What `Llama` does by itself stands: it keeps the
-beginning that a prompt has in common with the one before. Where it has no call for what is asked (entropy while
-drawing, the likelihood of a text) the shortest way over its public methods is taken, so that the baseline is no
-slower than it must be. Its numbers are those of our engine within what llama.cpp's batch shapes make of them.
+Every request is a call of its own, one after the other. `Llama` keeps the beginning that a prompt shares with the
+one before, and that stays on. For what it has no call for (entropy while drawing, the likelihood of a text), the
+shortest way through its public methods is taken, so that the baseline is not slower than necessary. Its numbers
+agree with our engine's, except for the small differences between batches of different shapes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,25 +27,33 @@ A = TypeVar("A")
 Out = TypeVar("Out")
 
 
-class Listening(Llama):  # type: ignore[misc]  # llama_cpp has no types
-    """`Llama` that measures the entropy and log p of every token it draws, while `measuring`."""
-
-    measuring = False
+class MeasuringLlama(Llama):  # type: ignore[misc]  # llama_cpp has no types
+    """`Llama` that measures entropy and log p of every token it draws, inside `with measuring()`."""
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
+        self._measuring = False
         self.entropies: list[float] = []
         self.logprobs: list[float] = []
 
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Measure the tokens that are drawn inside, into `entropies` and `logprobs`."""
+        self._measuring, self.entropies, self.logprobs = True, [], []
+        try:
+            yield
+        finally:
+            self._measuring = False
+
     def last_logits(self) -> NDArray[np.float32]:
-        """A view on the logits after the last token decoded, shape (vocabulary,)."""
+        """The logits after the last decoded token, shape (vocabulary,): a view that is valid until the next decode."""
         pointer = llama_cpp.llama_get_logits_ith(self.ctx, -1)
         return np.ctypeslib.as_array(pointer, (self.n_vocab(),))
 
     def sample(self, *args: Any, **values: Any) -> int:
-        """The next token; `create_completion` draws every one of its tokens here."""
+        """The next token. `create_completion` draws all its tokens through this method."""
         token = int(super().sample(*args, **values))
-        if self.measuring:
+        if self._measuring:
             shifted = (row := self.last_logits()) - row.max()
             weights = np.exp(shifted)
             z = weights.sum(dtype=np.float64)
@@ -54,21 +63,21 @@ class Listening(Llama):  # type: ignore[misc]  # llama_cpp has no types
 
 
 class SequentialEngine:
-    """One model under `Llama`. Implements `types.Engine`; a batch is a loop."""
+    """One model in `Llama`. Implements `types.Engine`; a batch is answered one request after the other."""
 
     def __init__(self, name: str, file: Path, *, context: int, threads: int, batch: int = 512) -> None:
-        """Loads `file`, which the caller has verified. `context`: tokens of prompt and answer together.
+        """Load `file`, which the caller has verified. `context` is the most tokens of prompt and answer together.
 
-        `batch` tokens of a prompt are read at a time; 512 is what `Llama` takes on its own.
+        `batch` tokens of a prompt are read at a time; 512 is `Llama`'s default.
         """
         self.name, self.context = name, context
         self._file, self._threads, self._batch = file, threads, batch
         self._scorer: Llama | None = None
-        self.llama: Listening = llama_thread().do(lambda: self._load(Listening, context))
+        self.llama: MeasuringLlama = llama_thread().do(lambda: self._load(MeasuringLlama, context))
         self._template = ChatTemplate(name, self.llama.metadata.get("tokenizer.chat_template"), bos="", eos="")
 
     def tokens(self, prompt: Prompt) -> list[int]:
-        """The prompt's tokens, tokenized as one text: for prompts of our own, not for untrusted text."""
+        """The prompt's tokens, tokenized as one text: only for our own prompts, not for untrusted text."""
         text = "".join(piece for piece, _ in self._template.pieces(prompt))
         return list(self.llama.tokenize(text.encode(), add_bos=False, special=True))
 
@@ -78,19 +87,19 @@ class SequentialEngine:
     def generate(
         self, requests: Sequence[Generate], seconds: float | None = None
     ) -> list[list[Generation] | Exception]:
-        """Every ask's samples, one call of `create_completion` each."""
+        """The samples of every request, one call of `create_completion` each."""
         return self._each(requests, self._generate)
 
     def loglik(self, requests: Sequence[LogLik], seconds: float | None = None) -> list[LogProb | Exception]:
-        """log p(text | prompt), one prefill each with the logits of every position, as `Llama` gives them."""
+        """log p(text | prompt), one prefill per request with the logits of every position."""
         return self._each(requests, self._loglik)
 
     def choose(self, requests: Sequence[Choose], seconds: float | None = None) -> list[Choice | Exception]:
-        """Which option comes next, from the logits after one prefill each."""
+        """Which option comes next, from the logits after one prefill per request."""
         return self._each(requests, self._choose)
 
     def forget(self) -> None:
-        """The next prompt is read from its first token."""
+        """Drop what was read, so that the next prompt is read from its first token."""
         self.llama.reset()
         if self._scorer:
             self._scorer.reset()
@@ -101,7 +110,7 @@ class SequentialEngine:
             self._scorer.close()
 
     def complete(self, tokens: Sequence[int], sampling: Sampling, seed: int) -> tuple[str, int, str]:
-        """One call of `create_completion`: text, tokens in it, and "stop" or "length". On the worker only."""
+        """One call of `create_completion`, on the llama.cpp thread: text, tokens in it, and "stop" or "length"."""
         grammar = LlamaGrammar.from_string(sampling.grammar, verbose=False) if sampling.grammar else None
         out: Any = self.llama.create_completion(
             list(tokens),
@@ -118,7 +127,7 @@ class SequentialEngine:
         choice = out["choices"][0]
         return choice["text"], out["usage"]["completion_tokens"], choice["finish_reason"]
 
-    # --- on the worker -------------------------------------------------------
+    # --- on the llama.cpp thread -------------------------------------------------------
 
     def _load(self, kind: type[Any], context: int, **values: Any) -> Any:
         return kind(
@@ -126,7 +135,7 @@ class SequentialEngine:
             n_ctx=context,
             n_threads=self._threads,
             n_threads_batch=self._threads,
-            flash_attn=True,  # as llama.cpp chooses on its own, and as our engine has it
+            flash_attn=True,  # llama.cpp's own choice here, and our engine's
             n_batch=self._batch,
             n_ubatch=self._batch,
             n_gpu_layers=-1,
@@ -135,7 +144,7 @@ class SequentialEngine:
         )
 
     def _each(self, requests: Sequence[A], answer: Callable[[A], Out]) -> list[Out | Exception]:
-        """The asks' replies in turn; a failed ask is its exception."""
+        """The replies to the requests in order; the reply to a failed request is its exception."""
 
         def one(request: A) -> Out | Exception:
             try:
@@ -151,12 +160,9 @@ class SequentialEngine:
 
     def _sample(self, tokens: list[int], sampling: Sampling, i: int) -> Generation:
         began = time.monotonic()
-        self.llama.measuring, self.llama.entropies, self.llama.logprobs = True, [], []
-        try:
+        with self.llama.measuring():
             text, written, finish = self.complete(tokens, sampling, sampling.seed + i)
-        finally:
-            self.llama.measuring = False
-        drawn = len(self.llama.entropies)  # with the end token, where there was one
+        drawn = len(self.llama.entropies)  # with the end token, if there was one
         return Generation(
             text=text,
             tokens=drawn,
@@ -173,7 +179,7 @@ class SequentialEngine:
         prompt = self._fitting(request.prompt, len(targets))
         if not targets:
             return LogProb(0.0, 0, len(prompt), time.monotonic() - began)
-        if self._scorer is None:  # a second context: with logits_all drawing would keep every position's too
+        if self._scorer is None:  # a second context: with logits_all, drawing would keep all logits too
             self._scorer = self._load(Llama, self.context, logits_all=True)
         scorer = self._scorer
         self._read(scorer, prompt + targets[:-1], keep=len(prompt) - 1)
@@ -195,7 +201,7 @@ class SequentialEngine:
         return Choice(tuple((weights / weights.sum()).tolist()), len(prompt), time.monotonic() - began)
 
     def _read(self, llama: Llama, tokens: list[int], keep: int) -> None:
-        """Decodes what the last prompt did not begin with, as `Llama.generate` does: at most `keep` stay unread."""
+        """Decode all but what the last prompt shares, at most `keep` tokens, as `Llama.generate` does."""
         known = Llama.longest_token_prefix(llama.input_ids[: llama.n_tokens].tolist(), tokens[:keep])
         llama.n_tokens = known
         llama.eval(tokens[known:])

@@ -1,4 +1,4 @@
-"""The two sides of the engine's bench, and what all its rows share."""
+"""The two engines that the engine's bench compares, and what all its rows share."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from benchmarks.race import Clock, Laps, Sides, Tell, race
 from benchmarks.sequential import SequentialEngine
 from edge_sale.types import Engine, Generate, Generation
 
-LIMIT = 900.0  # seconds after which no further round or row begins
+LIMIT = 900.0  # seconds after which no other round or row begins
 LLAMA = "Llama"
 
 
 @dataclass(slots=True)
 class EngineSetup:
-    """What every row needs: both engines over one file, how many rounds, and until when."""
+    """What every row needs: both engines on one model file, the number of rounds, and the time that is left."""
 
     model: engine_pool.Starter
     ours: Any
@@ -24,19 +24,19 @@ class EngineSetup:
     runs: int
     tell: Tell
     clock: Clock = field(default_factory=lambda: Clock(LIMIT))
-    decoded: float = 0.0  # tokens/s of ours, for the share of the machine's bound
 
     def race(self, what: str, sides: Sides, *, warm: bool = True) -> Laps:
+        """Let the sides take turns for the bench's number of rounds."""
         return race(what, sides, self.runs, self.clock, self.tell, warm=warm)
 
     def forget(self) -> None:
-        """Both sides read the next prompt from its first token."""
+        """Make both engines read the next prompt from its first token."""
         self.ours.forget()
         self.llama.forget()
 
 
 def drawn_by(engine: Engine, request: Generate) -> list[Generation]:
-    """The ask's samples. Raises what went wrong with it."""
+    """The samples of one request. Raises its exception if it failed."""
     reply = engine.generate([request])[0]
     if isinstance(reply, Exception):
         raise reply

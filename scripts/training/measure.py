@@ -26,9 +26,9 @@ from edge_sale.evaluation.bundled_tasks.functions import STEPS, Made, numbered
 from edge_sale.evaluation.bundled_tasks.grading import grade_all
 from edge_sale.evaluation.metrics import calibration
 from edge_sale.evaluation.report import Figure
-from edge_sale.hardware.processors import Tuning
 from edge_sale.llama.embedder import LlamaEmbedder
 from edge_sale.llama.engine import LlamaEngine
+from edge_sale.llama.tuning import Tuning
 from edge_sale.prompts import render
 from edge_sale.scoring.auc import auc
 from edge_sale.types import Choose, Generate, Generation, Lesson, Sampling

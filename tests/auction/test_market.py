@@ -161,7 +161,9 @@ def test_a_refined_plan_is_held_to_the_reserve_price_too() -> None:
     lesson = Lesson("a1", "Say no.", "1. Say it.", "1. Guess.", "other", "only", 0.9)
     scheduler = Scheduler({}, agents={"only": refiner, "other": other})
     memory = ScriptedMemory({"only": [lesson]})
-    sale = Market([refiner, other], scheduler, replace(WEIGHTS, reserve_price=RESERVE_PRICE), memory).solve(TASK, Heard())
+    sale = Market([refiner, other], scheduler, replace(WEIGHTS, reserve_price=RESERVE_PRICE), memory).solve(
+        TASK, Heard()
+    )
     assert [scored.bid.phase for scored in sale.award.ranked] == ["opening", "opening"]
     assert sale.award.winner.bid.agent == "other"
 

@@ -61,22 +61,3 @@ def test_agents_beyond_the_pool_have_names_and_prices_of_their_own():
     agents = engine_pool.agents(8)
     assert len({agent.name for agent in agents}) == 8
     assert min(agent.price for agent in agents[3:]) > max(agent.price for agent in agents[:3])
-
-
-def test_the_file_to_be_echoed_has_no_line_twice():
-    """200 lines, each its own."""
-    assert len(set(engine_pool.source())) == len(engine_pool.source()) == 200
-
-
-def test_how_far_two_texts_agree():
-    """Per cent of the longer one before the first difference."""
-    assert engine.same_start("abcd", "abcd") == engine.same_start("", "") == 100
-    assert engine.same_start("abXd", "abcd") == 50
-    assert engine.same_start("ab", "abcd") == 50
-
-
-def test_right_lines_end_at_the_first_wrong_one():
-    """The last line counts only when another follows, and what is right after a mistake does not count."""
-    assert engine.right_lines("a\nb\nc", "a\nb\nc") == 2
-    assert engine.right_lines("a\nX\nc\n...", "a\nb\nc") == 1
-    assert engine.right_lines("", "a") == 0

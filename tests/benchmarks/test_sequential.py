@@ -96,13 +96,13 @@ def test_scores_in_writing_are_digits(sequential, kind):
     assert all(0 <= score <= 5 for score in scores)
 
 
-def test_told_plans_are_not_drawn_again(ours, sequential):
-    """An engine that is told another's plans judges those: both auctions have the same bids."""
+def test_replayed_plans_are_not_drawn_again(ours, sequential):
+    """An engine that replays another's plans judges those: both auctions have the same bids."""
     agents = engine_pool.agents(plan_tokens=12)
-    slow = engine_pool.Watched(sequential)
+    slow = engine_pool.RecordingEngine(sequential)
     first = auctions.auction(slow, agents, engine_pool.task(0))
-    told = auctions.auction(engine_pool.Watched(ours, told=slow.drawn), agents, engine_pool.task(0))
-    assert {s.bid.agent: s.bid.strategy for s in told.ranked} == {s.bid.agent: s.bid.strategy for s in first.ranked}
-    for mine in told.ranked:
+    replayed = auctions.auction(engine_pool.RecordingEngine(ours, replay=slow.drawn), agents, engine_pool.task(0))
+    assert {s.bid.agent: s.bid.strategy for s in replayed.ranked} == {s.bid.agent: s.bid.strategy for s in first.ranked}
+    for mine in replayed.ranked:
         theirs = next(s for s in first.ranked if s.bid.agent == mine.bid.agent)
         assert mine.asking == pytest.approx(theirs.asking, abs=0.3)

@@ -202,13 +202,13 @@ def test_what_the_formulas_take_for_granted_of_llama_cpp_holds() -> None:
     """16-bit caches, whole sliding windows, the engine's batch."""
     import llama_cpp.llama_cpp as lib
 
-    from edge_sale.hardware.processors import Tuning
     from edge_sale.llama import context, load_probe
+    from edge_sale.llama.tuning import Tuning
 
     params = lib.llama_context_default_params()
     assert (params.type_k, params.type_v, bool(params.swa_full)) == (1, 1, True)
     assert (Tuning().batch, context.OUTPUTS) == (memory_fit.BATCH, memory_fit.OUTPUTS)
-    assert load_probe.ROOM == memory_fit.OUTPUTS
+    assert load_probe.OUTPUTS == memory_fit.OUTPUTS
 
 
 @pytest.mark.models

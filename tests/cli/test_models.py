@@ -12,7 +12,7 @@ import pytest
 
 from edge_sale import environment
 from edge_sale.catalog import cards, installed
-from edge_sale.cli import doctor
+from edge_sale.cli import doctor_machine
 from edge_sale.cli.models.add import price_by_size
 from tests.cli.kit import edge, new_home, only_document
 from tests.hub import Hub, serve, sha256, write_gguf
@@ -326,9 +326,9 @@ def test_the_doctor_survives_a_llama_cpp_that_was_built_for_another_cpu() -> Non
     import sys
 
     code = "import os, signal; os.kill(os.getpid(), signal.SIGILL)"
-    assert "built for another CPU" in doctor.build((sys.executable, "-c", code))[1]
-    about, why = doctor.build((sys.executable, "-c", "import nonesuch"))
-    assert about == {} and "does not load: ModuleNotFoundError: No module named 'nonesuch'" in why
+    assert "built for another CPU" in doctor_machine.build_info((sys.executable, "-c", code))[1]
+    build, why = doctor_machine.build_info((sys.executable, "-c", "import nonesuch"))
+    assert build == {} and "does not load: ModuleNotFoundError: No module named 'nonesuch'" in why
 
 
 def test_the_network_policy_has_no_password_in_it() -> None:

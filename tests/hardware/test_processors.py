@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from edge_sale.hardware.processors import Tuning, cores, quota
+from edge_sale.hardware.processors import cores, physical, quota
 
 
 def test_no_more_cores_than_this_process_may_use():
@@ -43,7 +43,12 @@ def test_a_group_of_the_host_falls_back_on_the_containers(tmp_path: Path):
     assert quota(tmp_path, tmp_path / "nowhere") is None
 
 
-def test_guesses_need_room_to_be_read_at_once():
-    """With micro-batches shorter than a guess its last row could be read alone, and differ."""
-    assert Tuning(lookup=True).guesses and Tuning(lookup=True, micro_batch=64).guesses
-    assert not Tuning(lookup=True, micro_batch=16).guesses and not Tuning().guesses
+def test_hyperthreads_count_once(tmp_path: Path):
+    """Four logical processors on two cores are two; where the system does not say, each counts."""
+    for cpu, siblings in enumerate(("0,2", "1,3", "0,2", "1,3")):
+        folder = tmp_path / f"cpu{cpu}/topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(f"{siblings}\n")
+    assert physical(range(4), tmp_path) == 2
+    assert physical([0, 2], tmp_path) == 1
+    assert physical(range(4), tmp_path / "none") == 4

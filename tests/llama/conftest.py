@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from edge_sale.catalog import cards, installed
-from edge_sale.hardware.processors import Tuning
 from edge_sale.llama.embedder import LlamaEmbedder
 from edge_sale.llama.engine import LlamaEngine
 from tests.llama import tiny
@@ -22,7 +21,7 @@ def weights(models_dir: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def engine(weights: Path):
-    engine = LlamaEngine("smollm2-135m", weights, tuning=Tuning(lookup=True))
+    engine = LlamaEngine("smollm2-135m", weights)
     yield engine
     engine.close()
 

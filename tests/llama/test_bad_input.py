@@ -172,7 +172,7 @@ def past_our_checks(folder: Path) -> Iterator[Any]:
     import llama_cpp.llama_cpp as lib
 
     engine = load(tiny.dense(folder / "model.gguf"))
-    yield lib.llama_sampler_init_grammar(engine._vocab, NESTED.encode(), b"root")
+    yield lib.llama_sampler_init_grammar(engine._model.vocabulary.handle, NESTED.encode(), b"root")
 
 
 def poisoned_prompt(folder: Path) -> Iterator[Any]:

@@ -12,6 +12,8 @@ import pytest
 
 from edge_sale.errors import BadGrammar, EngineError
 from edge_sale.llama import native
+from edge_sale.llama.sampler import Sampler
+from edge_sale.llama.vocabulary import Detokenizer, Vocabulary
 from edge_sale.types import Sampling
 
 LONG = "=" * 200
@@ -44,12 +46,12 @@ def load(file: Path, prefix: bool) -> Any:
 @pytest.fixture(scope="module")
 def vocab(tmp_path_factory: pytest.TempPathFactory):
     model = load(tmp_path_factory.mktemp("vocab") / "vocab.gguf", prefix=False)
-    yield lib.llama_model_get_vocab(model)
+    yield Vocabulary(model)
     lib.llama_model_free(model)
 
 
-def words(vocab: Any, tokens: list[int]) -> list[str]:
-    detokenizer = native.Detokenizer(vocab)
+def words(vocab: Vocabulary, tokens: list[int]) -> list[str]:
+    detokenizer = Detokenizer(vocab)
     return [*(detokenizer.add(token) for token in tokens), detokenizer.end()]
 
 
@@ -57,30 +59,30 @@ def byte(value: int) -> int:
     return 3 + value
 
 
-def test_a_token_may_be_of_any_length(vocab: Any):
+def test_a_token_may_be_of_any_length(vocab: Vocabulary):
     """A token of 200 bytes comes out whole."""
-    assert native.piece(vocab, 259) == LONG.encode()
+    assert vocab.piece(259) == LONG.encode()
 
 
-def test_control_tokens_have_no_text(vocab: Any):
+def test_control_tokens_have_no_text(vocab: Vocabulary):
     """The end of a turn is not shown."""
-    assert [native.piece(vocab, token) for token in (1, 2)] == [b"", b""]
+    assert [vocab.piece(token) for token in (1, 2)] == [b"", b""]
 
 
-def test_half_a_character_waits_for_its_other_half(vocab: Any):
+def test_half_a_character_waits_for_its_other_half(vocab: Vocabulary):
     """A character of four tokens appears with the last of them."""
     assert words(vocab, [byte(b) for b in "é🦊".encode()]) == ["", "é", "", "", "", "🦊", ""]
 
 
-def test_a_character_never_finished_is_a_mark(vocab: Any):
+def test_a_character_never_finished_is_a_mark(vocab: Vocabulary):
     """Half a character at the end is a replacement mark, not an error."""
     assert words(vocab, [260, byte(0xF0), byte(0x9F)]) == ["hi", "", "", "\ufffd"]
 
 
-def test_control_tokens_count_only_where_they_are_meant(vocab: Any):
+def test_control_tokens_count_only_where_they_are_meant(vocab: Vocabulary):
     """`</s>` is the control token in a template, and four characters in a text."""
-    assert native.tokenize(vocab, "</s>", special=True) == [2]
-    assert native.tokenize(vocab, "</s>", special=False) == [byte(b) for b in b"</s>"]
+    assert vocab.tokenize("</s>", special=True) == [2]
+    assert vocab.tokenize("</s>", special=False) == [byte(b) for b in b"</s>"]
 
 
 def logits(**chances: float) -> np.ndarray:
@@ -91,33 +93,33 @@ def logits(**chances: float) -> np.ndarray:
     return row
 
 
-def test_a_token_outside_the_grammar_is_never_drawn(vocab: Any):
+def test_a_token_outside_the_grammar_is_never_drawn(vocab: Vocabulary):
     """However likely another token is, the grammar's own is drawn; then the end."""
-    sampler = native.new_sampler(vocab, 262, Sampling(grammar='root ::= "7"'), seed=1)
-    assert native.sample_within(sampler, logits(x=50.0)) == byte(ord("7"))
-    assert native.sample_within(sampler, logits(x=50.0)) == 2
-    lib.llama_sampler_free(sampler)
+    sampler = Sampler(vocab, Sampling(grammar='root ::= "7"'), seed=1)
+    assert sampler.pick(logits(x=50.0), None, 0) == byte(ord("7"))
+    assert sampler.pick(logits(x=50.0), None, 0) == 2
+    sampler.free()
 
 
-def test_a_draw_within_a_grammar_keeps_the_models_odds(vocab: Any):
+def test_a_draw_within_a_grammar_keeps_the_models_odds(vocab: Vocabulary):
     """Among the tokens that a grammar allows the model's own distribution decides."""
     sampling = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, grammar="root ::= [ab]+")
-    sampler = native.new_sampler(vocab, 262, sampling, seed=3)
+    sampler = Sampler(vocab, sampling, seed=3)
     row = logits(a=np.log(3.0), b=0.0, x=20.0)
-    drawn = [native.sample_within(sampler, row) for _ in range(400)]
-    lib.llama_sampler_free(sampler)
+    drawn = [sampler.pick(row, None, 0) for _ in range(400)]
+    sampler.free()
     assert set(drawn) == {byte(ord("a")), byte(ord("b"))}
     assert drawn.count(byte(ord("a"))) / 400 == pytest.approx(0.75, abs=0.08)
 
 
-def test_where_no_token_may_follow_the_draw_fails(vocab: Any):
+def test_where_no_token_may_follow_the_draw_fails(vocab: Vocabulary):
     """A grammar that leaves no token a chance is an error; accepting one would end the process."""
-    sampler = native.new_sampler(vocab, 262, Sampling(grammar='root ::= "7"'), seed=1)
+    sampler = Sampler(vocab, Sampling(grammar='root ::= "7"'), seed=1)
     row = logits(x=1.0)
     row[row < 0] = -np.inf
     with pytest.raises(BadGrammar, match="allows no next token"):
-        native.sample_within(sampler, row)
-    lib.llama_sampler_free(sampler)
+        sampler.pick(row, None, 0)
+    sampler.free()
 
 
 def test_a_file_that_llama_cpp_refuses_is_an_error_that_names_it(tmp_path: Path):
@@ -128,14 +130,13 @@ def test_a_file_that_llama_cpp_refuses_is_an_error_that_names_it(tmp_path: Path)
         native.load_model(str(file), 0)
 
 
-def test_a_text_within_a_line_gets_no_space_of_its_own(vocab: Any, tmp_path: Path):
+def test_a_text_within_a_line_gets_no_space_of_its_own(vocab: Vocabulary, tmp_path: Path):
     """Llama 2's kind of vocabulary puts a space before every text: a digit is one token there too."""
     model = load(tmp_path / "spaced.gguf", prefix=True)
-    spaced = lib.llama_model_get_vocab(model)
-    lead = native.spaced(spaced)
-    assert (len(lead), native.spaced(vocab)) == (2, [])
-    assert len(native.tokenize(spaced, "3", special=False)) == 2
+    spaced = Vocabulary(model)
+    assert (len(spaced.spaced_newline), vocab.spaced_newline) == (2, [])
+    assert len(spaced.tokenize("3", special=False)) == 2
     for text in ("3", "hi", " hi", "\nhi", "", "é"):
-        assert native.inside(spaced, text, lead, special=False) == native.tokenize(vocab, text, special=False)
-        assert native.inside(vocab, text, [], special=False) == native.tokenize(vocab, text, special=False)
+        assert spaced.tokenize_inline(text, special=False) == vocab.tokenize(text, special=False)
+        assert vocab.tokenize_inline(text, special=False) == vocab.tokenize(text, special=False)
     lib.llama_model_free(model)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge_sale.errors import TimedOut
-from edge_sale.hardware.processors import Tuning
-from edge_sale.llama import context
+from edge_sale.llama import context, native
 from edge_sale.llama.engine import LlamaEngine
+from edge_sale.llama.tuning import Tuning
 from edge_sale.types import Generate, LogLik, Message, Prompt, Sampling
 from tests.llama.kit import chat
 
@@ -117,7 +117,7 @@ def test_a_batch_that_ran_out_of_time_leaves_nothing_behind(tiny_files: dict[str
     late, decode, calls = Generate(prompt("More. " * 30), DRAWN, samples=3), engine._context._flush, []
 
     def flush(*args: object) -> None:
-        calls.append(engine._context._cells.copying)
+        calls.append(engine._context._sequences.copy_pending)
         decode(*args[:2], -1.0 if calls[-1] else args[2])  # type: ignore[arg-type]
 
     engine._context._flush = flush  # type: ignore[method-assign,assignment]
@@ -192,7 +192,7 @@ def test_samples_beyond_the_memory_for_them_wait_for_a_place(
     """With room for two sequences nine samples are all drawn, each with its own seed, the same each time."""
     engine = LlamaEngine("dense", tiny_files["dense"])
     one = engine._context
-    monkeypatch.setattr(context, "CACHE", 2 * 512 * context.native.bytes_a_token(engine._model))
+    monkeypatch.setattr(context, "KV_CACHE_BYTES", 2 * 512 * native.kv_bytes_per_token(engine._model.handle))
     requests = [
         Generate(prompt(LONG), Sampling(max_tokens=3 + 5 * (i % 3), temperature=1.0, top_k=0, seed=i)) for i in range(9)
     ]
@@ -214,6 +214,6 @@ def test_a_failed_decode_leaves_an_engine_that_answers(dense: LlamaEngine):
 def test_timing_disturbs_nothing(dense: LlamaEngine):
     """Measuring a way of running gives two times, and the engine's own answers stay as they were."""
     expected = answers(dense, ASKS[0])
-    read, write = dense.timed(Tuning(threads=1), 128, 4, ahead=3)
+    read, write = dense.timed(Tuning(threads=1), 128, 4)
     assert read > 0 and write > 0
     assert answers(dense, ASKS[0]) == expected

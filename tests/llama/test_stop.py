@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge_sale.errors import TimedOut
+from edge_sale.llama import drawing
 from edge_sale.llama.engine import LlamaEngine
 from edge_sale.types import Generate, Sampling
 from tests.llama.kit import chat
@@ -43,7 +44,7 @@ def test_work_that_outlasts_its_limit_is_stopped_from_outside(engine: LlamaEngin
     alive(engine)
     endless = [Generate(chat("Hi."), ENDLESS)]
     began = time.monotonic()
-    reply = engine._worker.do(lambda: engine._generate(endless, None), seconds=0.1)[0]
+    reply = engine._thread.do(lambda: drawing.generate(engine._model, engine._context, endless, None), seconds=0.1)[0]
     assert time.monotonic() - began < 1.1
     assert isinstance(reply, TimedOut)
     assert alive(engine)

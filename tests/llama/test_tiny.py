@@ -12,7 +12,10 @@ import pytest
 
 from edge_sale.errors import EngineError
 from edge_sale.llama import native
+from edge_sale.llama.abort import Abort
+from edge_sale.llama.batch import Batch
 from edge_sale.llama.engine import LlamaEngine
+from edge_sale.llama.vocabulary import Detokenizer
 from edge_sale.types import Choose, Generate, LogLik
 from tests.llama import tiny
 from tests.llama.kit import GREEDY, Independent, chat, chatml, log_softmax
@@ -39,7 +42,7 @@ def test_it_chats_as_chatml(model: LlamaEngine, kind: str, tiny_files: dict[str,
     """A chat has the tokens of its ChatML text; greedy text and likelihoods are llama-cpp-python's own."""
     independent = Independent(tiny_files[kind])
     prompt, text = chat("What is 12 + 30? é🦊", prefill="The"), "the plan of 42"
-    tokens = model._reading(prompt).tokens
+    tokens = model._model.tokenize(prompt).tokens
     assert tokens == independent.tokens(chatml("What is 12 + 30? é🦊", prefill="The"))
     assert model.generate([Generate(prompt, GREEDY)])[0][0].text == independent.greedy(tokens, GREEDY.max_tokens)
     targets = independent.tokens(text, special=False)
@@ -67,10 +70,11 @@ def test_the_first_word_tells_in_the_answer(model: LlamaEngine):
 def test_text_comes_back_from_its_tokens(model: LlamaEngine):
     """Long tokens, split characters and white space come back whole."""
     text = "=" * 200 + " é🦊漢字\t\n  x" + " " * 50
-    words = native.Detokenizer(model._vocab)
-    tokens = native.tokenize(model._vocab, text, special=False)
+    vocabulary = model._model.vocabulary
+    words = Detokenizer(vocabulary)
+    tokens = vocabulary.tokenize(text, special=False)
     assert "".join(words.add(token) for token in tokens) + words.end() == text
-    assert max(len(native.piece(model._vocab, token)) for token in tokens) == 64
+    assert max(len(vocabulary.piece(token)) for token in tokens) == 64
 
 
 @pytest.fixture
@@ -81,12 +85,12 @@ def after(request: pytest.FixtureRequest, tiny_files: dict[str, Path]):
     params = lib.llama_context_default_params()
     params.n_ctx, params.n_batch, params.n_ubatch, params.swa_full = 1024, 128, 128, whole
     context = lib.llama_init_from_model(model, params)
-    batch = native.Batch(128)
+    batch = Batch(128)
     for start in range(0, tokens, 128):
         batch.clear()
         for place in range(start, min(start + 128, tokens)):
             batch.add(65, place, 0, False)
-        batch.decode(context, native.Abort())
+        batch.decode(context, Abort())
     yield lib.llama_get_memory(context)
     batch.free()
     lib.llama_free(context)

@@ -273,8 +273,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path):
 @needs_torch
 def test_llama_cpp_cuts_words_as_the_vocabulary_does():
     """Prompts, code and foreign letters have the same tokens in the engine and in training."""
-    from edge_sale.hardware.processors import Tuning
     from edge_sale.llama.engine import LlamaEngine
+    from edge_sale.llama.tuning import Tuning
 
     engine = LlamaEngine("junior", weights("junior"), context=1024, tuning=Tuning(threads=1))
     words = vocabulary()

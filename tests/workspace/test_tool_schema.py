@@ -48,8 +48,8 @@ def test_arguments_are_made_to_fit_or_refused_in_words():
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    from edge_sale.hardware.processors import Tuning
     from edge_sale.llama.engine import LlamaEngine
+    from edge_sale.llama.tuning import Tuning
 
     file = tiny.dense(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
     made = LlamaEngine("tiny", file, context=1024, tuning=Tuning(threads=1))

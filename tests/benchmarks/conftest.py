@@ -1,4 +1,4 @@
-"""Both sides of the bench on the starter's weights, loaded once a session."""
+"""Both sides of the engine's bench on the starter's weights, loaded once per session."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_sale.llama.cells import PIECE, Reading, cut, shared_cut
-from edge_sale.llama.context import SHARE, families
-from edge_sale.llama.sequence import Scoring
+from edge_sale.llama.prefix_groups import MIN_SHARED, prefix_groups
+from edge_sale.llama.runs import Scoring
+from edge_sale.llama.tokenized_prompt import MIN_PIECE, TokenizedPrompt, choose_cuts, shared_cut
 
 ENDS = st.lists(st.integers(1, 600), max_size=12).map(sorted)
 
@@ -15,24 +15,24 @@ ENDS = st.lists(st.integers(1, 600), max_size=12).map(sorted)
 @given(ENDS, st.integers(0, 300))
 def test_pieces_are_long_enough_and_end_with_a_message(ends: list[int], fixed: int):
     """Cuts rise by at least a piece each, and are ends of messages or of what never changes."""
-    cuts = cut([end for end in ends if end > fixed], fixed)
+    cuts = choose_cuts([end for end in ends if end > fixed], fixed)
     assert set(cuts) <= {*ends, fixed}
-    assert all(later - earlier >= PIECE for earlier, later in zip((0, *cuts), cuts, strict=False))
+    assert all(later - earlier >= MIN_PIECE for earlier, later in zip((0, *cuts), cuts, strict=False))
 
 
 def test_what_never_changes_ends_a_piece_where_it_is_long_enough():
     """The end of the fixed part is the first cut, unless the part is shorter than a piece."""
-    assert cut([400], 300) == (300, 400)
-    assert cut([400], PIECE - 1) == (400,)
+    assert choose_cuts([400], 300) == (300, 400)
+    assert choose_cuts([400], MIN_PIECE - 1) == (400,)
 
 
 @given(st.integers(0, 300), st.integers(0, 300), st.integers(0, 400))
 def test_only_whole_pieces_of_the_same_tokens_are_shared(same: int, cut_at: int, limit: int):
     """Readings share up to a cut of both, before their first different token and within the limit."""
-    one = Reading([1] * 400, (100, 200, 300))
-    other = Reading([1] * same + [2] * (400 - same), (100, 200, 300))
+    one = TokenizedPrompt([1] * 400, (100, 200, 300))
+    other = TokenizedPrompt([1] * same + [2] * (400 - same), (100, 200, 300))
     assert shared_cut(one, other, limit) == max(c for c in (0, 100, 200, 300) if c <= min(same, limit))
-    moved = Reading([1] * 400, (100, 200 + cut_at % 90 + 1, 300))
+    moved = TokenizedPrompt([1] * 400, (100, 200 + cut_at % 90 + 1, 300))
     assert shared_cut(one, moved, 400) == 100  # pieces of another shape give other numbers
 
 
@@ -43,10 +43,10 @@ STARTS = st.lists(st.integers(1, 3), min_size=1, max_size=12)
 def test_families_share_a_beginning_and_keep_the_order(starts: list[int]):
     """Runs with one system prompt are a family, others' are not, and nobody is lost or moved."""
     runs = [
-        Scoring([start] * 30 + [number], -1, 30, reading=Reading([start] * 30 + [number], (), 30))
+        Scoring([start] * 30 + [number], -1, 30, prompt=TokenizedPrompt([start] * 30 + [number], (), 30))
         for number, start in enumerate(starts)
     ]
-    parts = families(runs)
+    parts = prefix_groups(runs)
     assert [run.tokens[-1] for part in parts for run in part[:1]] == sorted(starts.index(one) for one in set(starts))
     for part in parts:
         numbers = [run.tokens[-1] for run in part]
@@ -54,8 +54,8 @@ def test_families_share_a_beginning_and_keep_the_order(starts: list[int]):
 
 
 def test_a_short_beginning_makes_no_family():
-    """Less than SHARE tokens, or only a part of what is the same for every task, is not read for both at once."""
-    short, cut_off = [1] * (SHARE - 1), [1] * (SHARE + 9)
-    assert len(families([Scoring([*short, n], -1, 20, reading=Reading([*short, n])) for n in (2, 3)])) == 2
-    rules = [Scoring([*cut_off, n, *[n] * 9], -1, 30, reading=Reading([], (), len(cut_off) + 5)) for n in (2, 3)]
-    assert len(families(rules)) == 2
+    """Less than MIN_SHARED tokens, or only a part of what is the same for every task, is not read for both at once."""
+    short, cut_off = [1] * (MIN_SHARED - 1), [1] * (MIN_SHARED + 9)
+    assert len(prefix_groups([Scoring([*short, n], -1, 20, prompt=TokenizedPrompt([*short, n])) for n in (2, 3)])) == 2
+    rules = [Scoring([*cut_off, n, *[n] * 9], -1, 30, prompt=TokenizedPrompt([], (), len(cut_off) + 5)) for n in (2, 3)]
+    assert len(prefix_groups(rules)) == 2

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edge_sale.llama.native import common_prefix
-from edge_sale.llama.sequence import Draw, measure
+from edge_sale.llama.entropy import entropies
+from edge_sale.llama.prefix_groups import common_prefix
+from edge_sale.llama.runs import Draw
 from edge_sale.types import Sampling
 from tests.llama.kit import Words, log_softmax
 
@@ -35,7 +36,7 @@ def test_entropy_agrees_with_a_float64_reference(logits: np.ndarray):
     """Entropy in nats is -sum p log p, whatever the logits' range."""
     log_p = log_softmax(logits.astype(np.float64))
     expected = -(np.exp(log_p) * log_p).sum(axis=1)
-    assert measure(logits)[0] == pytest.approx(expected, abs=1e-4)
+    assert entropies(logits)[0] == pytest.approx(expected, abs=1e-4)
 
 
 @settings(max_examples=60, deadline=None)
@@ -43,26 +44,26 @@ def test_entropy_agrees_with_a_float64_reference(logits: np.ndarray):
 def test_a_logit_less_the_normaliser_is_its_log_probability(logits: np.ndarray, token: int):
     """log p(token) = logit - log Z, to float32's precision."""
     expected = log_softmax(logits.astype(np.float64))[:, token]
-    assert logits[:, token] - measure(logits)[1] == pytest.approx(expected, abs=1e-4)
+    assert logits[:, token] - entropies(logits)[1] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_uniform_distribution_has_the_log_of_its_size():
     """Where every token is as likely, entropy is log of the vocabulary."""
-    entropies, _ = measure(np.full((1, 50_000), 3.0, dtype=np.float32))
-    assert entropies[0] == pytest.approx(math.log(50_000), abs=1e-6)
+    found, _ = entropies(np.full((1, 50_000), 3.0, dtype=np.float32))
+    assert found[0] == pytest.approx(math.log(50_000), abs=1e-6)
 
 
 def test_rows_are_measured_each_on_its_own_however_many():
     """A row's entropy does not depend on its neighbours."""
     rows = np.random.default_rng(1).normal(0, 5, (35, 200)).astype(np.float32)
-    alone = [float(measure(row[None])[0][0]) for row in rows]
-    assert measure(rows)[0].tolist() == alone
+    alone = [float(entropies(row[None])[0][0]) for row in rows]
+    assert entropies(rows)[0].tolist() == alone
 
 
 def test_broken_logits_do_not_pass_for_certainty():
     """NaN in a row gives no finite entropy, so that the engine can refuse it."""
     logits = np.array([[1.0, math.nan, 0.0]], dtype=np.float32)
-    assert not np.isfinite(measure(logits)[0]).any()
+    assert not np.isfinite(entropies(logits)[0]).any()
 
 
 @given(st.lists(st.lists(st.integers(0, 2), max_size=6), min_size=1, max_size=4))
