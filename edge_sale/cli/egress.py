@@ -26,7 +26,7 @@ def egress(limit: int, id_: str | None, as_json: bool) -> None:
     edge-sale egress --json | jq "map(.bytes) | add"
     """
     from edge_sale.cli.views.consent import payload
-    from edge_sale.remote.egress import read
+    from edge_sale.remote.egress_log import read
 
     settings = load()
     lines = read(settings.egress_log)
@@ -86,16 +86,17 @@ def costs(as_json: bool) -> None:
     edge-sale costs --json | jq .saved
     """
     from edge_sale.memory.costs import compare
+    from edge_sale.remote.budget import requests_to_remotes, total_cost
     from edge_sale.remote.config import fallback
-    from edge_sale.remote.egress import costing, read, spending
+    from edge_sale.remote.egress_log import read
 
     settings = load()
     lines = read(settings.egress_log)
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
     paid = {
-        "today": spending(costing(lines), today.timestamp()),
-        "month": spending(costing(lines), today.replace(day=1).timestamp()),
-        "ever": spending(costing(lines)),
+        "today": total_cost(requests_to_remotes(lines), today.timestamp()),
+        "month": total_cost(requests_to_remotes(lines), today.replace(day=1).timestamp()),
+        "ever": total_cost(requests_to_remotes(lines)),
     }
     against = fallback(settings)
     sums = compare(settings.memory_file, against)

@@ -25,7 +25,7 @@ from typing import Any
 
 from edge_sale import __version__
 from edge_sale.catalog.cards import Source
-from edge_sale.remote.egress import record
+from edge_sale.remote.egress_log import record
 from edge_sale.settings import child_environment, forced_offline, hub_token_given
 
 CONNECT_S = 10.0

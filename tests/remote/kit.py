@@ -10,9 +10,10 @@ from edge_sale.agents.remote import RemoteAgent
 from edge_sale.auction.fallback import Fallback
 from edge_sale.auction.market import Market
 from edge_sale.auction.scheduler import Scheduler
-from edge_sale.remote.client import RemoteEngine
+from edge_sale.remote.budget import Budget
 from edge_sale.remote.config import Remote
-from edge_sale.remote.egress import Budget, EgressGate, OutboundRequest
+from edge_sale.remote.egress import EgressGate, OutboundRequest
+from edge_sale.remote.engine import RemoteEngine
 from edge_sale.remote.redaction import Redactor
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Outcome, Past, Task

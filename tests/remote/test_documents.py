@@ -10,7 +10,7 @@ import pytest
 from edge_sale import assemble
 from edge_sale.auction.market import Market
 from edge_sale.errors import NotSent
-from edge_sale.remote.egress import read
+from edge_sale.remote.egress_log import read
 from edge_sale.types import Task
 from tests.documents.kit import indexed, write
 from tests.remote.kit import KEY, engine, market, remote

@@ -14,7 +14,8 @@ from edge_sale import assemble
 from edge_sale.assemble import MarketPlan
 from edge_sale.catalog.cards import PoolCard
 from edge_sale.events import Finished, Noted, Spent, Weighed
-from edge_sale.remote.egress import Budget, read
+from edge_sale.remote.budget import Budget
+from edge_sale.remote.egress_log import read
 from edge_sale.settings import load
 from edge_sale.types import Task
 from tests.remote.kit import KEY, WEIGHTS, engine, market, remote

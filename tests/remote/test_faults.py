@@ -15,7 +15,7 @@ import pytest
 
 from edge_sale.errors import RemoteFailed
 from edge_sale.events import Noted
-from edge_sale.remote.egress import read, record
+from edge_sale.remote.egress_log import read, record
 from edge_sale.types import Generate, Message, Prompt, Sampling, Task
 from tests.remote import servers
 from tests.remote.kit import KEY, engine, market, remote
@@ -140,7 +140,7 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
     program = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from edge_sale.remote.egress import EgressFault, record\n"
+        "from edge_sale.errors import EgressFault\nfrom edge_sale.remote.egress_log import record\n"
         "log = Path(sys.argv[1])\n"
         "record(log, 'h', 'GET /', 1, 'pull')\n"
         "before = log.read_bytes()\n"
