@@ -75,6 +75,11 @@ class Seen:
     path: str
     headers: dict[str, str]
 
+    @property
+    def size(self) -> int:
+        """Bytes of the request as it came, by its line and headers."""
+        return len(f"GET {self.path} HTTP/1.1\r\n\r\n") + sum(len(k) + len(v) + 4 for k, v in self.headers.items())
+
 
 @dataclass
 class Hub:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from edge_sale.catalog.cards import FileSpec, ModelCard, Source
 from edge_sale.download import http
-from edge_sale.download.http import OutOfReach, Wire
+from edge_sale.download.http import Network, SourceFailed
 from edge_sale.errors import PullFailed
 
 FOUND = 20  # repositories a search tells
@@ -21,7 +21,7 @@ PREFERRED = ("q4_k_m", "q4_0", "q8_0")  # what is taken where nobody says which
 def search(words: str, egress_log: Path, offline: bool) -> list[tuple[str, int]]:
     """(repository, downloads) of GGUF repositories that the hub finds. Raises PullFailed."""
     path = f"/api/models?search={quote(words)}&filter=gguf&sort=downloads&direction=-1&limit={FOUND}"
-    rows = _asked(Wire(egress_log, "models search", offline), path)
+    rows = _ask(Network(egress_log, "models search", offline), path)
     found = rows if isinstance(rows, list) else []
     return [
         (str(row["id"]), int(row.get("downloads") or 0))
@@ -33,12 +33,12 @@ def search(words: str, egress_log: Path, offline: bool) -> list[tuple[str, int]]
 def card_of(named: str, name: str, price: float, egress_log: Path, offline: bool) -> ModelCard:
     """A card for `OWNER/NAME`, `OWNER/NAME:QUANT` or `OWNER/NAME:FILE`. Raises PullFailed."""
     repo, _, wish = named.partition(":")
-    send = Wire(egress_log, f"models add {repo}", offline)
-    about = _asked(send, f"/api/models/{repo}")
+    network = Network(egress_log, f"models add {repo}", offline)
+    about = _ask(network, f"/api/models/{repo}")
     commit = str(about.get("sha", "")) if isinstance(about, dict) else ""
     if not COMMIT.fullmatch(commit):
         raise PullFailed(f"{repo}: the hub names no commit of it; is it a model repository?")
-    rows = _asked(send, f"/api/models/{repo}/tree/{commit}?recursive=true")
+    rows = _ask(network, f"/api/models/{repo}/tree/{commit}?recursive=true")
     files = [row for row in rows if isinstance(row, dict) and _weights(row)] if isinstance(rows, list) else []
     chosen = _chosen(repo, files, wish)
     path, lfs = PurePosixPath(chosen["path"]), chosen["lfs"]
@@ -58,10 +58,10 @@ def card_of(named: str, name: str, price: float, egress_log: Path, offline: bool
     )
 
 
-def _asked(send: Wire, path: str) -> Any:
+def _ask(network: Network, path: str) -> Any:
     try:
-        return http.ask(send, path)
-    except OutOfReach as error:
+        return http.get_json(network, path)
+    except SourceFailed as error:
         raise PullFailed(f"the hub: {error}; models on this machine: edge-sale models search") from error
 
 

@@ -52,9 +52,8 @@ PULL = """
 import json, sys, time
 from pathlib import Path
 from edge_sale.catalog import cards
-from edge_sale.download import pull
-import huggingface_hub
-huggingface_hub.get_session()
+from edge_sale.download import http, pull
+http.shared_client()
 card, home, seen = cards.read_model(Path(sys.argv[1])), Path(sys.argv[2]), []
 began = time.monotonic()
 def hear(stage, done, total):

@@ -37,12 +37,13 @@ def test_a_model_is_pulled_once_with_progress_and_one_request(puller: Puller, ti
     assert request.path == "/someone/tiny/resolve/main/tiny.gguf"
     assert request.headers["authorization"] == "Bearer hf_secret"
     assert request.headers["user-agent"].startswith("edge-sale/")
+    assert set(request.headers) == {"host", "accept", "accept-encoding", "connection", "user-agent", "authorization"}
 
 
 def test_every_request_is_in_the_egress_log_which_only_its_owner_reads(
     puller: Puller, tiny: Tiny, hub: Hub, other_host: Hub
 ) -> None:
-    """Redirects included; the token is not in it."""
+    """Redirects included, each with the bytes that it had; the token is not in it."""
     card, data = tiny
     other_host.files["/cdn/tiny"] = data
     hub.faults = [("redirect", f"{other_host.url}/cdn/tiny?signature=s3cret")]
@@ -55,6 +56,7 @@ def test_every_request_is_in_the_egress_log_which_only_its_owner_reads(
         (f"127.0.0.1:{other_host.port}", "GET /cdn/tiny", "pull tiny"),
     ]
     assert all(100 < line["bytes"] < 2000 and abs(line["time"] - time.time()) < 60 for line in lines)
+    assert [line["bytes"] for line in lines] == [request.size for request in (*hub.seen, *other_host.seen)]
     log = puller.home / "egress.jsonl"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert "secret" not in log.read_text() and "s3cret" not in log.read_text()

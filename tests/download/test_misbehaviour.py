@@ -15,6 +15,8 @@ import pytest
 
 from edge_sale.catalog import cards, installed
 from edge_sale.download import http, partial, pull
+from edge_sale.download import hub as hub_source
+from edge_sale.download.job import PullJob
 from edge_sale.errors import EdgeSaleError
 from tests.hub import HUB, ROOT, Hub, Puller, card_text, sha256, write_gguf
 
@@ -47,7 +49,7 @@ def hub_in_process(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
     template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(pull.time, "sleep", lambda seconds: None)  # between two tries
+    monkeypatch.setattr(hub_source.time, "sleep", lambda seconds: None)  # between two tries
     return hub
 
 
@@ -150,20 +152,20 @@ def test_files_of_one_model_come_side_by_side(tmp_path: Path, hub_in_process: Hu
     (tmp_path / "tiny.toml").write_text(card_text("tiny", files, HUB, make))
     card = cards.read_model(tmp_path / "tiny.toml")
     hub.faults = [("stall", 10)]
-    lacking = pull._Pull(card, tmp_path, http.Wire(tmp_path / "e", "test"), lambda *_: None, lambda _: None)
-    lacking.incoming.mkdir(parents=True)
+    job = PullJob(card, tmp_path, http.Network(tmp_path / "e", "test"), lambda *_: None, lambda _: None)
+    job.incoming.mkdir(parents=True)
     import threading
 
-    thread = threading.Thread(target=pull._from_hub, args=(lacking, card.sources[0], list(card.files)))
+    thread = threading.Thread(target=hub_source.fetch, args=(job, card.sources[0], list(card.files)))
     thread.start()
     assert hub.stalled.wait(10)
     deadline = time.monotonic() + 10
-    while len(list(lacking.incoming.glob("?.gguf"))) < 2 and time.monotonic() < deadline:
+    while len(list(job.incoming.glob("?.gguf"))) < 2 and time.monotonic() < deadline:
         threading.Event().wait(0.02)
-    assert len(list(lacking.incoming.glob("?.gguf"))) == 2
+    assert len(list(job.incoming.glob("?.gguf"))) == 2
     hub.go_on.set()
     thread.join(20)
-    assert lacking.lacking() == []
+    assert job.missing() == []
 
 
 def test_a_saved_login_goes_to_the_hubs_own_host_alone(
@@ -320,7 +322,7 @@ def test_a_part_says_where_an_answer_belongs(tmp_path: Path) -> None:
     this = partial.Part.of(cards.FileSpec("a", 100, "ab" * 32), tmp_path)
     this.path.write_bytes(bytes(40))
     assert this.request() == {"Range": "bytes=40-"}
-    this.hear({"etag": '"x"'}, {})
+    this.remember({"etag": '"x"'}, {})
     assert this.request() == {"Range": "bytes=40-", "If-Range": '"x"'}
     assert this.begins(200, {}) == 0
     assert this.begins(206, {"content-range": "bytes 40-99/100"}) == 40

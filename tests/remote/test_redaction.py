@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge_sale.remote.redaction import STEM, Redactor, _headless
+from edge_sale.remote.redaction import STEM, Redactor, _keys_without_head
 from edge_sale.settings import own_secrets
 
 LETTERS = string.ascii_letters + string.digits
@@ -246,7 +246,7 @@ def test_a_great_deal_of_base64_is_looked_through_at_once() -> None:
     """Half a megabyte of lines that look like a key's takes no time that grows with its square."""
     text = "\n".join(of("abcdefgh", 64)(random.Random(n)) for n in range(8000))
     began = time.monotonic()
-    list(_headless(f"{text}\n-----END PRIVATE KEY-----"))
+    list(_keys_without_head(f"{text}\n-----END PRIVATE KEY-----"))
     assert time.monotonic() - began < 1
 
 
