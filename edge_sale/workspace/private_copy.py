@@ -23,7 +23,7 @@ from itertools import islice
 from pathlib import Path
 
 from edge_sale.errors import TaskError
-from edge_sale.sandbox.command import DEPENDENCIES
+from edge_sale.sandbox.tool_chains import DEPENDENCIES
 from edge_sale.settings import child_environment
 from edge_sale.workspace import paths
 

@@ -18,7 +18,9 @@ import pytest
 from edge_sale import sandbox
 from edge_sale.errors import SandboxMissing
 from edge_sale.sandbox import seatbelt
-from edge_sale.sandbox.command import Place, command_level, output_of, run_command, tool_chains, without_passwords
+from edge_sale.sandbox.command import Place, command_level, output_of, run_command
+from edge_sale.sandbox.git_config import without_passwords
+from edge_sale.sandbox.tool_chains import tool_chains
 from tests.sandbox.test_python import surviving
 
 wrapped = pytest.mark.skipif(command_level().startswith("missing"), reason=f"sandbox {command_level()}")
