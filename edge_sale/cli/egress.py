@@ -13,13 +13,13 @@ from edge_sale.settings import load
 
 
 @click.command()
-@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
-@click.option("--show", "id_", metavar="ID", help="One request in full, with its payload where it was kept.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many requests.")
+@click.option("--show", "id_", metavar="ID", help="Show one request in full, with its payload where it was kept.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
 def egress(limit: int, id_: str | None, as_json: bool) -> None:
     """List what left this machine, newest first.
 
-    Every request is written here before it is sent: pulls of models, and what went to remotes.
+    Every request is logged before it is sent: pulls of models, and requests to remotes.
 
     \b
     edge-sale egress -n 5
@@ -77,9 +77,9 @@ def egress(limit: int, id_: str | None, as_json: bool) -> None:
 def costs(as_json: bool) -> None:
     """Show what remotes cost, and what was saved.
 
-    The yardstick is sending every recorded task to the remote: its own count of tokens where it
-    did the work, else the task and the answer that was given, at the remote's prices. Local
-    tokens count at their agents' declared prices, those of the auctions included.
+    The comparison is with sending every recorded task to the remote at the remote's prices. Where the
+    remote did the work, its own token count is used, else the task and the answer that was given.
+    Local tokens, those of the auctions included, count at their agents' declared prices.
 
     \b
     edge-sale costs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.fallback import REMOTE, curve_point, hold_out, yardsticks
+from benchmarks.fallback import REMOTE, baselines, curve_point, hold_out
 
 from edge_sale.evaluation.records import Item, Recording, Trial
 from edge_sale.types import Task
@@ -24,9 +24,9 @@ def ten() -> Recording:
     return Recording("ten", items, {"home": 0.1, REMOTE: 33.0}, trials)
 
 
-def test_yardsticks(ten: Recording) -> None:
+def test_baselines(ten: Recording) -> None:
     """Always remote, never remote, and the oracle that sends away only what home cannot do."""
-    assert yardsticks(ten) == {
+    assert baselines(ten) == {
         "always remote": {"pass@1": 0.9, "sent to the remote": 1.0},
         "never remote, best local (home)": {"pass@1": 0.5, "sent to the remote": 0.0},
         "oracle": {"pass@1": 0.9, "sent to the remote": 0.4},

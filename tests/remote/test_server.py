@@ -71,7 +71,7 @@ def test_add_list_test_remove(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (["--model", "m", "--price-in", "1", "--price-out", "1"], 2, "say where it is"),
+        (["--model", "m", "--price-in", "1", "--price-out", "1"], 2, "the address is missing"),
         (["--url", "http://127.0.0.1:1/v1", "--model", "m"], 2, "a remote has a price"),
         (["--url", "ftp://x", "--model", "m", "--lan"], 1, "url should be like"),
         (["--url", "http://me:pw@x/v1", "--model", "m", "--lan"], 1, "url should hold no login"),
