@@ -65,7 +65,7 @@ def _download(job: PullJob, url: str, part: Part) -> None:
         failures = 0 if now > before else failures + 1
         if not now or failures >= TRIES:
             raise SourceFailed(why if not now else f"{why} (at {now} of {total} bytes; kept)")
-        job.notice(f"{name}: {why}; going on at {now} of {total} bytes")
+        job.notice(f"{name}: {why}; resuming at {now} of {total} bytes")
         time.sleep(0.5 * failures)
 
 
