@@ -9,7 +9,7 @@ from typing import Literal
 
 from edge_sale.errors import EdgeSaleError
 from edge_sale.project import NAME, find, stricter
-from edge_sale.sandbox.command import DEPENDENCIES
+from edge_sale.sandbox.tool_chains import DEPENDENCIES
 from edge_sale.settings import Settings
 
 DOCUMENTS_STAY = "documents stay on this machine: remotes are left out (--escalate ask lets one be consulted)"

@@ -11,8 +11,9 @@ from edge_sale.agents.workspace import Workspace
 from edge_sale.environment import forced_offline, own_secrets
 from edge_sale.errors import EdgeSaleError
 from edge_sale.events import Asked, EventBus, Noted
+from edge_sale.remote.budget import Budget
 from edge_sale.remote.config import Remote, fallback, key_of, remotes
-from edge_sale.remote.egress import Budget, EgressGate, OutboundRequest
+from edge_sale.remote.egress import EgressGate, OutboundRequest
 from edge_sale.settings import Settings
 from edge_sale.types import Engine, RequestContext
 
@@ -96,7 +97,8 @@ def _forced() -> str:
 
 def remote_engines(wanted: Sequence[Remote], gate: EgressGate, tell: Callable[[str], None]) -> dict[str, Engine]:
     """An engine for each remote. Its key is looked up when a request is about to leave, not earlier."""
-    from edge_sale.remote.client import RemoteEngine, redactor
+    from edge_sale.remote.engine import RemoteEngine
+    from edge_sale.remote.redaction import Redactor
 
     def key(remote: Remote) -> Callable[[], str]:
         return cache(lambda: key_of(remote))
@@ -105,8 +107,8 @@ def remote_engines(wanted: Sequence[Remote], gate: EgressGate, tell: Callable[[s
         return [*own_secrets(), *(found for remote in wanted if (found := _found(keys[remote.name])))]
 
     keys = {remote.name: key(remote) for remote in wanted}
-    hide = redactor(own)
-    return {remote.name: RemoteEngine(remote, keys[remote.name], gate, hide, tell) for remote in wanted}
+    redactor = cache(lambda: Redactor(own()))  # one for all remotes of the run
+    return {remote.name: RemoteEngine(remote, keys[remote.name], gate, redactor, tell) for remote in wanted}
 
 
 def _found(key: Callable[[], str]) -> str:

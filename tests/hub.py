@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def write_gguf(path: Path, values: int = 2048) -> Path:
-    """A GGUF as the gguf package writes it: scalars, strings, arrays, two tensors."""
+    """Write a GGUF by the gguf package, with scalars, strings, arrays and two tensors."""
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_name("tiny")
@@ -70,15 +70,20 @@ WHEEL = (
 
 @dataclass
 class Seen:
-    """One request as the server got it."""
+    """One request as the server received it."""
 
     path: str
     headers: dict[str, str]
 
+    @property
+    def size(self) -> int:
+        """Bytes of the request: its line and its headers."""
+        return len(f"GET {self.path} HTTP/1.1\r\n\r\n") + sum(len(k) + len(v) + 4 for k, v in self.headers.items())
+
 
 @dataclass
 class Hub:
-    """A hub that serves `files` by path; each fault is spent on one request."""
+    """A hub that serves `files` by path. Each of its `faults` spoils one request."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     faults: list[tuple[str, Any]] = field(default_factory=list)
@@ -212,7 +217,7 @@ print(json.dumps(out))
 
 @dataclass
 class Puller:
-    """Runs pulls as a user's shell would: another process, its own environment."""
+    """Runs pulls as a shell does: each in another process, with its own environment."""
 
     home: Path
     environment: dict[str, str]
@@ -262,7 +267,7 @@ def puller(tmp_path: Path, hub: Hub) -> Puller:
 
 @pytest.fixture
 def tiny(tmp_path: Path, hub: Hub) -> tuple[Path, bytes]:
-    """A card of a model that is pulled as it is, and the bytes that the hub serves for it."""
+    """A card of a model that is used as it is pulled, and the bytes that the hub serves for it."""
     data = write_gguf(tmp_path / "source" / "tiny.gguf").read_bytes()
     hub.files["/someone/tiny/resolve/main/tiny.gguf"] = data
     card = tmp_path / "tiny.toml"

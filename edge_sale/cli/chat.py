@@ -77,8 +77,9 @@ def _chat(
     if repo is not None:
         repo = sound(repo)
         settings = held_to(settings, repo)
-    session = (sessions.last if resume else sessions.new)(settings.sessions_dir, str(repo or ""))
-    session.kept = settings.remember
+    session = (sessions.last if resume else sessions.new)(
+        settings.sessions_dir, str(repo or ""), on_disk=settings.remember
+    )
     plan = assemble.plan(settings, agents)
     with open_plan(plan, repo=repo, check=check, allow=allow, consent=asker(settings.currency)) as market:
         talk = Talk(market, session, agents, yes, dry_run, as_json, quiet)

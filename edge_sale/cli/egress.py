@@ -13,20 +13,20 @@ from edge_sale.settings import load
 
 
 @click.command()
-@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
-@click.option("--show", "id_", metavar="ID", help="One request in full, with its payload where it was kept.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many requests.")
+@click.option("--show", "id_", metavar="ID", help="Show one request in full, with its payload where it was kept.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
 def egress(limit: int, id_: str | None, as_json: bool) -> None:
     """List what left this machine, newest first.
 
-    Every request is written here before it is sent: pulls of models, and what went to remotes.
+    Every request is logged before it is sent: pulls of models, and requests to remotes.
 
     \b
     edge-sale egress -n 5
     edge-sale egress --json | jq "map(.bytes) | add"
     """
     from edge_sale.cli.views.consent import payload
-    from edge_sale.remote.egress import read
+    from edge_sale.remote.egress_log import read
 
     settings = load()
     lines = read(settings.egress_log)
@@ -77,25 +77,26 @@ def egress(limit: int, id_: str | None, as_json: bool) -> None:
 def costs(as_json: bool) -> None:
     """Show what remotes cost, and what was saved.
 
-    The yardstick is sending every recorded task to the remote: its own count of tokens where it
-    did the work, else the task and the answer that was given, at the remote's prices. Local
-    tokens count at their agents' declared prices, those of the auctions included.
+    The comparison is with sending every recorded task to the remote at the remote's prices. Where the
+    remote did the work, its own token count is used, else the task and the answer that was given.
+    Local tokens, those of the auctions included, count at their agents' declared prices.
 
     \b
     edge-sale costs
     edge-sale costs --json | jq .saved
     """
     from edge_sale.memory.costs import compare
+    from edge_sale.remote.budget import requests_to_remotes, total_cost
     from edge_sale.remote.config import fallback
-    from edge_sale.remote.egress import costing, read, spending
+    from edge_sale.remote.egress_log import read
 
     settings = load()
     lines = read(settings.egress_log)
     today = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
     paid = {
-        "today": spending(costing(lines), today.timestamp()),
-        "month": spending(costing(lines), today.replace(day=1).timestamp()),
-        "ever": spending(costing(lines)),
+        "today": total_cost(requests_to_remotes(lines), today.timestamp()),
+        "month": total_cost(requests_to_remotes(lines), today.replace(day=1).timestamp()),
+        "ever": total_cost(requests_to_remotes(lines)),
     }
     against = fallback(settings)
     sums = compare(settings.memory_file, against)
@@ -113,7 +114,7 @@ def costs(as_json: bool) -> None:
         of = f" of {bound:g}" if bound is not None else ""
         click.echo(f"paid to remotes, {name:<7} {paid[name]:>12.6f} {settings.currency}{of}")
     click.echo(f"\n{sums.tasks} recorded tasks, {sums.escalated} of them done by a remote")
-    for name, value in (("auctions", sums.auction), ("work at home", sums.home), ("work by remotes", sums.remote)):
+    for name, value in (("auctions", sums.auction), ("local work", sums.home), ("work by remotes", sums.remote)):
         click.echo(f"{name:<24} {value:>12.6f} {settings.currency}")
     if against is None or sums.everything is None:
         click.echo("no remote to compare with; add one with: edge-sale remote add", err=True)

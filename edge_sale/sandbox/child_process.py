@@ -1,4 +1,4 @@
-"""A child process from start to death: its output, bounded, and its limits, enforced from outside."""
+"""Watch a child process until it ends: keep its output, limited, and kill it where it exceeds a limit."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-PAUSE = 0.05  # seconds between two looks at the children
-SLOW = 1.0  # and between two looks at what takes longer
+PAUSE = 0.05  # seconds between two checks of processes and memory
+SLOW = 1.0  # seconds between two checks that take longer
 GRACE = 5.0  # seconds that the kernel may take to clear a killed namespace
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What came out, and why the child was killed, if it was."""
+class Watched:
+    """What the child printed, and why it was killed, if it was."""
 
     stdout: str
     stderr: str
@@ -36,51 +36,51 @@ def watch(
     processes: int,
     memory: int,
     init: int | None = None,
-    also: Callable[[], str] = lambda: "",
-) -> Seen:
-    """Read both pipes until the child ends, and kill it with its group at the first limit it passes.
+    extra_check: Callable[[], str] = lambda: "",
+) -> Watched:
+    """Read both pipes until the child ends, and kill it with its group at the first limit it exceeds.
 
-    `seconds` is wall time, `output` the bytes kept of each pipe, `processes` and `memory` (bytes, private
-    pages) count the child and all below it. `also` is asked once a second and says what else is too much,
-    or nothing. `init` is a pidfd of the first process of the child's process
-    namespace, closed here. On return, also by an exception, the child's group and that namespace are dead.
+    `seconds` is wall time. `output` is how many bytes are kept of each pipe. `processes` and `memory` (bytes of private
+    pages) count the child and everything below it. `extra_check` is called once a second and says what else is too
+    much, or returns an empty text. `init` is a pidfd of the first process of the child's process namespace, closed
+    here. On return, also by an exception, the child's group and that namespace are dead.
     """
     assert process.stdout and process.stderr
-    kept = {process.stdout: Kept(output), process.stderr: Kept(output)}
+    outputs = {process.stdout: HeadAndTail(output), process.stderr: HeadAndTail(output)}
     deadline = time.monotonic() + seconds
     killed = ""
     try:
         with selectors.DefaultSelector() as selector:
-            for pipe in kept:
+            for pipe in outputs:
                 os.set_blocking(pipe.fileno(), False)
                 selector.register(pipe, selectors.EVENT_READ)
-            look, slow = 0.0, time.monotonic() + SLOW
+            next_check, next_slow_check = 0.0, time.monotonic() + SLOW
             while process.poll() is None:
                 now = time.monotonic()
-                if now >= look:
+                if now >= next_check:
                     killed = _over(process.pid, processes, memory)
-                    look = time.monotonic() + PAUSE
-                if now >= slow:
-                    killed = killed or also()
-                    slow = time.monotonic() + SLOW
+                    next_check = time.monotonic() + PAUSE
+                if now >= next_slow_check:
+                    killed = killed or extra_check()
+                    next_slow_check = time.monotonic() + SLOW
                 if now >= deadline:
                     killed = f"still running after {seconds:g} s"
                 if killed:
                     break
                 for key, _ in selector.select(min(PAUSE, deadline - now)):
-                    if not _drain(key.fileobj, kept[key.fileobj]):  # type: ignore[index, arg-type]
+                    if not _drain(key.fileobj, outputs[key.fileobj]):  # type: ignore[index, arg-type]
                         selector.unregister(key.fileobj)
     finally:
         _kill(process, init)
-    for pipe, store in kept.items():  # what was still in the pipes
+    for pipe, store in outputs.items():  # what is left in the pipes
         _drain(pipe, store)
         pipe.close()
-    out, err = (store.text() for store in kept.values())
-    return Seen(out, err, killed, killed.startswith("still running"))
+    out, err = (store.text() for store in outputs.values())
+    return Watched(out, err, killed, killed.startswith("still running"))
 
 
-class Kept:
-    """The first and the last half of `limit` bytes of a stream: errors stand at the end."""
+class HeadAndTail:
+    """Keeps the first and the last half of `limit` bytes of a stream, since errors stand at the end."""
 
     def __init__(self, limit: int) -> None:
         self.half = limit // 2
@@ -99,8 +99,8 @@ class Kept:
         return (bytes(self.head) + gap + bytes(self.tail)).decode("utf-8", errors="replace")
 
 
-def _drain(pipe: IO[bytes], store: Kept, most: int = 2**20) -> bool:
-    """Takes what is there, `most` bytes at a time so that a flood cannot hold the loop; False at the end."""
+def _drain(pipe: IO[bytes], store: HeadAndTail, most: int = 2**20) -> bool:
+    """Read what is there, at most `most` bytes so that a flood cannot hold the loop. False at the end of the stream."""
     taken = 0
     while taken < most:
         try:
@@ -115,24 +115,24 @@ def _drain(pipe: IO[bytes], store: Kept, most: int = 2**20) -> bool:
 
 
 def _kill(process: subprocess.Popen[bytes], init: int | None) -> None:
-    """The child's whole group and its namespace, whether they still live or not."""
+    """Kill the child's whole group and its namespace, whether they still live or not."""
     try:
         if init is not None:
             signal.pidfd_send_signal(init, signal.SIGKILL)
     except ProcessLookupError:
-        pass  # ended by itself
+        pass  # it has ended by itself
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):  # nobody is left (macOS says so in the second way)
+    except (ProcessLookupError, PermissionError):  # no process is left; macOS reports it by the second error
         pass
     process.wait()
-    if init is not None:  # the kernel ends a namespace's first process after all the others
+    if init is not None:  # the first process of a namespace ends after all the others
         select.select([init], [], [], GRACE)
         os.close(init)
 
 
 def _over(pid: int, processes: int, memory: int) -> str:
-    """Which limit the tree below `pid` passes, or nothing; also nothing where there is no /proc."""
+    """Which limit the tree below `pid` exceeds. Empty where it exceeds none, or there is no /proc."""
     count, total = 0, 0
     for below in _tree(pid):
         count += 1

@@ -1,4 +1,7 @@
-"""macOS: sandbox-exec with a profile of ours. What it covers is said in `command`; we have not run it on a Mac."""
+"""The sandbox of macOS: sandbox-exec with a profile of ours. `command` says what it covers.
+
+It has not been run on a Mac.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ PROFILE = """(version 1)
 
 
 def wrapping(copy: Path, scratch: Path, tool_chains: Sequence[Path]) -> list[str]:
-    """The command line up to the program. Raises SandboxMissing where sandbox-exec is not there."""
+    """The command line up to the program. Raises SandboxMissing where there is no sandbox-exec."""
     if (program := shutil.which("sandbox-exec")) is None:
         raise SandboxMissing(
             "no sandbox for commands: sandbox-exec is not on PATH (it is part of macOS, in /usr/bin); "
@@ -37,20 +40,20 @@ def wrapping(copy: Path, scratch: Path, tool_chains: Sequence[Path]) -> list[str
 
 
 def profile(copy: Path, scratch: Path, tool_chains: Sequence[Path]) -> str:
-    """The profile under which `copy` and `scratch` can be written, the tool chains read, and nothing is sent."""
+    """A profile that lets a program write to `copy` and `scratch`, read the tool chains, and send nothing."""
     reads = [f"(allow file-read* (subpath {_quoted(folder)}))" for folder in (*tool_chains, copy, scratch)]
     writes = [f"(allow file-write* (subpath {_quoted(folder)}))" for folder in (copy, scratch)]
     return PROFILE.format(reads="\n".join(reads), writes="\n".join(writes))
 
 
 def level() -> str:
-    """What stands between an agent's commands and this Mac, in a line."""
+    """Say in one line what protects this Mac from an agent's commands."""
     if shutil.which("sandbox-exec") is None:
         return "missing: sandbox-exec is not on PATH; run commands bare, at your own risk, with --sandbox none"
     return "sandbox-exec: a private copy to write to, no network, nothing else of your home folder"
 
 
 def _quoted(folder: Path) -> str:
-    """A path as the profile's language writes strings, links resolved: /tmp is one on macOS."""
+    """A path as a string of the profile's language, with links resolved, since /tmp is one on macOS."""
     text = str(folder.resolve()).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'

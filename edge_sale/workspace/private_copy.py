@@ -24,7 +24,7 @@ from pathlib import Path
 
 from edge_sale.environment import child_environment
 from edge_sale.errors import TaskError
-from edge_sale.sandbox.command import DEPENDENCIES
+from edge_sale.sandbox.tool_chains import DEPENDENCIES
 from edge_sale.workspace import paths
 
 FILES = 50_000

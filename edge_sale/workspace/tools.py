@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from edge_sale.errors import SandboxMissing
-from edge_sale.sandbox.bubblewrap import Ran
+from edge_sale.sandbox.bubblewrap import ProcessResult
 from edge_sale.sandbox.command import Place, first_words, output_of, run_command
 from edge_sale.text import split_lines
 from edge_sale.workspace import editing, paths
@@ -42,7 +42,7 @@ class WorkingCopy:
     def place(self) -> Place:
         return Place(self.copy.root, self.copy.folder, self.path)
 
-    def command(self, command: str, seconds: float | None = None) -> Ran:
+    def command(self, command: str, seconds: float | None = None) -> ProcessResult:
         """What a command did. Raises SandboxMissing."""
         return run_command(command, self.place, seconds=seconds or self.seconds, mode=self.mode)
 

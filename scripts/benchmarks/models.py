@@ -1,7 +1,7 @@
-"""Models on this machine: header check, verification, pull, load, and the estimate of memory.
+"""Bench model files on this machine: header check, verification, pull, load, and the estimate of memory.
 
-Speeds are ratios against `sha256sum` and `curl` on the same file in the same run; the hub is
-Python's own file server on loopback, so what is compared is the clients.
+Speeds are ratios against `sha256sum` and `curl` on the same file in the same run. The hub is Python's own file server
+on loopback, so only the clients are compared.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edge_sale.hardware.processors import cores
 from edge_sale.settings import load
 
 SIZE = 256 << 20  # bytes of the file that is pulled and verified
-SHAPES = ((2048, 1), (8192, 1), (8192, 8))  # context in all, sequences
+SHAPES = ((2048, 1), (8192, 1), (8192, 8))  # tokens of context in all, sequences
 
 CARD = """name = "large"
 title = "A file to pull"
@@ -53,21 +53,20 @@ PULL = """
 import json, sys, time
 from pathlib import Path
 from edge_sale.catalog import cards
-from edge_sale.download import pull
-import huggingface_hub
-huggingface_hub.get_session()
-card, home, seen = cards.read_model(Path(sys.argv[1])), Path(sys.argv[2]), []
+from edge_sale.download import http, pull
+http.shared_client()
+card, home, ended = cards.read_model(Path(sys.argv[1])), Path(sys.argv[2]), []
 began = time.monotonic()
-def hear(stage, done, total):
+def on_progress(stage, done, total):
     if stage.startswith("downloading") and done == total:
-        seen.append(time.monotonic() - began)
-pull.pull(card, models_dir=home, egress_log=home / "egress.jsonl", progress=hear)
-print(json.dumps([seen[0], time.monotonic() - began]))
+        ended.append(time.monotonic() - began)
+pull.pull(card, models_dir=home, egress_log=home / "egress.jsonl", progress=on_progress)
+print(json.dumps([ended[0], time.monotonic() - began]))
 """
 
 
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Sequence[Figure]:
-    """Medians of `runs`; the starter pool's models have to be here."""
+    """Medians of `runs`. The models of the starter pool must be on this machine."""
     settings, catalogue = load(), cards.load()
     chat, encoder = (catalogue.model(name) for name in catalogue.pool("starter").models)
     file, other = (installed.ready(card, settings.models_dir) for card in (chat, encoder))
@@ -77,24 +76,24 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Sequen
 
 
 def header(file: Path, runs: int) -> list[Figure]:
-    """The check before every load, on the starter's file."""
-    took = []
+    """The check before every load, on the starter pool's model."""
+    seconds = []
     for _ in range(runs + 2):
         began = time.perf_counter()
         gguf_header.inspect(file)
-        took.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - began)
     tracemalloc.start()
     gguf_header.inspect(file)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return [
-        Figure("header check of the starter", median(took) * 1000, "ms", 100),
+        Figure("header check of the starter", median(seconds) * 1000, "ms", 100),
         Figure("memory of that check", peak / 1e6, "MB", 256),
     ]
 
 
 def verification(folder: Path, runs: int, tell: Callable[[str], None]) -> list[Figure]:
-    """sha256 of a whole file, ours against sha256sum's, one after the other."""
+    """sha256 of a whole file, by our code and by sha256sum, in turn."""
     file = large(folder / "hub" / "bench" / "large" / "resolve" / "main" / "large.gguf")
     ours, theirs = [], []
     program = shutil.which("sha256sum")
@@ -111,7 +110,7 @@ def verification(folder: Path, runs: int, tell: Callable[[str], None]) -> list[F
 
 
 def pulling(folder: Path, runs: int, tell: Callable[[str], None]) -> list[Figure]:
-    """A whole pull from loopback; its download alone is compared with curl's."""
+    """A whole pull from loopback. Its download alone is compared with curl."""
     file = folder / "hub" / "bench" / "large" / "resolve" / "main" / "large.gguf"
     card = folder / "large.toml"
     card.write_text(CARD.format(size=file.stat().st_size, sha256=installed.sha256_of(file)), encoding="utf-8")
@@ -146,12 +145,12 @@ def pulling(folder: Path, runs: int, tell: Callable[[str], None]) -> list[Figure
 
 
 def loading(file: Path, runs: int, tell: Callable[[str], None]) -> list[Figure]:
-    """Seconds that llama.cpp takes for the starter's weights, from disk and from the file cache."""
+    """How long llama.cpp takes to load the starter pool's weights, from disk and from the file cache."""
     warm, cold = [], []
     for _ in range(runs):
-        warm.append(float(gauged(file)["seconds"]))
-        if forget(file):
-            cold.append(float(gauged(file)["seconds"]))
+        warm.append(float(measured_load(file)["seconds"]))
+        if drop_from_cache(file):
+            cold.append(float(measured_load(file)["seconds"]))
     if not cold:
         tell("the file cache cannot be emptied here: no cold load")
     figures = [Figure("warm load of the starter", median(warm) * 1000, "ms")]
@@ -159,28 +158,31 @@ def loading(file: Path, runs: int, tell: Callable[[str], None]) -> list[Figure]:
 
 
 def estimates(chat: Path, encoder: Path, tell: Callable[[str], None]) -> list[Figure]:
-    """How far the estimate is from the measured peak of resident memory; at most a tenth."""
+    """How far the estimate is from the measured peak of resident memory. A tenth is allowed."""
     figures = []
     for context, sequences in SHAPES:
-        found = gauged(chat, "--context", str(context), "--sequences", str(sequences))
+        found = measured_load(chat, "--context", str(context), "--sequences", str(sequences))
         guess = memory_fit.need(gguf_header.inspect(chat), context, sequences).peak
-        figures.append(_far(f"estimate, starter, {sequences} × {context // sequences} tokens", guess, found, tell))
-    found = gauged(encoder, "--context", "4096", "--sequences", "8", "--batch", "4096")
+        figures.append(
+            _deviation(f"estimate, starter, {sequences} × {context // sequences} tokens", guess, found, tell)
+        )
+    found = measured_load(encoder, "--context", "4096", "--sequences", "8", "--batch", "4096")
     guess = memory_fit.need(gguf_header.inspect(encoder), 4096, 8, batch=4096).peak
-    return [*figures, _far("estimate, embedder, 8 × 512 tokens", guess, found, tell)]
+    return [*figures, _deviation("estimate, embedder, 8 × 512 tokens", guess, found, tell)]
 
 
-def _far(what: str, guess: int, found: dict[str, float], tell: Callable[[str], None]) -> Figure:
+def _deviation(what: str, guess: int, found: dict[str, float], tell: Callable[[str], None]) -> Figure:
     peak = found["peak"] - found["library"]
     tell(f"{what}: {guess / 1e6:.0f} MB, measured {peak / 1e6:.0f} MB")
     return Figure(f"{what}, off by", abs(guess / peak - 1) * 100, "%", 10)
 
 
-def gauged(file: Path, *arguments: str) -> dict[str, float]:
-    said, why = trial_load.run(file, "--threads", str(cores()), *arguments)
+def measured_load(file: Path, *arguments: str) -> dict[str, float]:
+    """Seconds and memory of loading the file in a child process. Raises EdgeSaleError."""
+    result, why = trial_load.run(file, "--threads", str(cores()), *arguments)
     if why:
         raise EdgeSaleError(f"{file}: {why}")
-    return said
+    return result
 
 
 def large(file: Path) -> Path:
@@ -201,8 +203,8 @@ def large(file: Path) -> Path:
     return file
 
 
-def forget(file: Path) -> bool:
-    """Takes the file out of the file cache; False where the system cannot."""
+def drop_from_cache(file: Path) -> bool:
+    """Drop the file from the system's file cache. False where the system cannot."""
     if not hasattr(os, "posix_fadvise"):
         return False
     with file.open("rb") as stream:
@@ -213,7 +215,7 @@ def forget(file: Path) -> bool:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Python's file server over the folder, on loopback."""
+    """Python's file server for the folder, on loopback. Yields its address."""
     command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", str(folder)]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:

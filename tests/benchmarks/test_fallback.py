@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.fallback import REMOTE, curve_point, hold_out, yardsticks
+from benchmarks.fallback import REMOTE, baselines, curve_point, hold_out
 
 from edge_sale.evaluation.records import Item, Recording, Trial
 from edge_sale.types import Task
@@ -24,9 +24,9 @@ def ten() -> Recording:
     return Recording("ten", items, {"home": 0.1, REMOTE: 33.0}, trials)
 
 
-def test_yardsticks(ten: Recording) -> None:
-    """Always remote, never remote, and the oracle that sends away only what home cannot do."""
-    assert yardsticks(ten) == {
+def test_baselines(ten: Recording) -> None:
+    """The baselines are always remote, never remote, and the oracle, which sends only what no local agent solves."""
+    assert baselines(ten) == {
         "always remote": {"pass@1": 0.9, "sent to the remote": 1.0},
         "never remote, best local (home)": {"pass@1": 0.5, "sent to the remote": 0.0},
         "oracle": {"pass@1": 0.9, "sent to the remote": 0.4},
@@ -34,7 +34,7 @@ def test_yardsticks(ten: Recording) -> None:
 
 
 def test_curve_learns_which_family_to_send(ten: Recording) -> None:
-    """At a middling thrift the family that home fails is sent and the other stays; at 1 nothing is sent."""
+    """At thrift 0.3 only the family that local agents fail is sent; at 1 nothing is sent."""
     held = hold_out(ten, FAMILY, seed=0)
     assert {this.item.task.id for this in held} == {f"t{i}" for i in range(10)}
     middle = curve_point(ten, held, 0.3, checks=False)
@@ -44,7 +44,7 @@ def test_curve_learns_which_family_to_send(ten: Recording) -> None:
 
 
 def test_checks_escalate_what_failed(ten: Recording) -> None:
-    """With checks, the two tasks whose environment tells are sent at any thrift; one of them the remote solves."""
+    """With checks, the two tasks whose environment shows a failure are sent at any thrift; the remote solves one."""
     checked = curve_point(ten, hold_out(ten, FAMILY, seed=0), 1.0, checks=True)
     assert (checked.solved, checked.sent) == (0.6, 0.2)
 

@@ -62,7 +62,7 @@ def test_options_of_a_folder_need_one(tmp_path: Path) -> None:
 
 def test_there_is_nothing_to_go_on_with_at_first(tmp_path: Path) -> None:
     done = edge(new_home(tmp_path), "chat", "-c")
-    assert done.returncode == 1 and "no session to go on with; begin one without -c" in done.stderr
+    assert done.returncode == 1 and "no session to continue; begin one without -c" in done.stderr
 
 
 def test_the_last_session_of_a_place_is_found(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_damaged_session_is_told_and_left(tmp_path: Path) -> None:
     file = tmp_path / "20260101-000000-aa.jsonl"
     text = json.dumps({"place": ""}) + "\nnot json\n" + json.dumps({"said": "a", "answer": "b"}) + "\n"
     file.write_text(text)
-    with pytest.raises(EdgeSaleError, match="line 2: is no turn of a session"):
+    with pytest.raises(EdgeSaleError, match="line 2: is not a turn of a session"):
         sessions.last(tmp_path, "")
     assert file.read_text() == text
 

@@ -167,7 +167,7 @@ def test_a_repository_of_the_hub_becomes_a_pinned_card(home: Path, hub: Hub) -> 
     assert cards.load(home / "cards").model("other").files[0].name == "tiny-Q8_0.gguf"
     wrong = edge(home, "models", "add", "someone/tiny:Q9", **reach)
     assert wrong.returncode == 1
-    assert "which file? say one of: someone/tiny:tiny-Q8_0.gguf, someone/tiny:tiny-Q4_K_M.gguf" in wrong.stderr
+    assert "which file? name one of: someone/tiny:tiny-Q8_0.gguf, someone/tiny:tiny-Q4_K_M.gguf" in wrong.stderr
     log = [json.loads(line)["what"] for line in (home / "egress.jsonl").read_text().splitlines()]
     assert log[0] == "GET /api/models" and len(log) == len(hub.seen) == 7
     off = edge(home, "models", "add", "someone/tiny", "--force", EDGE_SALE_OFFLINE="1", **reach)

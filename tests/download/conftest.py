@@ -1,4 +1,4 @@
-"""The loopback hub and what pulls from it, for every test here."""
+"""The fixtures of tests/hub.py, for every test here."""
 
 from tests.hub import hub, other_host, puller, tiny
 

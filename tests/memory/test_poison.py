@@ -23,7 +23,7 @@ from edge_sale.evaluation.bundled_tasks.functions import Made, stream
 from edge_sale.events import Began, Led, Placed, Weighed
 from edge_sale.llama import native
 from edge_sale.prompts import render
-from edge_sale.remote.egress import read
+from edge_sale.remote.egress_log import read
 from edge_sale.settings import load
 from edge_sale.types import Award, Bid, Outcome, Prompt, Scored, Strategy, Task
 from tests.cli.kit import CONFIG, new_home

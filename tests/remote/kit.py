@@ -10,9 +10,10 @@ from edge_sale.agents.remote import RemoteAgent
 from edge_sale.auction.fallback import Fallback
 from edge_sale.auction.market import Market
 from edge_sale.auction.scheduler import Scheduler
-from edge_sale.remote.client import RemoteEngine
+from edge_sale.remote.budget import Budget
 from edge_sale.remote.config import Remote
-from edge_sale.remote.egress import Budget, EgressGate, OutboundRequest
+from edge_sale.remote.egress import EgressGate, OutboundRequest
+from edge_sale.remote.engine import RemoteEngine
 from edge_sale.remote.redaction import Redactor
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Outcome, Past, Task
@@ -23,7 +24,7 @@ WEIGHTS = Weights("test", 1, "made up", {"price_length": 0.1}, juror=0.2)
 
 
 def remote(url: str, **changes: object) -> Remote:
-    """A remote of somebody else's, quick to give up."""
+    """A remote with a short time limit."""
     values: dict[str, object] = {"price_in": 3.0, "price_out": 9.0, "seconds": 0.5, "max_tokens": 40, **changes}
     return Remote("far", url, "some-model", "env:FAR_KEY", **values)  # type: ignore[arg-type]
 
@@ -58,7 +59,7 @@ def market(
     rounds: int = 1,
     bid_seconds: float | None = None,
 ) -> tuple[Market, Scripted]:
-    """A market for so many tasks; the one local agent's plan gets `score` of 5 from itself."""
+    """A market for `rounds` tasks. The one local agent gives its own plan `score` of 5."""
     home = Scripted(
         "home",
         0.05,

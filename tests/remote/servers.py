@@ -1,4 +1,4 @@
-"""Endpoints on loopback: one that keeps every byte it is sent, and the many ways of answering badly."""
+"""Endpoints on loopback: a recorder that keeps every byte it is sent, and many ways of answering badly."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close
 
 
 def chunk(text: str = "", *, end: str | None = None, **more: object) -> bytes:
-    """One piece of a streamed chat completion."""
+    """One chunk of a streamed chat completion."""
     choice = {"index": 0, "delta": {"content": text} if text else {}, "finish_reason": end}
     body = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice], **more}
     return b"data: " + json.dumps(body).encode() + b"\n\n"
 
 
 def usage(read: int = 12, written: int = 3) -> bytes:
-    """The closing piece with the counts of tokens."""
+    """The last chunk, with the token counts."""
     counts = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
     body = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], "usage": counts}
     return b"data: " + json.dumps(body).encode() + b"\n\n"
@@ -32,7 +32,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def good(text: str = "def f(x):\n    return x\n") -> bytes:
-    """A whole answer, in three pieces, of 12 tokens read and 3 written."""
+    """A whole answer in three chunks: 12 tokens read and 3 written."""
     third = len(text) // 3
     pieces = (text[:third], text[third : 2 * third], text[2 * third :])
     return HEAD + b"".join(map(chunk, pieces)) + chunk(end="stop") + usage() + DONE

@@ -1,4 +1,4 @@
-"""Who is asked, and what an option without a remote means."""
+"""When the user is asked, and what an option without a remote means."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from tests.cli.kit import edge, new_home
 
 
 def test_escalating_without_a_remote_is_said(tmp_path: Path) -> None:
-    """An option that could do nothing is not ignored."""
+    """An option that could have no effect is an error, not ignored."""
     done = edge(new_home(tmp_path), "run", "Say yes.", "--escalate", "auto")
     assert done.returncode == 1 and "add one with: edge-sale remote add" in done.stderr
 
 
 def test_policy_is_never_until_there_is_a_remote(tmp_path: Path) -> None:
-    """never without a remote, ask with one; a server of one's own changes nothing."""
+    """The default policy is never without a remote and ask with one; a server of the user's own changes nothing."""
     from edge_sale.settings import load
 
     def policy(text: str) -> str:

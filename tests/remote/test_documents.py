@@ -1,4 +1,4 @@
-"""Passages that leave do so by the one way out there is: asked for, redacted, logged; else they do not leave."""
+"""Passages of documents leave only through the egress gate: with consent, redacted and logged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from edge_sale import assemble
 from edge_sale.auction.market import Market
 from edge_sale.errors import NotSent
-from edge_sale.remote.egress import read
+from edge_sale.remote.egress_log import read
 from edge_sale.types import Task
 from tests.documents.kit import indexed, write
 from tests.remote.kit import KEY, engine, market, remote
@@ -29,7 +29,7 @@ def over_documents(sold: Market, tmp_path: Path) -> Market:
 
 
 def test_passages_are_redacted_and_logged_like_any_task(tmp_path: Path) -> None:
-    """A lost auction sends the question with the passages, without the secrets in them; the log has its size."""
+    """An escalated task sends the question with the passages, without the secrets in them; the log has its size."""
     log = tmp_path / "egress.jsonl"
     with recorder(saying(good("in Lyon [1] [7]"))) as far:
         sold, _ = market(engine(remote(far.url, seconds=20), log))
@@ -48,7 +48,7 @@ def test_passages_are_redacted_and_logged_like_any_task(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("closed, said", [("offline is set", ""), ("", "you said no")])
 def test_no_passage_leaves_where_the_way_out_is_shut(tmp_path: Path, closed: str, said: str) -> None:
-    """Offline or refused: the remote's work fails before a byte is sent."""
+    """Offline or without consent, the remote's work fails before a byte is sent."""
     with recorder(saying(good("in Lyon"))) as far:
         shut = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl", closed=closed, agree=lambda outbound: said)
         sold = over_documents(market(shut)[0], tmp_path)
@@ -58,7 +58,7 @@ def test_no_passage_leaves_where_the_way_out_is_shut(tmp_path: Path, closed: str
 
 
 def test_bids_and_the_reserves_weighing_send_no_passage(tmp_path: Path) -> None:
-    """An auction alone reads no document: nothing of them is in any event before the work."""
+    """An auction alone reads no document: no event before the work has anything of them."""
     with recorder(saying(good("in Lyon"))) as far:
         sold = over_documents(market(engine(remote(far.url), tmp_path / "e.jsonl"))[0], tmp_path)
         heard = Heard()

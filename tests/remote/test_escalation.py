@@ -1,4 +1,4 @@
-"""Escalation end to end: scripted bids at home, a real HTTP client, a real endpoint on loopback."""
+"""Escalation end to end: scripted local bids, a real HTTP client, a real endpoint on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from edge_sale import assemble
 from edge_sale.assemble import MarketPlan
 from edge_sale.catalog.cards import PoolCard
 from edge_sale.events import Finished, Noted, Spent, Weighed
-from edge_sale.remote.egress import Budget, read
+from edge_sale.remote.budget import Budget
+from edge_sale.remote.egress_log import read
 from edge_sale.settings import load
 from edge_sale.types import Task
 from tests.remote.kit import KEY, WEIGHTS, engine, market, remote
@@ -27,7 +28,7 @@ def task(number: int = 1) -> Task:
 
 
 def test_what_is_captured_is_what_is_logged(tmp_path: Path) -> None:
-    """200 escalations: as many requests, each with the size and digest that stood in the log before it left."""
+    """200 escalations send 200 requests, each with the size and digest that the log had before it left."""
     log = tmp_path / "egress.jsonl"
     with recorder(saying(good("yes"))) as far:
         sold, _ = market(engine(remote(far.url, seconds=20), log), rounds=200)
@@ -45,7 +46,7 @@ def test_what_is_captured_is_what_is_logged(tmp_path: Path) -> None:
 
 
 def test_only_the_task_leaves(tmp_path: Path) -> None:
-    """Of the machine, other tasks and local plans nothing is in the request: neither body nor headers."""
+    """Neither body nor headers of a request hold anything of the machine, other tasks or local plans."""
     with recorder(saying(good("yes"))) as far:
         sold, _ = market(engine(remote(far.url, seconds=20), tmp_path / "e.jsonl"))
         sold.solve(task(), Heard())
@@ -67,7 +68,7 @@ def test_only_the_task_leaves(tmp_path: Path) -> None:
 
 
 def test_nothing_leaves_where_local_bids_win(tmp_path: Path) -> None:
-    """200 auctions that are won at home: no request, no line in the log, and each says why in a sentence."""
+    """200 auctions that a local agent wins send nothing, log nothing, and say why in a sentence."""
     with recorder(saying(good("yes"))) as far:
         sold, _ = market(engine(remote(far.url), tmp_path / "e.jsonl"), score=4.5, rounds=200)
         for number in range(200):
@@ -90,7 +91,7 @@ def test_nothing_leaves_where_local_bids_win(tmp_path: Path) -> None:
     ],
 )
 def test_closed_door_means_home(closed: str, agree: str, budget: Budget, words: str, tmp_path: Path) -> None:
-    """Offline, private, refused or over budget: no connection is made, home does it, and the user is told."""
+    """Offline, private, refused or over budget: no connection is made, a local agent works, and the user is told."""
     with recorder(saying(good("yes"))) as far:
         this = engine(remote(far.url), tmp_path / "e.jsonl", closed=closed, agree=lambda outbound: agree, budget=budget)
         heard = Heard()
@@ -101,7 +102,7 @@ def test_closed_door_means_home(closed: str, agree: str, budget: Budget, words: 
 
 
 def test_log_that_cannot_be_written_closes_the_door(tmp_path: Path) -> None:
-    """What cannot be logged is not sent."""
+    """A request that cannot be logged is not sent."""
     log = tmp_path / "e.jsonl"
     log.mkdir()
     with recorder(saying(good("yes"))) as far:
@@ -112,7 +113,7 @@ def test_log_that_cannot_be_written_closes_the_door(tmp_path: Path) -> None:
 
 
 def test_local_work_that_fails_its_check_escalates(tmp_path: Path) -> None:
-    """A plan that won is no proof: work that fails goes to the remote, and both outcomes are kept, in order."""
+    """Work that fails its check goes to the remote, although its plan won; both outcomes are kept, in order."""
     memory = ScriptedMemory()
     with recorder(saying(good("better"))) as far:
         this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl")
@@ -128,7 +129,7 @@ def test_local_work_that_fails_its_check_escalates(tmp_path: Path) -> None:
 
 
 def test_work_far_away_may_take_as_long_as_the_remote_says(tmp_path: Path) -> None:
-    """How long a bid may take is no bound of it."""
+    """The time limit of a bid does not apply to it."""
 
     def slow() -> bytes:
         time.sleep(0.6)
@@ -145,7 +146,7 @@ def test_work_far_away_may_take_as_long_as_the_remote_says(tmp_path: Path) -> No
 
 
 def test_next_task_starts_at_home(tmp_path: Path) -> None:
-    """After an escalation the next auction is held at home again, and nothing leaves for it."""
+    """After an escalation the next auction is local again, and nothing leaves for it."""
     with recorder(saying(good("yes"))) as far:
         this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl")
         sold, home = market(this, rounds=2)
@@ -156,7 +157,7 @@ def test_next_task_starts_at_home(tmp_path: Path) -> None:
 
 
 def test_cost_is_the_endpoints_own_count(tmp_path: Path) -> None:
-    """12 tokens read at 3 and 3 written at 9 a million: the ledger and the log say the same, once."""
+    """12 tokens read at 3 and 3 written at 9 per million: ledger and log have the same cost, once."""
     with recorder(saying(good("yes"))) as far:
         heard = Heard()
         market(engine(remote(far.url, seconds=20), tmp_path / "e.jsonl"))[0].solve(task(), heard)
@@ -168,7 +169,7 @@ def test_cost_is_the_endpoints_own_count(tmp_path: Path) -> None:
 
 
 def test_budget_counts_what_was_spent_and_what_may_have_been(tmp_path: Path) -> None:
-    """A request whose answer is unknown counts at its expected cost, so a crash never makes room."""
+    """A request whose answer is unknown counts at its expected cost, so a crash never frees budget."""
     log = tmp_path / "e.jsonl"
     with recorder(saying(good("yes"))) as far:
         one = engine(remote(far.url, seconds=20), log, budget=Budget(day=0.0005))
@@ -183,7 +184,7 @@ def test_budget_counts_what_was_spent_and_what_may_have_been(tmp_path: Path) -> 
 
 
 def test_agreed_once_for_the_same_bytes(tmp_path: Path) -> None:
-    """The user sees the exact bytes before they leave, once, though a second try was needed."""
+    """The user sees the exact bytes before they leave, and only once where a second try is needed."""
     answers = [refusal(500, headers="Retry-After: 0\r\n"), good("yes")]
     seen = []
 
@@ -201,7 +202,7 @@ def test_agreed_once_for_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_what_is_no_text_is_sent_as_a_question_mark(tmp_path: Path) -> None:
-    """A file's name in another encoding, in the task or what stands behind it, is counted and sent."""
+    """A file name in another encoding is counted and sent, in the task or in what follows it."""
     with recorder(saying(good("yes"))) as far:
         own = (KEY, os.fsdecode(b"a-key-\xe9"))  # such a variable harms nothing either
         this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl", own=own)
@@ -211,7 +212,7 @@ def test_what_is_no_text_is_sent_as_a_question_mark(tmp_path: Path) -> None:
 
 
 def test_own_key_never_leaves_in_a_task(tmp_path: Path) -> None:
-    """A task that quotes the user's own key: a placeholder goes out and comes back as the key."""
+    """Where a task quotes the user's own key, a placeholder is sent and comes back as the key."""
     with recorder(saying(good("use REDACTED_SECRET_0001 here"))) as far:
         this = engine(remote(far.url, seconds=20), tmp_path / "e.jsonl", own=[KEY, "another-value"], keep=True)
         sale = market(this)[0].solve(Task("t", f"Why is {KEY} refused?"), Heard())

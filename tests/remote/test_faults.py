@@ -1,4 +1,4 @@
-"""A remote that misbehaves in every way there is: bounded, told in one line, paid for once."""
+"""Whatever a remote does wrong, its answer is limited, reported in one line and paid for once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from edge_sale.errors import RemoteFailed
 from edge_sale.events import Noted
-from edge_sale.remote.egress import read, record
+from edge_sale.remote.egress_log import read, record
 from edge_sale.types import Generate, Message, Prompt, Sampling, Task
 from tests.remote import servers
 from tests.remote.kit import KEY, engine, market, remote
@@ -50,7 +50,7 @@ ASK = Generate(Prompt((Message("user", "Say yes."),)), Sampling(max_tokens=40))
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_ends_in_one_line_and_one_cost(name: str, tmp_path: Path) -> None:
-    """50 of each kind: within the deadline, one clear line, tries as told, the cost counted once."""
+    """50 failures of each kind end in time with one clear line, the right number of tries and the cost counted once."""
     play, words, requests, paid = FAULTS[name]
     limit = SHORT if name in SLOW else LONG
     with recorder(play) as far:
@@ -75,7 +75,7 @@ def test_every_fault_ends_in_one_line_and_one_cost(name: str, tmp_path: Path) ->
 
 
 def test_end_without_done_is_an_end(tmp_path: Path) -> None:
-    """50 answers that say how they ended but never [DONE], on a connection that closes: all of them count."""
+    """50 answers with a finish reason but without [DONE], on a connection that closes, are all accepted."""
     play = saying(HEAD + chunk("yes") + chunk(end="stop") + usage())
     with recorder(play) as far:
         this = engine(remote(far.url, seconds=10), tmp_path / "e.jsonl")
@@ -84,7 +84,7 @@ def test_end_without_done_is_an_end(tmp_path: Path) -> None:
 
 
 def test_redirect_is_not_followed_and_the_key_stays(tmp_path: Path) -> None:
-    """50 redirects of each status: the target hears nothing at all, so no key either; the first host had it."""
+    """Of 50 redirects of each status the target receives nothing, and so no key; the first host received it."""
     with recorder(saying(good())) as target:
         for number, status in enumerate((301, 302, 303, 307, 308) * 10):
             there = f"http://127.0.0.1:{target.port}/v1/chat/completions"
@@ -96,7 +96,7 @@ def test_redirect_is_not_followed_and_the_key_stays(tmp_path: Path) -> None:
 
 
 def test_nobody_there(tmp_path: Path) -> None:
-    """A port that nobody listens on: three tries within the limit, then one line."""
+    """On a port without a server there are three tries within the limit, then one line."""
     with recorder(saying(good())) as far:
         url = far.url
     told: list[str] = []
@@ -107,7 +107,7 @@ def test_nobody_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_home_does_the_work_then(name: str, tmp_path: Path) -> None:
-    """Whatever the remote does, the best local bid does the task and the user is told, never silently."""
+    """Where the remote fails, the best local bid does the task, and the user is told."""
     with recorder(FAULTS[name][0]) as far:
         heard = Heard()
         this = engine(remote(far.url, seconds=SHORT if name in SLOW else LONG), tmp_path / "e.jsonl")
@@ -118,7 +118,7 @@ def test_home_does_the_work_then(name: str, tmp_path: Path) -> None:
 
 
 def test_usage_that_does_not_come_is_estimated_and_told(tmp_path: Path) -> None:
-    """Without the endpoint's count the answer still counts for something, and the user hears of it."""
+    """Where the endpoint does not count tokens, the answer's cost is estimated, and the user is told."""
     told: list[str] = []
     with recorder(saying(HEAD + chunk("yes, that") + chunk(end="stop") + DONE)) as far:
         (answer,) = engine(remote(far.url, seconds=10), tmp_path / "e.jsonl", told=told).generate([ASK])
@@ -128,7 +128,7 @@ def test_usage_that_does_not_come_is_estimated_and_told(tmp_path: Path) -> None:
 
 
 def test_longer_than_the_context_is_not_sent(tmp_path: Path) -> None:
-    """What does not fit is refused before it is sent, with both numbers."""
+    """A prompt that does not fit is refused before it is sent, with both numbers."""
     with recorder(saying(good())) as far:
         long = Generate(Prompt((Message("user", "word " * 5000),)), Sampling(max_tokens=40))
         (answer,) = engine(remote(far.url, context=4096), tmp_path / "e.jsonl").generate([long])
@@ -136,11 +136,11 @@ def test_longer_than_the_context_is_not_sent(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
-    """A real short write, at every length of the line: it raises, and the log is as it was."""
+    """A disk that is full at any length of the line raises, and leaves the log as it was."""
     program = (
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from edge_sale.remote.egress import EgressFault, record\n"
+        "from edge_sale.errors import EgressFault\nfrom edge_sale.remote.egress_log import record\n"
         "log = Path(sys.argv[1])\n"
         "record(log, 'h', 'GET /', 1, 'pull')\n"
         "before = log.read_bytes()\n"
@@ -158,7 +158,7 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
 
 
 def test_a_line_that_a_kill_cut_short_closes_nothing(tmp_path: Path) -> None:
-    """Wherever it was cut, in a sign of two bytes too: the next line stands for itself, and both others are read."""
+    """Wherever a line was cut, also in a character of two bytes, the next line stands alone and the others are read."""
     log = tmp_path / "e.jsonl"
     line = '{"time": 2.0, "host": "é", "what": "POST /", "bytes": 1, "reason": "auction"}'.encode()
     for cut in range(len(line)):
@@ -168,7 +168,7 @@ def test_a_line_that_a_kill_cut_short_closes_nothing(tmp_path: Path) -> None:
 
 
 def test_an_answer_that_was_paid_for_is_kept_where_it_cannot_be_noted(tmp_path: Path) -> None:
-    """The log went away while the remote worked: the answer stands, and the user is told."""
+    """Where the log cannot be written after the answer, the answer counts and the user is told."""
     log, told = tmp_path / "e.jsonl", list[str]()
 
     def play(connection: socket.socket, data: bytes) -> None:

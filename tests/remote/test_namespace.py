@@ -1,8 +1,8 @@
-"""Nothing leaves: whole sessions inside network namespaces, watched from outside of Python.
+"""Whole sessions inside network namespaces send nothing, as seen from outside of Python.
 
-One namespace has loopback alone; the other a default route into a link whose packets the kernel counts
-and nobody answers. strace sees every connect and every name lookup, whatever library makes it. Each has
-a control: a deliberate request, which must be seen. Nothing can get further than the namespace.
+One namespace has only loopback. The other has a default route into a link that does not answer and whose packets the
+kernel counts. strace sees every connect and every name lookup, whatever library makes it. Each has a control: a
+request made on purpose, which must be seen. Nothing can get further than the namespace.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ for ask in (lambda: socket.create_connection(("192.0.2.1", 80), 0.3),
 
 @dataclass(frozen=True)
 class Seen:
-    """What one session did: its output, the far connections and lookups that strace saw, packets on the link."""
+    """What one session did: its output, the connections and lookups that strace saw, and the packets on the link."""
 
     output: str
     connects: list[str]
@@ -59,7 +59,7 @@ class Seen:
 
 @cache
 def why_not() -> str:
-    """Why namespaces cannot be used here; empty where they can."""
+    """Why network namespaces cannot be used here. Empty where they can."""
     for name in ("unshare", "ip", "strace"):
         if not shutil.which(name):
             return f"{name} is not installed"
@@ -77,7 +77,7 @@ def namespaces() -> None:
 
 
 def session(setup: str, commands: Sequence[Sequence[str]], folder: Path, home: Path, **changes: str) -> Seen:
-    """The commands, one after the other, in a namespace of their own; `folder` is for this session alone."""
+    """Run the commands one after the other in a namespace of their own. `folder` is for this session alone."""
     folder.mkdir(exist_ok=True)
     log = folder / "strace.txt"
     traced = f"strace -f -qq -A -e trace=connect,sendto,sendmsg,sendmmsg -o {log}"
@@ -150,7 +150,7 @@ FULL = [
 
 @pytest.mark.parametrize("setup", [LOOPBACK, SINK], ids=["loopback", "sink"])
 def test_control_a_request_is_seen(setup: str, tmp_path: Path) -> None:
-    """A deliberate connection and a lookup are both seen: by strace, and by the link's count of packets."""
+    """The control: strace and the link's packet count both see a connection and a lookup that are made on purpose."""
     seen = session(setup, [[sys.executable, "-c", REQUEST]], tmp_path, new_home(tmp_path / "home"))
     assert any('inet_addr("192.0.2.1")' in call for call in seen.connects)
     assert seen.lookups != []
@@ -159,7 +159,7 @@ def test_control_a_request_is_seen(setup: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("setup", [LOOPBACK, SINK], ids=["loopback", "sink"])
 def test_a_full_session_sends_nothing(setup: str, tmp_path: Path) -> None:
-    """Every command but pull, a remote configured and nobody there to say yes: 0 packets, 0 lookups, 0 far connects."""
+    """Every command but pull, with a remote and without consent: 0 packets, 0 lookups, 0 connections to other hosts."""
     home = new_home(tmp_path / "home", CONFIG + REMOTE)
     seen = session(setup, FULL, tmp_path, home)
     assert "def " in seen.output and "Traceback" not in seen.output

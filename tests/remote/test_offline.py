@@ -73,7 +73,7 @@ def run(code: str, url: str, home: Path, **changes: str) -> tuple[str, list[str]
 
 @pytest.mark.parametrize("switch", ["variable", "config", "private"])
 def test_closed_before_any_client_is_imported(switch: str, tmp_path: Path) -> None:
-    """By variable, config or project: nothing sent, no client loaded, in both modules; open, the same code sends."""
+    """Offline by variable, config or project, neither module sends or loads a client; otherwise the same code sends."""
     home = new_home(tmp_path / "home", "offline = true\n" if switch == "config" else "")
     if switch == "private":
         (home / ".edge-sale.toml").write_text("private = true\n")
@@ -91,7 +91,7 @@ def test_closed_before_any_client_is_imported(switch: str, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("value", ["1", "true", "yes", "no", "anything"])
 def test_only_0_and_nothing_are_not_offline(value: str, tmp_path: Path) -> None:
-    """The switch fails closed: a value that was meant otherwise still closes."""
+    """The switch fails closed: an unclear value means offline."""
     from edge_sale.settings import load
 
     assert load({"EDGE_SALE_HOME": str(tmp_path), "EDGE_SALE_OFFLINE": value}).closed
@@ -111,7 +111,7 @@ def test_flag_works_before_and_after_the_command(where: str, tmp_path: Path) -> 
 
 
 def test_offline_set_while_running_closes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The egress gate looks at every letter: what is closed later is closed from then on."""
+    """The egress gate checks every request: where it is closed later, it is closed from then on."""
     from edge_sale.types import Generate, Message, Prompt, Sampling
 
     closed = ""

@@ -1,4 +1,4 @@
-"""Remotes as their users meet them: the program as a process, and a real model behind a real endpoint."""
+"""Remotes on the command line: the program as a process, and a real model behind a real endpoint."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lines(home: Path) -> list[dict[str, object]]:
 
 
 def test_add_list_test_remove(tmp_path: Path) -> None:
-    """A remote's life on the command line; what else is in config.toml stays, word for word."""
+    """A remote is added, listed, tested and removed; the rest of config.toml stays unchanged."""
     mine = "# mine\nthreads = 1  # one core\n"
     home = new_home(tmp_path, mine)
     with recorder(saying(good("ready"))) as far:
@@ -71,7 +71,7 @@ def test_add_list_test_remove(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (["--model", "m", "--price-in", "1", "--price-out", "1"], 2, "say where it is"),
+        (["--model", "m", "--price-in", "1", "--price-out", "1"], 2, "the address is missing"),
         (["--url", "http://127.0.0.1:1/v1", "--model", "m"], 2, "a remote has a price"),
         (["--url", "ftp://x", "--model", "m", "--lan"], 1, "url should be like"),
         (["--url", "http://me:pw@x/v1", "--model", "m", "--lan"], 1, "url should hold no login"),
@@ -84,7 +84,7 @@ def test_add_list_test_remove(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_in_add(args: list[str], code: int, words: str, tmp_path: Path) -> None:
-    """What makes no sense is one line, and config.toml is as it was."""
+    """A wrong argument is reported in one line, and config.toml stays unchanged."""
     home = new_home(tmp_path, "threads = 1\n")
     done = edge(home, "remote", "add", "far", *args)
     assert done.returncode == code and words in done.stderr and "Traceback" not in done.stderr
@@ -92,21 +92,21 @@ def test_mistakes_in_add(args: list[str], code: int, words: str, tmp_path: Path)
 
 
 def test_key_in_the_file_is_refused(tmp_path: Path) -> None:
-    """A key written into config.toml stops with the place where it should be, and is not repeated."""
+    """A key in config.toml is refused; the message says where it belongs and does not repeat it."""
     home = new_home(tmp_path, '[remotes.far]\nurl = "https://x/v1"\nmodel = "m"\nkey = "sk-secret-secret"\n')
     done = edge(home, "remote", "list")
     assert done.returncode == 1 and "never the key itself" in done.stderr and "sk-secret" not in done.stderr
 
 
 def test_missing_key_is_said_by_name(tmp_path: Path) -> None:
-    """A variable that is not set is named, with what sets it."""
+    """A missing key variable is named, with how to set it."""
     home = new_home(tmp_path, '[remotes.far]\nurl = "http://127.0.0.1:1/v1"\nmodel = "m"\nkey = "env:NO_SUCH_KEY"\n')
     done = edge(home, "remote", "test", "far")
     assert done.returncode == 1 and "export NO_SUCH_KEY=" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_broken_log_is_named_and_closes_the_door(tmp_path: Path) -> None:
-    """A line that is none stops egress, costs and sending alike."""
+    """A damaged line in the log stops egress, costs and sending."""
     with recorder(saying(good("ready"))) as far:
         home = new_home(tmp_path, f'[remotes.far]\nurl = "{far.url}"\nmodel = "m"\n')
         line = '{"time": 1, "host": "h", "what": "w", "bytes": 1, "reason": "r"}'
@@ -122,7 +122,7 @@ def test_broken_log_is_named_and_closes_the_door(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """llama-cpp-python's own server on loopback, with the bundled senior behind it."""
+    """llama-cpp-python's own server on loopback, with the bundled model `senior`."""
     pytest.importorskip("fastapi", reason="llama-cpp-python[server] is not installed")
     file = installed.ready(cards.load().model("bundled-senior"), Path("nowhere"))
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -167,7 +167,7 @@ TRADE = "prompts = 'trade'\n"  # the model behind the endpoint was trained to th
 
 
 def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
-    """A check that home fails: the endpoint answers, its tokens are booked, and memory knows both."""
+    """Where local work fails its check, the endpoint answers, its tokens are booked, and memory has both outcomes."""
     home = new_home(tmp_path, fallback(server) + TRADE)
     args = (
         "run",
@@ -207,7 +207,7 @@ def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
 
 
 def test_server_of_ones_own_bids_and_judges(server: str, tmp_path: Path) -> None:
-    """A lan agent's plan stands in the auction and it scores the others', but offline it is left out and told."""
+    """A lan agent bids and scores the other plans; offline it is left out, and the user is told."""
     home = new_home(tmp_path, fallback(server).replace("price_in = 3\nprice_out = 9", 'location = "lan"') + TRADE)
     args = ("bid", TASK, "--seed", "1", "-a", "junior", "-a", "far", "--json")
     document = only_document(edge(home, *args, seconds=300).stdout)
@@ -221,7 +221,7 @@ def test_server_of_ones_own_bids_and_judges(server: str, tmp_path: Path) -> None
 
 
 def test_asked_on_a_terminal(tmp_path: Path) -> None:
-    """ask shows the exact payload, its size and what it may cost; yes sends these bytes, no keeps them at home."""
+    """Policy ask shows the exact payload, its size and its possible cost; yes sends these bytes, no sends nothing."""
     with recorder(saying(good(TWICE))) as far:
         home = new_home(tmp_path, fallback(far.url))
         args = ("run", TASK, "--seed", "1", "-a", "junior", "--check", CHECK, "--sandbox", "none")
@@ -239,7 +239,7 @@ def test_asked_on_a_terminal(tmp_path: Path) -> None:
 
 
 def test_whoever_pipes_the_task_is_not_asked(tmp_path: Path) -> None:
-    """ask means no there, and says so: the remote is not blamed."""
+    """Without a terminal ask means no, and the message says so instead of blaming the remote."""
     with recorder(saying(good(TWICE))) as far:
         home = new_home(tmp_path, fallback(far.url))
         done = edge(
@@ -260,7 +260,7 @@ def test_whoever_pipes_the_task_is_not_asked(tmp_path: Path) -> None:
 
 
 def test_answer_in_a_pipe_is_one_answer(tmp_path: Path) -> None:
-    """Home's work fails its check, the remote's passes: stdout has the remote's alone, exit 0."""
+    """Where local work fails its check and the remote's passes, stdout has only the remote's answer; exit 0."""
     with recorder(saying(good(f"```python\n{TWICE}\n```"))) as far:
         home = new_home(tmp_path, fallback(far.url))
         done = edge(

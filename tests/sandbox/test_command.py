@@ -18,7 +18,9 @@ import pytest
 from edge_sale import sandbox
 from edge_sale.errors import SandboxMissing
 from edge_sale.sandbox import seatbelt
-from edge_sale.sandbox.command import Place, command_level, output_of, run_command, tool_chains, without_passwords
+from edge_sale.sandbox.command import Place, command_level, output_of, run_command
+from edge_sale.sandbox.git_config import without_passwords
+from edge_sale.sandbox.tool_chains import tool_chains
 from tests.sandbox.test_python import surviving
 
 wrapped = pytest.mark.skipif(command_level().startswith("missing"), reason=f"sandbox {command_level()}")
@@ -28,7 +30,7 @@ SPARE = 2.0
 
 @pytest.fixture
 def place(tmp_path):
-    """A repository with its private copy; a folder `home` beside it is somebody's."""
+    """A repository with its private copy. A folder `home` beside it holds the user's own files."""
     root, copy, home = tmp_path / "project", tmp_path / "copy", tmp_path / "home"
     for folder in (root, copy, home):
         folder.mkdir()
@@ -58,7 +60,7 @@ BOTH = [pytest.param("bwrap", False, marks=wrapped), ("none", True)]
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_command_stands_in_the_copy(place, mode):
-    """It reads and writes the copy, and the user's folder stays as it was."""
+    """A command reads and writes the copy, and the user's folder stays unchanged."""
     ran = run_command("cat a.txt; echo new > b.txt; exit 3", place, mode=mode)
     assert (ran.exit_code, ran.stdout) == (3, "a copy\n")
     assert (place.copy / "b.txt").read_text() == "new\n"
@@ -104,7 +106,7 @@ def test_no_name_is_looked_up(place):
 
 @pytest.mark.parametrize("mode, expected", BOTH)
 def test_unix_sockets_of_the_machine_are_out_of_reach(place, mode, expected, tmp_path):
-    """A service's socket file (as docker's) is not there; bare it answers."""
+    """A service's socket file, such as docker's, is not visible; bare, the service answers."""
     path = str(tmp_path / "home/service.sock")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
@@ -137,7 +139,7 @@ def test_raw_sockets_are_refused(place, family):
 
 @pytest.mark.parametrize("mode, expected", BOTH)
 def test_files_outside_are_not_read(place, mode, expected, tmp_path):
-    """A file of somebody's is not there, by its path or through /proc; bare it is."""
+    """The user's own file is not visible, neither by its path nor through /proc; bare, it is."""
     path = tmp_path / "home/secret"
     for way in (
         f"cat {path}",
@@ -160,7 +162,7 @@ def test_files_outside_are_not_written(place, mode, expected, tmp_path):
 @wrapped
 @pytest.mark.parametrize("path", ["/made", "/usr/made", "/etc/passwd", "/dev/made", "/proc/sys/kernel/core_pattern"])
 def test_the_system_is_read_only(place, path):
-    """Even the superuser writes nothing of the system; the copy and /tmp can be written."""
+    """Even the superuser cannot write to the system; the copy and /tmp can be written."""
     ran = run_command(f"echo x > /tmp/x && echo x > x && echo ok; echo x >> {path}", place)
     assert ran.stdout == "ok\n" and ran.exit_code != 0
 
@@ -177,7 +179,7 @@ def test_git_is_read_only(place, path):
 
 @wrapped
 def test_git_cannot_be_moved_away(place):
-    """Neither moving `.git` nor putting a link in its place gets at it."""
+    """Neither moving `.git` nor putting a link in its place gives access to it."""
     ran = run_command("mv .git g; rm -rf .git; ln -sfn /tmp .git; ls .git | head -1", place)
     assert (place.root / ".git/HEAD").exists() and "HEAD" in run_command("ls .git", place).stdout
     assert ran.stdout != ""
@@ -185,7 +187,7 @@ def test_git_cannot_be_moved_away(place):
 
 @wrapped
 def test_passwords_in_gits_configuration_are_not_shown(place):
-    """What logs in somewhere is taken out of `.git/config`; where the repository comes from is still there."""
+    """`.git/config` loses everything that logs in anywhere, and keeps where the repository comes from."""
     config = place.root / ".git/config"
     subprocess.run(["git", "-C", str(place.root), "remote", "add", "o", "https://me:s3cret@host/x.git"], check=True)
     assert "s3cret" in config.read_text()
@@ -201,7 +203,7 @@ def test_passwords_in_gits_configuration_are_not_shown(place):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_users_environment_is_not_passed_on(place, mode, monkeypatch):
-    """Keys in variables stay where they are; PATH is there."""
+    """Keys in environment variables are not visible; PATH is."""
     monkeypatch.setenv("EDGE_SALE_TEST_TOKEN", "s3cret")
     said = run_command("env", place, mode=mode).stdout
     assert "s3cret" not in said and "PATH=" in said
@@ -209,7 +211,7 @@ def test_the_users_environment_is_not_passed_on(place, mode, monkeypatch):
 
 @wrapped
 def test_other_processes_are_not_seen_or_touched(place):
-    """Neither this test's process nor any other of the machine is there to be traced or killed."""
+    """No other process of the machine, such as this test's, is visible to be traced or killed."""
     ran = run_command(f"ls -d /proc/[0-9]* | wc -l; kill -0 {os.getpid()} && echo reached", place)
     assert int(ran.stdout.split()[0]) < 12 and "reached" not in ran.stdout
     assert "reached" in run_command("kill -0 $$ && echo reached", place).stdout
@@ -243,7 +245,7 @@ def test_no_descriptor_is_inherited(place, tmp_path):
 
 @wrapped
 def test_a_model_cannot_set_where_it_stands():
-    """The place and the mode are no part of what a call may say."""
+    """A tool call can set neither the folder nor the sandbox mode."""
     from edge_sale.workspace.tools import TOOLS
 
     assert [p.name for p in TOOLS["run"].parameters] == ["command"]
@@ -272,7 +274,7 @@ LIMITS = {
 @wrapped
 @pytest.mark.parametrize("name", LIMITS)
 def test_limits_hold_and_nothing_survives(place, name, tmp_path):
-    """By the deadline and two seconds everything is over: no process lives, the disk and memory are bounded."""
+    """Two seconds after the deadline no process lives, and disk and memory stayed within their limits."""
     command, killed = LIMITS[name]
     token = f"edge-sale-{os.getpid()}-{time.monotonic_ns()}"
     began = time.monotonic()
@@ -287,7 +289,7 @@ def test_limits_hold_and_nothing_survives(place, name, tmp_path):
 
 @wrapped
 def test_a_fork_bomb_is_stopped_by_the_kernel_and_not_by_a_watcher(place):
-    """Of 600 children no more than the limit ever live at once, the superuser's too; ten can be had."""
+    """Of 600 children never more than the limit live at once, also for the superuser; ten are allowed."""
     code = (
         f"{PYTHON} -c 'import os, time\nmade = 0\n"
         "for _ in range({}):\n try: pid = os.fork()\n except OSError: break\n"
@@ -302,7 +304,7 @@ def test_a_fork_bomb_is_stopped_by_the_kernel_and_not_by_a_watcher(place):
 
 @wrapped
 def test_the_disk_is_bounded(place, monkeypatch):
-    """Many files that pass the bound together are noticed, and the command is killed."""
+    """Where many files together exceed the limit, the command is killed."""
     monkeypatch.setattr("edge_sale.sandbox.command.DISK", 20 * 2**20)
     ran = run_command("for i in $(seq 1000); do head -c 10000000 /dev/zero > f$i; sleep 0.2; done", place, seconds=20)
     assert "more than 20 MB written" in ran.stderr and ran.exit_code == 137
@@ -310,7 +312,7 @@ def test_the_disk_is_bounded(place, monkeypatch):
 
 @wrapped
 def test_a_background_child_ends_with_its_command(place):
-    """What a command leaves running is over when it returns; while it runs, it is there."""
+    """A process that a command leaves running is dead when the command returns; before that, it lives."""
     token = f"edge-sale-{os.getpid()}-{time.monotonic_ns()}"
     ran = run_command(f"(exec -a {token} sleep 60) & sleep 0.3; pgrep -f {token} || ps ax | grep -c {token}", place)
     assert ran.stdout.strip() not in ("", "0")
@@ -318,7 +320,7 @@ def test_a_background_child_ends_with_its_command(place):
 
 
 def test_without_a_sandbox_commands_are_refused(place, monkeypatch, tmp_path):
-    """No bubblewrap, no run: the message says how to get it and what going without means."""
+    """Without bubblewrap nothing runs; the message says how to get it and what running bare means."""
     monkeypatch.setenv("PATH", str(tmp_path))
     sandbox.bubblewrap.probe.cache_clear()
     try:
@@ -337,7 +339,7 @@ def test_an_unknown_mode_is_refused(place):
 
 
 def test_tool_chains_show_no_home(tmp_path, monkeypatch):
-    """Of a folder on PATH the programs and libraries are shown; never the home folder it lies in."""
+    """Programs and libraries of a folder on PATH are visible, but never the home folder around it."""
     home = tmp_path / "home"
     for name in (".local/bin", ".local/lib", ".local/share/notes", ".cargo/bin", "venv/bin"):
         (home / name).mkdir(parents=True)
@@ -357,7 +359,7 @@ def test_what_a_command_says_is_shown_with_its_end(place):
 
 
 def test_the_profile_for_macos_writes_only_to_the_copy(tmp_path):
-    """As text: everything is denied, the copy can be written, `.git` cannot, and no network is opened."""
+    """The profile's text denies everything, allows writing to the copy but not to `.git`, and opens no network."""
     text = seatbelt.profile(tmp_path / 'co"py', tmp_path / "scratch", [Path("/opt/tool")])
     assert "(deny default)" in text and "(deny network*)" in text
     writes = [line for line in text.splitlines() if line.startswith("(allow file-write*")]

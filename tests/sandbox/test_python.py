@@ -47,7 +47,7 @@ MODES = [pytest.param("bwrap", marks=wrapped), "none"]
 
 @pytest.mark.parametrize("mode", MODES)
 def test_code_runs_and_its_output_comes_back(mode):
-    """What code prints, how it ends, and that it has the standard library."""
+    """Code has the standard library; what it prints and how it ends is in the result."""
     ran = sandbox.run_python(
         "import json, sys\nprint(json.dumps([1]), 'é')\nprint('warn', file=sys.stderr)\nsys.exit(3)", mode=mode
     )
@@ -66,7 +66,7 @@ def test_a_traceback_names_the_line_of_the_code(mode):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_death_by_a_signal_is_128_and_the_signal(mode):
-    """A crash in C is told by its exit code, as a shell tells it."""
+    """A crash in C gives the exit code that a shell gives."""
     assert sandbox.run_python("import os; os.kill(os.getpid(), 11)", mode=mode).exit_code == 128 + 11
 
 
@@ -82,7 +82,7 @@ def test_the_network_is_out_of_reach(mode, expected, server):
 
 @pytest.mark.parametrize("mode, expected", [pytest.param("bwrap", False, marks=wrapped), ("none", True)])
 def test_files_of_the_user_cannot_be_read(mode, expected, tmp_path):
-    """A file of the user's, at home or anywhere, is not there in the sandbox; bare it can be read."""
+    """The user's files, in the home folder or elsewhere, are not visible in the sandbox; bare, they can be read."""
     secret = tmp_path / "secret.txt"
     secret.write_text("the secret")
     homely = Path.home() / f"{secrets.token_hex(4)}.txt"
@@ -94,7 +94,7 @@ def test_files_of_the_user_cannot_be_read(mode, expected, tmp_path):
 
 @pytest.mark.parametrize("mode, expected", [pytest.param("bwrap", False, marks=wrapped), ("none", True)])
 def test_nothing_outside_is_written(mode, expected, tmp_path):
-    """A file written beside the user's files is not there afterwards; bare it is."""
+    """A file written beside the user's files is not there afterwards; bare, it is."""
     file = tmp_path / "made"
     code = f"import os\nos.makedirs({str(tmp_path)!r}, exist_ok=True)\nopen({str(file)!r}, 'w').write('x')"
     sandbox.run_python(code, mode=mode)
@@ -114,7 +114,7 @@ def test_the_system_is_read_only_even_for_the_superuser(path):
 
 @wrapped
 def test_the_working_folder_can_be_written_and_is_gone_afterwards():
-    """Code may write files where it stands; the next run sees none of them."""
+    """Code may write files in its folder; the next run sees none of them."""
     code = "import os\nprint(os.getcwd(), sorted(os.listdir('.')))\nopen('mine.txt', 'w').write('x')"
     first, second = (sandbox.run_python(code) for _ in range(2))
     assert first.stdout == second.stdout == "/tmp ['main.py']\n"
@@ -138,7 +138,7 @@ def test_other_processes_are_not_seen():
 
 @pytest.mark.parametrize("mode", MODES)
 def test_an_endless_loop_ends_at_the_deadline(mode):
-    """Wall time is kept, and what was printed before is not lost."""
+    """The limit on wall time holds, and what was printed before is kept."""
     began = time.monotonic()
     ran = sandbox.run_python("print('begun', flush=True)\nwhile True: pass", seconds=0.5, mode=mode)
     assert time.monotonic() - began < 0.5 + SPARE
@@ -160,7 +160,7 @@ def test_code_that_shuts_its_output_still_ends_at_the_deadline():
 
 @wrapped
 def test_a_fork_bomb_is_over_by_the_deadline_and_leaves_nothing():
-    """Processes are bounded, those with a session of their own as well, and all die with the sandbox."""
+    """The number of processes is limited, also of those with a session of their own, and all die with the sandbox."""
     token = f"bomb{secrets.token_hex(8)}"
     code = (
         "import os, subprocess, sys\n"
@@ -180,7 +180,7 @@ def test_a_fork_bomb_is_over_by_the_deadline_and_leaves_nothing():
 
 @wrapped
 def test_what_was_left_running_in_the_background_is_ended():
-    """A program that ends well takes its children with it."""
+    """When a program ends, its children end too."""
     token = f"left{secrets.token_hex(8)}"
     code = (
         "import subprocess, sys\n"
@@ -260,7 +260,7 @@ def test_many_files_cannot_fill_memory():
 
 
 def test_without_bubblewrap_nothing_runs_bare(monkeypatch, tmp_path):
-    """No bubblewrap, no run: the message says how to get it and how to go without."""
+    """Without bubblewrap nothing runs; the message says how to get it and how to run bare."""
     monkeypatch.setenv("PATH", str(tmp_path))
     sandbox.bubblewrap.probe.cache_clear()
     try:
@@ -274,7 +274,7 @@ def test_without_bubblewrap_nothing_runs_bare(monkeypatch, tmp_path):
 
 
 def test_a_bubblewrap_that_does_not_work_is_told_with_its_reason(monkeypatch, tmp_path):
-    """A machine that forbids namespaces: bubblewrap's own words stand in the message."""
+    """Where a machine forbids namespaces, the message quotes bubblewrap."""
     fake = tmp_path / "bwrap"
     fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)

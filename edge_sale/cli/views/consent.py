@@ -1,4 +1,4 @@
-"""Asking before anything leaves: the exact payload, its size and what it may cost, then yes or no."""
+"""Ask the user before a request leaves: show its exact payload, its size and what it may cost."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from edge_sale.remote.egress import OutboundRequest
 
 
 def asker(currency: str) -> Callable[[OutboundRequest], str]:
-    """Gives why a request may not leave, or nothing where the user says yes. Where there is no one to ask: no."""
+    """A function that asks the user about a request. It returns why the request may not leave, or an empty text.
+
+    Without a terminal there is no one to ask, and the request may not leave.
+    """
 
     def ask(outbound: OutboundRequest) -> str:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -21,7 +24,7 @@ def asker(currency: str) -> Callable[[OutboundRequest], str]:
             return no_terminal(outbound)
         from edge_sale.cli.views.tables import printable
 
-        click.echo(f"\nTo {outbound.remote!r} at {outbound.host} would go, word for word:\n", err=True)
+        click.echo(f"\nTo {outbound.remote!r} at {outbound.host} this would be sent, word for word:\n", err=True)
         click.echo(printable(payload(outbound.body.decode("utf-8", "replace"))), err=True)
         click.echo(
             f"\n{outbound.size} bytes with headers, {len(outbound.body)} of them shown above; "
@@ -30,14 +33,14 @@ def asker(currency: str) -> Callable[[OutboundRequest], str]:
         )
         try:
             return "" if click.confirm("Send this?", default=False, err=True) else "you said no"
-        except click.Abort as stop:  # as an Exception a client would take it for a broken connection
+        except click.Abort as stop:  # the client would take an Exception for a broken connection
             raise KeyboardInterrupt from stop
 
     return ask
 
 
 def payload(body: str) -> str:
-    """A request's body to be read: its JSON indented, with the lines of texts as lines."""
+    """A request's body for reading: its JSON indented, and line ends in texts shown as line ends."""
     try:
         return json.dumps(json.loads(body), indent=2, ensure_ascii=False).replace("\\n", "\n    ")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Progress bars on stderr for work on model files, and plain lines where there is no terminal."""
+"""Show the progress of long work on stderr: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ Progress = Callable[[str, int, int], None]
 
 @contextmanager
 def bars() -> Iterator[Callable[[str], Progress]]:
-    """Gives, for a name, what hears (stage, done, total) and shows it; safe to call from several threads."""
+    """Progress of work on model files, in bytes. For a name, yields a function that shows (stage, done, total).
+
+    That function may be called from several threads.
+    """
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -32,26 +35,26 @@ def bars() -> Iterator[Callable[[str], Progress]]:
         console=console,
         transient=True,
         disable=not console.is_terminal,
-    ) as shown:
+    ) as display:
 
-        def of(name: str) -> Progress:
-            bar: dict[str, TaskID] = {}
+        def progress_of(name: str) -> Progress:
+            tasks: dict[str, TaskID] = {}
 
-            def hear(stage: str, done: int, total: int) -> None:
-                if stage not in bar:
-                    bar[stage] = shown.add_task(f"{name}: {stage}", total=total or None)
+            def update(stage: str, done: int, total: int) -> None:
+                if stage not in tasks:
+                    tasks[stage] = display.add_task(f"{name}: {stage}", total=total or None)
                     if not console.is_terminal:
                         console.print(f"{name}: {stage} ({total / 1e6:.1f} MB)" if total else f"{name}: {stage}")
-                shown.update(bar[stage], completed=done, total=total or None, visible=done < total or not total)
+                display.update(tasks[stage], completed=done, total=total or None, visible=done < total or not total)
 
-            return hear
+            return update
 
-        yield of
+        yield progress_of
 
 
 @contextmanager
 def counted(name: str, *, show: bool = True) -> Iterator[Progress]:
-    """A bar a stage for work that is counted in pieces, with the time that is left; nothing without a terminal."""
+    """Progress of work that is counted in pieces, with the time that is left. Without a terminal nothing is display."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -66,12 +69,12 @@ def counted(name: str, *, show: bool = True) -> Iterator[Progress]:
         console=console,
         transient=True,
         disable=not (show and console.is_terminal),
-    ) as shown:
-        bar: dict[str, TaskID] = {}
+    ) as display:
+        tasks: dict[str, TaskID] = {}
 
-        def hear(stage: str, done: int, total: int) -> None:
-            if stage not in bar:
-                bar[stage] = shown.add_task(escape(f"{name}: {stage}"), total=total or None)
-            shown.update(bar[stage], completed=done, total=total or None)
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = display.add_task(escape(f"{name}: {stage}"), total=total or None)
+            display.update(tasks[stage], completed=done, total=total or None)
 
-        yield hear
+        yield update
