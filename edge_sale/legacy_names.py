@@ -1,0 +1,63 @@
+"""Names that earlier versions wrote into users' files, and what they are called now.
+
+Whoever reads such a file replaces the old names with `renamed`, `event` or `run` and goes on with the new ones.
+Where the user can change the file, `tell` says so. It warns instead of printing: the command line shows each
+warning as one line on stderr, and a program that uses edge_sale as a library filters it like any other warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+# config.toml and the command line
+AUCTION = {"carry": "extra_signals"}  # keys of [auction]
+BIDS = {"reserve": "fallback"}  # values of [remotes.NAME] bids
+POOLS = {"home": "mixed"}
+WEIGHTS = {"home-1": "mixed-1"}  # names of weights files
+ENGINE_GONE = ("lookup",)  # keys of [engine] that are read and do nothing
+
+# weights files, and the weights that `edge-sale fit` keeps
+WEIGHTS_KEYS = {"floor": "reserve_price"}
+
+# what a market says of itself, in memory, in its exports and in the event that opens a trace
+RUN = {"reserve_of": "fallback_of", "reserve": "fallback"}
+
+# traces: the event's name -> its fields
+EVENTS = {"refused": {"floor": "reserve_price"}, "weighed": {"reserve": "fallback"}}
+
+
+class OldName(FutureWarning):
+    """A file or an option uses a name of an earlier version; the message has both names."""
+
+
+def renamed(mapping: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """A copy with new names for old keys, in the same order.
+
+    An old key stays where the new one is there too: the reader then treats it as any other unknown key.
+    """
+    return {names[key] if key in names and names[key] not in mapping else key: value for key, value in mapping.items()}
+
+
+def event(written: Mapping[str, Any]) -> dict[str, Any]:
+    """One event of a trace (see `events.to_json`) under the names of today."""
+    found = renamed(written, EVENTS.get(str(written.get("event")), {}))
+    if isinstance(found.get("run"), Mapping):
+        found["run"] = run(found["run"])
+    return found
+
+
+def run(written: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recorded auction says of its market (`Auction.run`) under the names of today."""
+    found = renamed(written, RUN)
+    if isinstance(found.get("pool"), str):
+        found["pool"] = POOLS.get(found["pool"], found["pool"])
+    if isinstance(found.get("fallback"), Mapping):  # the event that weighed local bids against the fallback
+        found["fallback"] = renamed(found["fallback"], EVENTS["weighed"])
+    return found
+
+
+def tell(where: object, old: str, new: str) -> None:
+    """Warn that `where`, a file with a line or an option, uses `old`, which is called `new` now."""
+    warnings.warn(OldName(f"{where}: {old} is called {new} now; the old name still works"), stacklevel=2)
