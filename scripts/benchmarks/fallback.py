@@ -24,7 +24,7 @@ from edge_sale.errors import EdgeSaleError, ModelMissing
 from edge_sale.evaluation.mint import read
 from edge_sale.evaluation.records import Item, Recording
 from edge_sale.evaluation.report import Figure
-from edge_sale.memory.recall import SIMILAR
+from edge_sale.memory.recall import MIN_SIMILARITY
 from edge_sale.scoring.scorer import TOP, rank
 from edge_sale.scoring.weights import Weights
 from edge_sale.settings import load
@@ -131,7 +131,7 @@ def hold_out(recording: Recording, likeness: np.ndarray, seed: int) -> list[Held
         means = {agent: success(recording, rest, agent) for agent in local}
         for i in sorted(out):
             item = recording.items[i]
-            near = sorted((j for j in rest if likeness[i, j] >= SIMILAR), key=lambda j: -likeness[i, j])[:NEIGHBOURS]
+            near = sorted((j for j in rest if likeness[i, j] >= MIN_SIMILARITY), key=lambda j: -likeness[i, j])[:NEIGHBOURS]
             bids = []
             for agent in local:
                 score = TOP * shrunk(means[agent], known(recording, near, likeness[i], agent), lambda p: p.score)

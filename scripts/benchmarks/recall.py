@@ -145,7 +145,7 @@ def fill(path: Path, stored: Vectors, name: str, sha256: str) -> None:
         load_vectors(db)
         db.pragma("synchronous", "off")
         with writing(db):
-            vectors.begin(db, name, sha256, stored.shape[1])
+            vectors.start_with(db, name, sha256, stored.shape[1])
         for start in range(0, len(stored), AT_A_TIME):
             part = stored[start : start + AT_A_TIME]
             numbers = range(start + 1, start + 1 + len(part))
