@@ -29,8 +29,8 @@ def current_index(
 
     `wanted` says which files to index; without it, those that were wanted before. Raises LibraryFault.
     """
-    file = indexes.place(library_dir, folder)
-    with indexes.alone(file):
+    file = indexes.index_file(library_dir, folder)
+    with indexes.locked(file):
         library = Library.open(file, folder, embedder)
         try:
             with shown(str(folder)) as progress:

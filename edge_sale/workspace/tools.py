@@ -20,6 +20,7 @@ from edge_sale.text import split_lines
 from edge_sale.workspace import editing, paths
 from edge_sale.workspace.paths import ToolRefused
 from edge_sale.workspace.private_copy import PrivateCopy
+from edge_sale.workspace.secret_names import is_secret
 from edge_sale.workspace.tool_schema import Body, Tool, tool
 
 LINES = 60  # of a file at once
@@ -170,7 +171,7 @@ def _files(at: WorkingCopy) -> list[tuple[str, int]]:
 
 
 def _open(at: WorkingCopy, name: str) -> bool:
-    return not paths.closed(name) and (name in at.copy.allowed or not paths.secret(name))
+    return not paths.is_protected(name) and (name in at.copy.allowed or not is_secret(name))
 
 
 def _ripgrep(at: WorkingCopy, pattern: str, below: str) -> list[str]:
