@@ -177,7 +177,7 @@ def _imports(code: str) -> list[str]:
 
 
 def _head(code: str) -> int:
-    """Return how many lines come before a new import: #!, a docstring, `from __future__`, and all above other imports."""
+    """Return how many lines stay above a new import: #!, docstring, `from __future__`, what precedes other imports."""
     first = split_lines(code)[:2]
     head = max((n for n, line in enumerate(first, 1) if line.startswith("#!") or CODING.match(line)), default=0)
     for node in _parsed(code).body:
