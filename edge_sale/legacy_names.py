@@ -27,7 +27,7 @@ RUN = {"reserve_of": "fallback_of", "reserve": "fallback"}
 # traces: the event's name -> its fields
 EVENTS = {"refused": {"floor": "reserve_price"}, "weighed": {"reserve": "fallback"}}
 
-
+# what is told of a trace, an export or a memory file with such names
 OLD_RECORDS = (
     "written by an earlier version; its names reserve, floor and home are read as fallback, reserve_price and mixed"
 )
@@ -66,8 +66,3 @@ def run(written: Mapping[str, Any]) -> dict[str, Any]:
 def tell(where: object, old: str, new: str) -> None:
     """Warn that `where`, a file with a line or an option, uses `old`, which is called `new` now."""
     warnings.warn(OldName(f"{where}: {old} is called {new} now; the old name still works"), stacklevel=2)
-
-
-def tell_old_records(where: object) -> None:
-    """Warn that `where`, a trace or an export, holds records of an earlier version, which were read under new names."""
-    warnings.warn(OldName(f"{where}: {OLD_RECORDS}"), stacklevel=2)

@@ -80,9 +80,7 @@ def cut(path: str, document: Document) -> Iterator[Passage]:
         if held:
             full = size + len(line.text) > LONGEST or (blank and size >= ENOUGH)
             gap = line.number - held[-1].number
-            separate = gap > (
-                0 if document.paged else GAP
-            )  # a passage with a page has only one
+            separate = gap > (0 if document.paged else GAP)  # a passage with a page has only one
             if full or separate or line.begins:
                 yield _passage(path, document, held, names)
                 held, size, names = [], 0, ()

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def import_(
             line = why.args[1] if len(why.args) > 1 else number
             raise EdgeSaleError(f"{name}, line {line}: {why.args[0]}; nothing was imported") from None
     if renamed:
-        legacy_names.tell_old_records(name)
+        warnings.warn(legacy_names.OldName(f"{name}: {legacy_names.OLD_RECORDS}"), stacklevel=2)
     return Imported(added, known)
 
 

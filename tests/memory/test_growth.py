@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from benchmarks.recall import Given, fill
+from benchmarks.recall import KnownVectors, fill
 
 from edge_sale.memory import overview, retention
 from edge_sale.memory.binary_index import BLOCK, BinaryIndex
@@ -104,7 +104,7 @@ def test_the_nearest_are_found_in_a_memory_of_either_embedder(made, dimension, c
     stored, queries = stored[:count], stored[count:]
     path = tmp_path / "memory.sqlite"
     fill(path, stored, "grams", "d1" * 32)
-    asked = Given(queries, Grams(dimension))
+    asked = KnownVectors(queries, Grams(dimension))
     found = 0
     with AuctionMemory.open(path, asked) as memory:
         for n, query in enumerate(queries):
