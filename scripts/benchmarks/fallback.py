@@ -131,7 +131,8 @@ def hold_out(recording: Recording, likeness: np.ndarray, seed: int) -> list[Held
         means = {agent: success(recording, rest, agent) for agent in local}
         for i in sorted(out):
             item = recording.items[i]
-            near = sorted((j for j in rest if likeness[i, j] >= MIN_SIMILARITY), key=lambda j: -likeness[i, j])[:NEIGHBOURS]
+            similar = [j for j in rest if likeness[i, j] >= MIN_SIMILARITY]
+            near = sorted(similar, key=lambda j: -likeness[i, j])[:NEIGHBOURS]
             bids = []
             for agent in local:
                 score = TOP * shrunk(means[agent], known(recording, near, likeness[i], agent), lambda p: p.score)
