@@ -1,8 +1,9 @@
 """Names that earlier versions wrote into users' files, and what they are called now.
 
 Whoever reads such a file replaces the old names with `renamed`, `event` or `run` and goes on with the new ones.
-Where the user can change the file, `tell` says so. It warns instead of printing: the command line shows each
-warning as one line on stderr, and a program that uses edge_sale as a library filters it like any other warning.
+For a file that the user writes, `tell` says so; files that edge-sale writes for itself are read without a word. It
+warns instead of printing: the command line shows each warning as one line on stderr, and a program that uses
+edge_sale as a library filters it like any other warning.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from typing import Any
+
+OldNames = Mapping[str, str]  # old name -> name of today
 
 # config.toml and the command line
 AUCTION = {"carry": "extra_signals"}  # keys of [auction]
@@ -37,7 +40,7 @@ class OldName(FutureWarning):
     """A file or an option uses a name of an earlier version; the message has both names."""
 
 
-def renamed(mapping: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def renamed(mapping: Mapping[str, Any], names: OldNames) -> dict[str, Any]:
     """A copy with new names for old keys, in the same order.
 
     An old key stays where the new one is there too: the reader then treats it as any other unknown key.
@@ -63,6 +66,24 @@ def run(written: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def tell(where: object, old: str, new: str) -> None:
-    """Warn that `where`, a file with a line or an option, uses `old`, which is called `new` now."""
-    warnings.warn(OldName(f"{where}: {old} is called {new} now; the old name still works"), stacklevel=2)
+def pool_name(name: str, where: object) -> str:
+    """The name of today of a pool that an option or an argument gives; told if it is an old one."""
+    if name in POOLS:
+        tell(where, repr(name), repr(POOLS[name]))
+    return POOLS.get(name, name)
+
+
+def weights_name(name: str, where: object) -> str:
+    """The name of today of a weights file that an option gives; told if it is an old one."""
+    if name in WEIGHTS:
+        tell(where, repr(name), repr(WEIGHTS[name]))
+    return WEIGHTS.get(name, name)
+
+
+def tell(where: object, old: str, new: str = "") -> None:
+    """Warn that `where`, a file with a line or an option, uses `old`, which is called `new` now.
+
+    Without `new` the old name does nothing any more.
+    """
+    what = f"is called {new} now; the old name still works" if new else "does nothing any more; you can take it out"
+    warnings.warn(OldName(f"{where}: {old} {what}"), stacklevel=2)
