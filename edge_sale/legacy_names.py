@@ -30,6 +30,11 @@ RUN = {"reserve_of": "fallback_of", "reserve": "fallback"}
 # traces: the event's name -> its fields
 EVENTS = {"refused": {"floor": "reserve_price"}, "weighed": {"reserve": "fallback"}}
 
+# what is told of a trace, an export or a memory file with such names
+OLD_RECORDS = (
+    "written by an earlier version; its names reserve, floor and home are read as fallback, reserve_price and mixed"
+)
+
 
 class OldName(FutureWarning):
     """A file or an option uses a name of an earlier version; the message has both names."""

@@ -1,4 +1,4 @@
-"""Lines of a text as editors and Python's parser count them."""
+"""Split text into lines as editors and Python's parser count them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 def split_lines(text: str, *, ends: bool = False) -> list[str]:
-    """The lines, with their ends where wanted. `str.splitlines` also cuts at form feeds, U+2028 and the like."""
+    """Return the lines of `text`, with their line ends if `ends` is set.
+
+    Unlike `str.splitlines`, this does not cut at form feeds, U+2028 and the like.
+    """
     found = _LINE.findall(text)
     return found if ends else [line.rstrip("\r\n") for line in found]

@@ -15,7 +15,8 @@ from edge_sale.environment import variable
 from edge_sale.events import EventBus
 from edge_sale.sandbox.command import Place, run_command
 from edge_sale.settings import Settings
-from edge_sale.workspace.private_copy import Change, discard, private_copy
+from edge_sale.workspace.change import Change
+from edge_sale.workspace.private_copy import discard, private_copy
 from edge_sale.workspace.tools import WorkingCopy
 
 GUIDE = "AGENTS.md"

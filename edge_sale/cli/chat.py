@@ -72,10 +72,10 @@ def _chat(
     from edge_sale.cli.run import offer
     from edge_sale.cli.views.consent import asker
     from edge_sale.policy import held_to
-    from edge_sale.workspace.private_copy import sound
+    from edge_sale.workspace.private_copy import project_folder
 
     if repo is not None:
-        repo = sound(repo)
+        repo = project_folder(repo)
         settings = held_to(settings, repo)
     session = (sessions.last if resume else sessions.new)(
         settings.sessions_dir, str(repo or ""), on_disk=settings.remember

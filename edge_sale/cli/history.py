@@ -1,4 +1,4 @@
-"""`edge-sale history` and `edge-sale show`: what was sold, and why to whom."""
+"""`edge-sale history` and `edge-sale show`: list recorded auctions, and explain one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOTHING_YET = 'nothing recorded yet; try: edge-sale run "Sort a list in Python."
 
 
 @click.command()
-@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@click.option("-n", "--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on stdout.")
 def history(limit: int, as_json: bool) -> None:
     """List recorded auctions, newest first.
@@ -35,7 +35,7 @@ def history(limit: int, as_json: bool) -> None:
         return
     from edge_sale.cli.views.tables import print_table, shortened
 
-    # on a terminal a line each: the other columns take about 62
+    # on a terminal one line for each: the other columns take about 62 characters
     room = min(48, max(16, shutil.get_terminal_size().columns - 62)) if sys.stdout.isatty() else 48
     print_table(
         ["id", "when", "task", "winner", "status", "tokens", "seconds"],

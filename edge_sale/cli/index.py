@@ -1,4 +1,4 @@
-"""`edge-sale index`: the folders of documents that can be asked, brought up to date, listed, forgotten."""
+"""`edge-sale index`: index folders of documents, list them, and forget them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
-@click.option("--list", "list_", is_flag=True, help="The folders that are indexed.")
+@click.option("--list", "list_", is_flag=True, help="List the indexed folders.")
 @click.option("--remove", type=click.Path(path_type=Path), metavar="DIR", help="Forget DIR; its files stay.")
-@click.option("--all", "everything", is_flag=True, help="Hidden files too, and those that git ignores.")
-@click.option("--secrets", is_flag=True, help="Also files that look as if they held keys or passwords.")
+@click.option("--all", "everything", is_flag=True, help="Include hidden files and files that git ignores.")
+@click.option("--secrets", is_flag=True, help="Include files that look as if they held keys or passwords.")
 @click.option(
     "--max-mb",
     type=click.FloatRange(min=0, min_open=True),
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     help="Leave out larger files.",
 )
 @offline_option
-@click.option("-v", "--verbose", is_flag=True, help="Every file that was left out, with the reason.")
+@click.option("-v", "--verbose", is_flag=True, help="List every file that was left out, with the reason.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def index(
     folder: Path | None,
@@ -46,12 +46,12 @@ def index(
     verbose: bool,
     as_json: bool,
 ) -> None:
-    """Index a folder of documents, to be asked with run --docs.
+    """Index a folder of documents for questions with run --docs.
 
-    Text, Markdown, HTML, PDF and source code are read. What has not changed is not read again, and a run
-    that was stopped goes on where it was. The index stays on this machine, apart from the files; nothing
-    watches the folder. Left out are hidden files, what git ignores, and files with keys or passwords by
-    their name.
+    Text, Markdown, HTML, PDF and source code are read. Unchanged files are not read again, and a run
+    that was stopped continues where it was. The index stays on this machine, apart from the files;
+    nothing watches the folder. Left out are hidden files, files that git ignores, and files whose
+    names suggest keys or passwords.
 
     \b
     edge-sale index ~/notes

@@ -147,9 +147,9 @@ def _settings(
     settings = settings_with(escalate=escalate, **wishes)
     if repo is not None:
         from edge_sale.policy import held_to
-        from edge_sale.workspace.private_copy import sound
+        from edge_sale.workspace.private_copy import project_folder
 
-        return held_to(settings, sound(repo)), ()
+        return held_to(settings, project_folder(repo)), ()
     if docs is not None:
         from edge_sale.documents import indexes
         from edge_sale.policy import for_documents

@@ -1,13 +1,15 @@
-"""`edge-sale trace FILE`: a recorded run once more, event by event."""
+"""`edge-sale trace FILE`: show a recorded run again, event by event."""
 
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import click
 
+from edge_sale import legacy_names
 from edge_sale.errors import EdgeSaleError
 
 
@@ -88,15 +90,15 @@ def trace(file: Path) -> None:
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """The events in a trace. Raises EdgeSaleError naming the line that is not one."""
+    """Return the events of a trace, names of earlier versions replaced. Raises EdgeSaleError naming a wrong line."""
     try:
-        with file.open(encoding="utf-8", newline="\n") as stream:  # other ends of lines may stand within a text
+        with file.open(encoding="utf-8", newline="\n") as stream:  # texts may contain other line ends
             lines = list(stream)
     except OSError as error:
         raise EdgeSaleError(f"{file}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise EdgeSaleError(f"{file}: is not a trace, which is UTF-8 text (byte {error.start})") from error
-    events = []
+    events, renamed = [], False
     for number, text in enumerate(lines, start=1):
         try:
             event = json.loads(text)
@@ -104,14 +106,17 @@ def read(file: Path) -> list[dict[str, Any]]:
                 raise TypeError
         except (ValueError, KeyError, TypeError) as error:
             raise EdgeSaleError(f"{file}, line {number}: is not an event; a trace is what --trace writes") from error
-        events.append(event)
+        events.append(legacy_names.event(event))
+        renamed |= events[-1] != event
     if not events:
         raise EdgeSaleError(f"{file}: holds no events; a trace is what --trace writes")
+    if renamed:
+        warnings.warn(legacy_names.OldName(f"{file}: {legacy_names.OLD_RECORDS}"), stacklevel=2)
     return events
 
 
 def scored_from(values: dict[str, Any]) -> Any:
-    """A scored bid from its JSON form."""
+    """Return a scored bid from its JSON form."""
     from edge_sale.types import Bid, Scored, Strategy
 
     bid = values["bid"]

@@ -1,4 +1,4 @@
-"""`edge-sale undo`: what an agent changed in your files, taken back or put back."""
+"""`edge-sale undo`: undo or redo what an agent changed in your files."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("change", default="")
-@click.option("--redo", is_flag=True, help="Put back what was undone last.")
-@click.option("--list", "show", is_flag=True, help="List the changes there are, newest first.")
+@click.option("--redo", is_flag=True, help="Apply again what was undone last.")
+@click.option("--list", "show", is_flag=True, help="List all changes, newest first.")
 @click.option(
     "--repo", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Only changes in this folder."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def undo(change: str, redo: bool, show: bool, repo: Path | None, as_json: bool) -> None:
-    """Take back the last change that an agent made to your files.
+    """Undo the last change that an agent made to your files.
 
-    Files are put back as they were, new ones are deleted. Where a file has changed since, nothing is
+    Files are restored as they were, new ones are deleted. If a file has changed since, nothing is
     touched. CHANGE is an id from the list, or its beginning.
 
     \b
@@ -46,12 +46,12 @@ def undo(change: str, redo: bool, show: bool, repo: Path | None, as_json: bool) 
     if as_json:
         click.echo(json.dumps(_document(entry), indent=2))
         return
-    what = "put back" if redo else "undone"
+    what = "applied again" if redo else "undone"
     click.echo(f"{what}: {entry.task.splitlines()[0][:80]} ({entry.root})", err=True)
     for one in entry.changes:
         gone = (one.after if redo else one.before) is None
         click.echo(f"  {'deleted' if gone else 'restored'} {one.path}", err=True)
-    click.echo(f"take that back with: edge-sale undo {'' if redo else '--redo '}{entry.id}", err=True)
+    click.echo(f"to revert that: edge-sale undo {'' if redo else '--redo '}{entry.id}", err=True)
 
 
 def _list(entries: list[Applied], as_json: bool) -> None:

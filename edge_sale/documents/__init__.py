@@ -1,1 +1,1 @@
-"""The user's documents: found, read, cut into passages, indexed and searched. Nothing here leaves the machine."""
+"""Index and search the user's documents. Nothing here leaves the machine."""

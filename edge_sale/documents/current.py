@@ -1,4 +1,4 @@
-"""An index that is brought up to date when it is opened."""
+"""Open an index and bring it up to date."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from edge_sale.documents import indexes
-from edge_sale.documents.indexing import Progress, Report, unheard, update, wanted_of
+from edge_sale.documents.indexing import Progress, Report, no_progress, update, wanted_of
 from edge_sale.documents.store import Library
 from edge_sale.documents.walk import Wanted
 from edge_sale.types import Embedder
 
 Shown = Callable[[str], AbstractContextManager[Progress]]
-"""Opens a display of progress under a name, such as a bar; it is closed when the index is up to date."""
+"""Opens a display of progress, such as a bar, under a name. It is closed when the index is up to date."""
 
 
 def not_shown(name: str) -> AbstractContextManager[Progress]:
-    """Progress that nobody looks at."""
-    return nullcontext(unheard)
+    """Show no progress."""
+    return nullcontext(no_progress)
 
 
 @contextmanager
 def current_index(
     library_dir: Path, folder: Path, embedder: Embedder, *, wanted: Wanted | None = None, shown: Shown = not_shown
 ) -> Iterator[tuple[Library, Report]]:
-    """The index of a folder, up to date, and what was done for that. Only one process updates it at a time.
+    """Open the index of a folder, bring it up to date, and report what was done. One process updates it at a time.
 
-    `wanted` says which files to index; without it, those that were wanted before. Raises LibraryFault.
+    `wanted` says which files to index; by default the same as last time. Raises LibraryFault.
     """
-    file = indexes.place(library_dir, folder)
-    with indexes.alone(file):
+    file = indexes.index_file(library_dir, folder)
+    with indexes.locked(file):
         library = Library.open(file, folder, embedder)
         try:
             with shown(str(folder)) as progress:

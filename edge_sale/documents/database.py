@@ -1,19 +1,22 @@
-"""The tables of an index, and SQLite's faults put into words."""
+"""The tables of a document index, and how its errors are reported."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import apsw
-
 from edge_sale.errors import LibraryFault
-from edge_sale.memory.rows import Torn
+from edge_sale.sqlite import connection
 
 APPLICATION = 0x53414C49  # "SALI"
 VERSION = 1
-BUSY_SECONDS = 30
+INDEX = connection.FileKind(
+    fault=LibraryFault,
+    damaged="damaged ({error}); remove it and index again",
+    rejected="this file cannot be indexed ({error}); please report it",
+    busy="try again later",
+    full="free some space and index again: it goes on",
+)
 
 SCHEMA = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -24,7 +27,7 @@ CREATE TABLE files (
     changed INTEGER NOT NULL,   -- ns since 1970, as the file system had it
     read INTEGER NOT NULL,      -- ns since 1970: when
     digest BLOB NOT NULL,       -- of its bytes
-    why TEXT NOT NULL           -- not indexed because of this; empty: it is
+    why TEXT NOT NULL           -- why it is not indexed; empty if it is
 ) STRICT;
 CREATE TABLE passages (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -58,18 +61,6 @@ END;
 """
 
 
-@contextmanager
-def faults(file: Path) -> Iterator[None]:
-    """Turns what SQLite and the file system raise into a LibraryFault that names the file and the way out."""
-    try:
-        yield
-    except apsw.FullError as error:
-        raise LibraryFault(f"{file}: the disk is full; free some space and index again: it goes on") from error
-    except (apsw.BusyError, apsw.LockedError) as error:
-        raise LibraryFault(f"{file}: another process has been writing for {BUSY_SECONDS} s; try again later") from error
-    except (apsw.CorruptError, apsw.NotADBError, Torn, UnicodeDecodeError) as error:
-        raise LibraryFault(f"{file}: damaged ({error}); remove it and index again") from error
-    except apsw.Error as error:
-        raise LibraryFault(f"{file}: cannot be read or written ({error}); check permissions and disk") from error
-    except OSError as error:
-        raise LibraryFault(f"{file}: {error.strerror or error}; check its folder and permissions") from error
+def faults(file: Path) -> AbstractContextManager[None]:
+    """Turn errors of SQLite and the file system into LibraryFaults that name the file and the way out."""
+    return connection.faults(file, INDEX)

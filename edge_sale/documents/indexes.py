@@ -1,4 +1,4 @@
-"""All indexes of this user: a file for each indexed folder, named by the folder's path."""
+"""All document indexes of this user: one file for each indexed folder, named by a hash of the folder's path."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from edge_sale.documents.store import Library
 from edge_sale.errors import LibraryFault
 
 
-def place(shelf: Path, folder: Path) -> Path:
-    """Where the index of `folder` is, or would be."""
+def index_file(library_dir: Path, folder: Path) -> Path:
+    """Return the path of the index of `folder`, whether it exists or not."""
     name = hashlib.blake2b(str(folder).encode("utf-8", "surrogateescape"), digest_size=10).hexdigest()
-    return shelf / f"{name}.sqlite"
+    return library_dir / f"{name}.sqlite"
 
 
 def resolved_folder(folder: Path) -> Path:
-    """The folder's one path, without links. Raises LibraryFault where it is none, or cannot be read."""
+    """Return the folder's absolute path without links. Raises LibraryFault if there is no such folder."""
     try:
         found = folder.expanduser().resolve(strict=True)
-    except (RuntimeError, OSError) as error:  # the home of nobody and, before Python 3.13, links in a ring
+    except (RuntimeError, OSError) as error:  # ~ of an unknown user and, before Python 3.13, a cycle of links
         why = (error.strerror if isinstance(error, OSError) else "") or error
         raise LibraryFault(f"{folder}: {why}; name a folder of documents") from error
     if not found.is_dir():
@@ -33,9 +33,9 @@ def resolved_folder(folder: Path) -> Path:
     return found
 
 
-def libraries(shelf: Path) -> Iterator[Library | LibraryFault]:
-    """Every index, open to be looked at, by name of file; or what is wrong with it."""
-    for file in sorted(shelf.glob("*.sqlite")):
+def libraries(library_dir: Path) -> Iterator[Library | LibraryFault]:
+    """Yield every index, open for reading, or the error that opening it raised."""
+    for file in sorted(library_dir.glob("*.sqlite")):
         try:
             with Library.open(file) as library:
                 yield library
@@ -43,23 +43,23 @@ def libraries(shelf: Path) -> Iterator[Library | LibraryFault]:
             yield fault
 
 
-def remove(shelf: Path, folder: Path) -> bool:
-    """Forgets a folder's index, also of a folder that is no more; whether there was one. Raises LibraryFault."""
+def remove(library_dir: Path, folder: Path) -> bool:
+    """Delete the index of a folder, which need not exist any more. Returns False if there was none."""
     try:
-        file = place(shelf, folder.expanduser().resolve())
+        file = index_file(library_dir, folder.expanduser().resolve())
     except (RuntimeError, OSError) as error:
         raise LibraryFault(f"{folder}: {error}; name a folder that was indexed") from error
     if not file.exists():
         return False
-    with alone(file):
+    with locked(file):
         for rest in ("-wal", "-shm", ""):
             file.with_name(file.name + rest).unlink(missing_ok=True)
     return True
 
 
 @contextmanager
-def alone(file: Path, seconds: float = 5) -> Iterator[None]:
-    """Holds an index for one writer; a second one is told after some seconds, rather than doing the same again."""
+def locked(file: Path, seconds: float = 5) -> Iterator[None]:
+    """Lock an index for one writer. A second writer gets a LibraryFault after `seconds`."""
     from filelock import FileLock, Timeout
 
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

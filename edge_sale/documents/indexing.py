@@ -1,7 +1,7 @@
-"""Bringing an index up to date with its folder: what is new is read, what is gone is forgotten.
+"""Update an index from its folder: read new and changed files, remove deleted ones.
 
-First every file that changed is read and can be found by its words; then vectors are made for the
-passages that lack one. Both go on where they were stopped, by whatever it was.
+First every changed file is read, and can be found by its words from then on. Then vectors are made for the passages
+without one. After an interruption both continue where they stopped.
 """
 
 from __future__ import annotations
@@ -15,25 +15,28 @@ from pathlib import Path
 
 from edge_sale.documents.passages import Passage, cut
 from edge_sale.documents.store import Known, Library
-from edge_sale.documents.texts import Restless, Seen, Unreadable, document, read, too_large
+from edge_sale.documents.texts import Seen, StillChanging, Unreadable, check_size, document, read
 from edge_sale.documents.walk import Found, LeftOut, Wanted, walk
 from edge_sale.errors import LibraryFault
 
-AHEAD = 256  # passages that are sorted by length before they go to the encoder
-BATCH = 32  # passages a transaction: what a kill costs is at most the making of so many vectors
-RECENT = 2_000_000_000  # ns: a file younger than this when it was read may have changed again within its time stamp
+SORTED = 256  # passages that are sorted by length before they are embedded
+BATCH = 32  # passages embedded and stored at a time: an interruption loses at most these
+RECENT = 2_000_000_000  # ns: a file this young when it was read may change again under the same time stamp
 
 Progress = Callable[[str, int, int], None]
 
 
-def unheard(stage: str, done: int, total: int) -> None:
-    """Progress that nobody looks at."""
+def no_progress(stage: str, done: int, total: int) -> None:
+    """Ignore progress."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What a run did, in files and passages. `left_out` has path and reason of what could not be indexed,
-    `passed_over` counts by reason what was not meant to be."""
+    """What an update did, in files and passages.
+
+    `left_out` has path and reason of each file that could not be indexed. `passed_over` counts, by reason, the files
+    that are left out on purpose.
+    """
 
     new: int = 0
     changed: int = 0
@@ -45,10 +48,11 @@ class Report:
     passed_over: dict[str, int] = field(default_factory=dict)
 
 
-def update(library: Library, wanted: Wanted, progress: Progress = unheard) -> Report:
-    """Reads what changed below the library's folder, and makes the vectors that are missing.
+def update(library: Library, wanted: Wanted, progress: Progress = no_progress) -> Report:
+    """Read what changed in the library's folder and make the missing vectors.
 
-    `progress` hears (stage, done, total); total 0: not known. Raises LibraryFault; what was done until then stays.
+    `progress` is called with (stage, done, total); a total of 0 means unknown. Raises LibraryFault; what was done
+    until then is kept.
     """
     root = library.folder
     if not root.is_dir():
@@ -59,7 +63,7 @@ def update(library: Library, wanted: Wanted, progress: Progress = unheard) -> Re
     if not library.about("wanted"):
         library.note(kept)
     _read_all(library, root, wanted, report, progress)
-    library.note(kept)  # not before: a run that is stopped has not yet looked at every file with other eyes
+    library.note(kept)  # not earlier: an interrupted run has not read every file under these settings
     _embed_all(library, report, progress)
     library.note({"updated": str(time.time())})
     report.seconds = time.monotonic() - began
@@ -67,15 +71,15 @@ def update(library: Library, wanted: Wanted, progress: Progress = unheard) -> Re
 
 
 def wanted_of(library: Library) -> Wanted:
-    """What the folder was last indexed with."""
+    """Return the settings that the folder was last indexed with."""
     kept = library.about("wanted")
     return Wanted(*json.loads(kept)) if kept else Wanted()
 
 
 def _read_all(library: Library, root: Path, wanted: Wanted, report: Report, progress: Progress) -> None:
     known = library.files()
-    anew = wanted != wanted_of(library)
-    met: set[str] = set()
+    reread = wanted != wanted_of(library)
+    seen: set[str] = set()
     for done, found in enumerate(walk(root, wanted), start=1):
         if isinstance(found, LeftOut):
             if found.quiet:
@@ -83,38 +87,37 @@ def _read_all(library: Library, root: Path, wanted: Wanted, report: Report, prog
             else:
                 report.left_out.append((found.path, found.why))
             continue
-        met.add(found.path)
-        _read_one(library, root, found, known.get(found.path), wanted, report, anew)
+        seen.add(found.path)
+        _read_one(library, root, found, known.get(found.path), wanted, report, reread)
         progress("reading", done, 0)
-    for path in known.keys() - met:
+    for path in known.keys() - seen:
         library.forget(path)
         report.removed += not known[path].why
 
 
 def _read_one(
-    library: Library, root: Path, found: Found, known: Known | None, wanted: Wanted, report: Report, anew: bool
+    library: Library, root: Path, found: Found, known: Known | None, wanted: Wanted, report: Report, reread: bool
 ) -> None:
-    """One file, unless it is as it was. What cannot be indexed is noted with the reason, and looked at again
-    when it changes, or with `anew`."""
+    """Index one file if it changed, or with `reread`. The reason is stored for a file that cannot be indexed."""
     same = known and (known.size, known.changed) == (found.size, found.changed)
-    if known and same and not anew and known.changed < known.read - RECENT:
+    if known and same and not reread and known.changed < known.read - RECENT:
         if known.why:
             report.left_out.append((found.path, known.why))
         report.unchanged += not known.why
         return
     now = time.time_ns()
     try:
-        too_large(found.size, wanted.most)
+        check_size(found.size, wanted.most)
         data, seen = read(root / found.path, wanted.most)
-    except Restless as restless:  # what the index has of it, if anything, is the last whole state
-        report.left_out.append((found.path, str(restless)))
+    except StillChanging as changing:  # the index keeps the last whole state, if it has one
+        report.left_out.append((found.path, str(changing)))
         return
     except Unreadable as unreadable:
         report.left_out.append((found.path, str(unreadable)))
         library.put(found.path, Seen(found.size, 0), now, b"", (), str(unreadable))
         return
     digest = hashlib.blake2b(data, digest_size=16).digest()
-    if known and known.digest == digest and not known.why and not anew:
+    if known and known.digest == digest and not known.why and not reread:
         library.touch(found.path, seen, now)
         report.unchanged += 1
         return
@@ -132,8 +135,8 @@ def _read_one(
 
 def _embed_all(library: Library, report: Report, progress: Progress) -> None:
     total = library.size().waiting
-    while ahead := library.waiting(AHEAD):
-        # passages of like length keep each other company, so that none waits for a long one
+    while ahead := library.waiting(SORTED):
+        # a batch takes as long as its longest passage, so passages of similar length go together
         ahead.sort(key=lambda numbered: len(numbered[1].whole))
         for start in range(0, len(ahead), BATCH):
             part = ahead[start : start + BATCH]

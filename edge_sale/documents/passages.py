@@ -1,4 +1,4 @@
-"""A document's lines, cut into passages that can be cited: pure functions over text."""
+"""Cut a document's lines into passages that can be cited. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import PurePath
 
 from edge_sale.text import split_lines
 
-LONGEST = 1200  # characters of a passage, about 300 tokens: the encoder was trained on shorter ones still
-ENOUGH = 600  # from here on a passage ends at the next empty line
-GAP = 40  # lines without text (of HTML: markup, scripts) that part two passages
+LONGEST = 1200  # characters of a passage, about 300 tokens; the embedder was trained on shorter texts
+ENOUGH = 600  # characters from which on a passage ends at the next empty line
+GAP = 40  # lines without text (markup or scripts of HTML) that separate two passages
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text where the file has it. `number` counts from 1; of a PDF it is the page."""
+    """A line of text and its place in the file. `number` counts from 1; in a PDF it is the page."""
 
     number: int
     text: str
-    title: str = ""  # the heading or definition that it stands under
-    begins: bool = False  # whether a heading or definition begins here
+    title: str = ""  # the heading or definition above it
+    begins: bool = False  # whether it is a heading or definition itself
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file as lines of text; `paged` where their numbers are pages."""
+    """A file as lines of text. `paged`: their numbers are pages."""
 
     title: str
     lines: tuple[Line, ...]
@@ -36,7 +36,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a document. `path` is relative to the indexed folder; lines (or pages) from 1, both ends included."""
+    """A piece of a document. `path` is relative to the indexed folder; lines or pages count from 1, ends included."""
 
     path: str
     first: int
@@ -44,44 +44,44 @@ class Passage:
     title: str
     text: str
     paged: bool = False
-    names: tuple[str, ...] = ()  # what other passages may call it: its heading, its document's title
+    names: tuple[str, ...] = ()  # by which other passages may mention it: its heading, its document's title
 
     @property
     def place(self) -> str:
-        """Where it stands, as people and editors write it: notes.md:3-9, or report.pdf, page 2."""
+        """Its place as people and editors write it: notes.md:3-9, or report.pdf, page 2."""
         return place(self.path, self.first, self.last, self.paged)
 
     @property
     def whole(self) -> str:
-        """What is embedded: a passage says more under its title, which is said once."""
+        """The text that is embedded: the passage under its title, which is not repeated."""
         first, _, rest = self.text.partition("\n")
         heading = first.lstrip("#").strip()
         return f"{self.title}\n{rest if heading and self.title.endswith(heading) else self.text}"
 
     @property
     def digest(self) -> bytes:
-        """Equal for passages that are embedded alike."""
+        """Equal for passages with the same embedded text."""
         return hashlib.blake2b(self.whole.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def place(path: str, first: int, last: int, paged: bool) -> str:
-    """notes.md:3, notes.md:3-9, or report.pdf, page 2."""
+    """Return a place such as notes.md:3, notes.md:3-9, or report.pdf, page 2."""
     span = f"{first}" if first == last else f"{first}-{last}"
     return f"{path}, page{'s' * (first != last)} {span}" if paged else f"{path}:{span}"
 
 
 def cut(path: str, document: Document) -> Iterator[Passage]:
-    """The document's passages, in order: no line is lost, none is in two, but for one too long for a passage."""
+    """Yield the document's passages in order. Each line is in exactly one, unless it is too long for a passage."""
     held: list[Line] = []
     size = 0
-    names: tuple[str, ...] = (document.title, PurePath(path).stem)  # the first passage answers to these too
+    names: tuple[str, ...] = (document.title, PurePath(path).stem)  # the first passage has these names too
     for line in _bounded(document.lines):
         blank = not line.text.strip()
         if held:
             full = size + len(line.text) > LONGEST or (blank and size >= ENOUGH)
             gap = line.number - held[-1].number
-            apart = gap > (0 if document.paged else GAP)  # no passage is of two pages: its page can be cited
-            if full or apart or line.begins:
+            separate = gap > (0 if document.paged else GAP)  # a passage with a page has only one
+            if full or separate or line.begins:
                 yield _passage(path, document, held, names)
                 held, size, names = [], 0, ()
         if blank and not held:
@@ -93,7 +93,7 @@ def cut(path: str, document: Document) -> Iterator[Passage]:
 
 
 def _passage(path: str, document: Document, held: list[Line], names: tuple[str, ...]) -> Passage:
-    """These lines as one passage. Unless it is paged, line n of its text is line first + n of the file."""
+    """Make one passage of these lines. Unless it is paged, line n of its text is line first + n of the file."""
     while not held[-1].text.strip():
         held.pop()
     first, last = held[0].number, held[-1].number
@@ -116,7 +116,7 @@ def _titled(document: str, heading: str) -> str:
 
 
 def _bounded(lines: Iterable[Line]) -> Iterator[Line]:
-    """Lines none of which is longer than a passage: longer ones are cut between words, under the same number."""
+    """Yield the lines, cutting those longer than a passage between words. The pieces keep the line's number."""
     for line in lines:
         text, begins = line.text, line.begins
         while len(text) > LONGEST:
@@ -126,11 +126,11 @@ def _bounded(lines: Iterable[Line]) -> Iterator[Line]:
         yield Line(line.number, text, line.title, begins)
 
 
-# --- what a line is, by the kind of file --------------------------------------------------
+# --- readers by file type --------------------------------------------------
 
 
 def plain(name: str, text: str) -> Document:
-    """Text without marks."""
+    """Read plain text, without headings."""
     return Document(name, tuple(Line(n, line) for n, line in enumerate(split_lines(text), start=1)))
 
 
@@ -139,7 +139,7 @@ _FENCE = re.compile(r"\s*(```|~~~)")
 
 
 def markdown(name: str, text: str) -> Document:
-    """Markdown: a heading begins a passage and is, under the first one, its title."""
+    """Read Markdown. A heading begins a passage and is its title; the first heading is the document's."""
     lines: list[Line] = []
     title = first = ""
     fenced = False
@@ -161,7 +161,7 @@ _DEFINITION = re.compile(
 
 
 def code(name: str, text: str) -> Document:
-    """Source code: a definition at the left margin begins a passage and names it."""
+    """Read source code. A definition at the left margin begins a passage and is its title."""
     lines: list[Line] = []
     title = ""
     for number, line in enumerate(split_lines(text), start=1):
@@ -173,7 +173,7 @@ def code(name: str, text: str) -> Document:
 
 
 def pages(name: str, texts: Sequence[str]) -> Document:
-    """Pages of text; a line's number is its page."""
+    """Read pages of text; a line's number is its page."""
     return Document(
         name,
         tuple(Line(page, line) for page, text in enumerate(texts, start=1) for line in text.splitlines()),
@@ -182,7 +182,7 @@ def pages(name: str, texts: Sequence[str]) -> Document:
 
 
 Reader = Callable[[str, str], Document]
-_CODE = (  # noqa: SIM905 - a list of so many would be read by nobody
+_CODE = (  # noqa: SIM905 - a list this long is hard to read
     "py pyi js jsx ts tsx mjs c h cc cpp cxx hpp hh m mm java kt kts scala go rs rb php pl pm lua r jl swift cs fs "
     "hs ml ex exs erl clj el lisp sh bash zsh fish ps1 sql proto css scss vue svelte dart zig nim v vhd tf"
 ).split()

@@ -1,6 +1,6 @@
-"""Reads one PDF in a process of its own: `python -m edge_sale.documents.pdf_child`, the file on standard input.
+"""Read one PDF in a child process: `python -m edge_sale.documents.pdf_child`, with the file on standard input.
 
-Prints {"pages": [text]} or {"error": why}. Imports nothing of ours.
+Prints {"pages": [text]} or {"error": why}. Imports nothing else of this package.
 """
 
 import io
@@ -14,7 +14,7 @@ LONGEST = 20_000_000  # characters
 
 
 def limit() -> None:
-    """Bounds memory and CPU time; does nothing where the system cannot."""
+    """Limit memory and CPU time, if the system can."""
     try:
         import resource
 
@@ -26,7 +26,7 @@ def limit() -> None:
 
 
 def read(data: bytes) -> dict[str, object]:
-    """The text of every page; a page that cannot be read is empty, and counted as such."""
+    """Return the text of every page. A page that cannot be read is empty and counted as broken."""
     from pypdf import PdfReader
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
@@ -47,7 +47,7 @@ def read(data: bytes) -> dict[str, object]:
             pages.append(text)
     except MemoryError:
         return {"error": f"takes more than {MEMORY >> 20} MB to read"}
-    except Exception as error:  # pypdf raises whatever a damaged file makes it stumble over
+    except Exception as error:  # pypdf raises all kinds of errors for damaged files
         return {"error": f"damaged PDF ({type(error).__name__}: {str(error)[:80]})"}
     if broken and broken == len(pages):
         return {"error": "damaged PDF (no page can be read)"}

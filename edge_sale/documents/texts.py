@@ -1,9 +1,8 @@
-"""From a file to a document: opened with care, decoded, and read by its kind.
+"""Turn a file into a document: open it safely, decode it, and read it by its type.
 
-Covered: what is opened is a regular file (no link, pipe or device is followed or waited for), is no
-larger than allowed before a byte is read, and did not change while it was read. A PDF is read in a
-child process with bounds on memory and time. Not covered: a flaw in pypdf, through which that child
-could do what the user can do.
+Covered: only regular files are opened, and no link, pipe or device is followed or waited for. The size is checked
+before a byte is read, and the file must not change while it is read. A PDF is read in a child process with bounds on
+memory and time. Not covered: a flaw in pypdf, which would let that child do whatever the user can do.
 """
 
 from __future__ import annotations
@@ -27,23 +26,23 @@ KEY = b"PRIVATE KEY-----"
 
 
 class Unreadable(Exception):
-    """Why a file is not in the index, in a few words."""
+    """A file cannot be indexed; the message says why in a few words."""
 
 
-class Restless(Unreadable):
-    """A file that somebody is writing."""
+class StillChanging(Unreadable):
+    """A file that another program is writing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A file's size in bytes and time of change, as they were when it was read."""
+    """A file's size in bytes and its modification time when it was read."""
 
     size: int
     changed: int  # ns since 1970
 
 
 def read(file: Path, most: int) -> tuple[bytes, Seen]:
-    """The bytes of a regular file of at most `most` bytes, all of one state of it. Raises Unreadable."""
+    """Return the bytes of a regular file of at most `most` bytes, all from one state of it. Raises Unreadable."""
     for _ in range(TRIES):
         try:
             handle = os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
@@ -52,8 +51,8 @@ def read(file: Path, most: int) -> tuple[bytes, Seen]:
         with os.fdopen(handle, "rb") as stream:
             before = os.fstat(handle)
             if not stat.S_ISREG(before.st_mode):
-                raise Unreadable("no regular file")
-            too_large(before.st_size, most)
+                raise Unreadable("not a regular file")
+            check_size(before.st_size, most)
             try:
                 data = stream.read(most + 1)
             except OSError as error:
@@ -62,17 +61,17 @@ def read(file: Path, most: int) -> tuple[bytes, Seen]:
         same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
         if same and len(data) == after.st_size:
             return data, Seen(after.st_size, after.st_mtime_ns)
-    raise Restless("changes while it is read; index again when it is at rest")
+    raise StillChanging("changes while it is read; index again when it no longer does")
 
 
-def too_large(size: int, most: int) -> None:
-    """Raises Unreadable for a file over the bound."""
+def check_size(size: int, most: int) -> None:
+    """Raise Unreadable if a file is larger than `most` bytes."""
     if size > most:
         raise Unreadable(f"{size / 1e6:.0f} MB, over the bound of {most / 1e6:.0f} MB (--max-mb)")
 
 
 def document(path: str, data: bytes, *, secrets: bool = False) -> Document:
-    """The document in a file's bytes. Raises Unreadable."""
+    """Return the document in a file's bytes. Raises Unreadable."""
     name, suffix = Path(path).name, Path(path).suffix.lower()
     if suffix == ".pdf" or data[:5] == b"%PDF-":
         return pages(name, _pdf_pages(data))
@@ -82,13 +81,13 @@ def document(path: str, data: bytes, *, secrets: bool = False) -> Document:
     if suffix in HTML:
         try:
             return html(name, text)
-        except AssertionError as error:  # what Python's own parser makes of a broken declaration
+        except AssertionError as error:  # raised by Python's parser for a broken declaration
             raise Unreadable("damaged HTML") from error
     return READERS.get(suffix, plain)(name, text)
 
 
 def decoded(data: bytes) -> str:
-    """Text in UTF-8, or in what a byte order mark says; what is in neither is taken for Latin-1 if it looks so."""
+    """Decode UTF-8, or what a byte order mark says, else Windows-1252 if it looks like text. Raises Unreadable."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         try:
             return data.decode("utf-16")
@@ -100,7 +99,7 @@ def decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass
-    # controls other than white space and escape are rare in text of any one-byte encoding
+    # control characters other than white space and escape are rare in text of any one-byte encoding
     odd = sum(data.translate(None, _TEXT).count(byte) for byte in set(data.translate(None, _TEXT)))
     if odd > len(data) // 200:
         raise Unreadable("binary file")
@@ -127,7 +126,7 @@ def _pdf_pages(data: bytes) -> list[str]:
         raise Unreadable(f"damaged PDF (its reader ended with {done.returncode})") from error
     if "error" in said:
         raise Unreadable(str(said["error"]))
-    texts = [str(text).encode("utf-8", "replace").decode() for text in said["pages"]]  # fonts may name halves of signs
+    texts = [str(text).encode("utf-8", "replace").decode() for text in said["pages"]]  # fonts may name lone surrogates
     if not any(text.strip() for text in texts):
         raise Unreadable("a PDF without text (a scan?)")
     return texts

@@ -1,10 +1,10 @@
-"""Which files of a folder are documents, and of those that are not, why.
+"""Find the files of a folder that may be documents, and say why the others are left out.
 
-Left out unless asked for: what git ignores (`.gitignore` files from the repository's root down and
-`.git/info/exclude`), hidden files, and files whose names say that they hold keys or passwords. Never
-entered: links (so no loop, and nothing outside the folder), other file systems' devices and pipes, `.git`.
-Covered are names; `texts.py` looks for private keys inside. Not covered: a secret in a file that looks like
-any other, git's global excludes, and that git goes on tracking an ignored file that was added by force.
+Left out unless asked for: files that git ignores (`.gitignore` files from the repository's root down and
+`.git/info/exclude`), hidden files, and files whose names suggest keys or passwords. Never read: links (so there are
+no loops and nothing outside the folder), devices, pipes and `.git`. This module checks names; `texts.py` looks for
+private keys inside files. Not covered: a secret in a file with an ordinary name, git's global excludes, and ignored
+files that git tracks because they were added by force.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_sale.workspace.paths import EXAMPLES, SECRET, SECRET_FOLDERS, like, plain
+from edge_sale.workspace.secret_names import EXAMPLES, SECRET_FILES, SECRET_FOLDERS, matches, normalised
 
-# workspace/paths.py has the names that hold secrets; documents and code in these forms are no such files
+# documents and source code whose names match a secret file's pattern, but are none
 HARMLESS = (*EXAMPLES, "*.py", "*.js", "*.ts", "*.go", "*.rs", "*.md")
-JUNK = ("node_modules", "__pycache__")  # made by programs, by the thousand, whether git is told or not
+GENERATED = ("node_modules", "__pycache__")  # many files made by programs, even if git does not ignore them
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is indexed beyond the usual: with `everything` hidden and ignored files too, with `secrets` those."""
+    """What to index beyond the default. `everything`: hidden and ignored files; `secrets`: files with secret names."""
 
     everything: bool = False
     secrets: bool = False
-    most: int = 32_000_000  # bytes of a file
+    most: int = 32_000_000  # bytes of the largest file
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file that may be a document, as its folder's entry describes it. `path` is relative, with slashes."""
+    """A file that may be a document, with what its folder entry says. `path` is relative, with slashes."""
 
     path: str
     size: int
@@ -43,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A file or folder that is not indexed. What the user decided on (`quiet`) is counted, the rest is told."""
+    """A file or folder that is not indexed. Those left out by a rule (`quiet`) are only counted, others are listed."""
 
     path: str
     why: str
@@ -51,11 +51,11 @@ class LeftOut:
 
 
 def walk(root: Path, wanted: Wanted) -> Iterator[Found | LeftOut]:
-    """Every file below `root` once, in order of names, with what to do about it."""
-    yield from _folder(root, "", _above(root) if not wanted.everything else [], wanted)
+    """Yield every file below `root` once, in order of names, as found or left out."""
+    yield from _folder(root, "", _rules_above(root) if not wanted.everything else [], wanted)
 
 
-Rules = list[tuple[Path, Any]]  # (folder that the rules are of, pathspec)
+Rules = list[tuple[Path, Any]]  # (folder that the rules apply to, pathspec)
 
 
 def _folder(root: Path, here: str, rules: Rules, wanted: Wanted) -> Iterator[Found | LeftOut]:
@@ -66,7 +66,7 @@ def _folder(root: Path, here: str, rules: Rules, wanted: Wanted) -> Iterator[Fou
         yield LeftOut(here or ".", f"cannot be read: {error.strerror}")
         return
     if not wanted.everything and any(entry.name == ".gitignore" for entry in listed):
-        rules = [*rules, *_rules(root / here / ".gitignore")]
+        rules = [*rules, *_read_rules(root / here / ".gitignore")]
     for entry in listed:
         path = f"{here}/{entry.name}" if here else entry.name
         try:
@@ -93,14 +93,14 @@ def _folder(root: Path, here: str, rules: Rules, wanted: Wanted) -> Iterator[Fou
         if stat.S_ISREG(seen.st_mode):
             yield Found(path, seen.st_size, seen.st_mtime_ns)
         else:
-            yield LeftOut(path, "no regular file")
+            yield LeftOut(path, "not a regular file")
 
 
 def _unwanted(name: str, path: str, root: Path, rules: Rules, wanted: Wanted, *, folder: bool) -> str:
-    """Why an entry is left out as a matter of course, or nothing."""
-    if name == ".git" or (folder and name in JUNK):
+    """Return the rule by which an entry is left out, or an empty text."""
+    if name == ".git" or (folder and name in GENERATED):
         return "made by programs"
-    if secret(name, folder=folder):
+    if is_secret(name, folder=folder):
         return "" if wanted.secrets else "may hold secrets (--secrets)"
     if wanted.everything:
         return ""
@@ -109,37 +109,37 @@ def _unwanted(name: str, path: str, root: Path, rules: Rules, wanted: Wanted, *,
     return "ignored by git (--all)" if _ignored(root / path, rules, folder=folder) else ""
 
 
-def secret(name: str, *, folder: bool) -> bool:
-    """Whether a name says that keys or passwords are kept here."""
-    name = plain(name)
+def is_secret(name: str, *, folder: bool) -> bool:
+    """Return whether a name suggests keys or passwords."""
+    name = normalised(name)
     if folder:
         return name in SECRET_FOLDERS
-    return like(name, SECRET) and not like(name, HARMLESS)
+    return matches(name, SECRET_FILES) and not matches(name, HARMLESS)
 
 
 def _ignored(path: Path, rules: Rules, *, folder: bool) -> bool:
-    """By the last rule that speaks of it, as git reads them."""
-    verdict = False
+    """Return whether git would ignore a path: the last matching rule decides."""
+    ignored = False
     for base, spec in rules:
-        said = spec.check_file(path.relative_to(base).as_posix() + "/" * folder).include
-        verdict = verdict if said is None else said
-    return verdict
+        included = spec.check_file(path.relative_to(base).as_posix() + "/" * folder).include
+        ignored = ignored if included is None else included
+    return ignored
 
 
-def _above(root: Path) -> Rules:
-    """The rules of the repository that `root` is in, from its top down to the folder above `root`."""
+def _rules_above(root: Path) -> Rules:
+    """Return the ignore rules of the repository around `root`, from its top down to the folder above `root`."""
     for top in (root, *root.parents):
         if (top / ".git").exists():
             between = [p for p in reversed(root.parents) if p == top or top in p.parents]
-            rules = _rules(top / ".git/info/exclude", base=top)
+            rules = _read_rules(top / ".git/info/exclude", base=top)
             for folder in between:
-                rules += _rules(folder / ".gitignore")
+                rules += _read_rules(folder / ".gitignore")
             return rules
     return []
 
 
-def _rules(file: Path, base: Path | None = None) -> Rules:
-    """A file of rules, parsed; none where there is no such file, or it is not text."""
+def _read_rules(file: Path, base: Path | None = None) -> Rules:
+    """Read a file of ignore rules; no rules if it is missing or not text."""
     import pathspec
 
     try:

@@ -1,4 +1,4 @@
-"""What the recorded tasks cost, and what they would have cost at a remote."""
+"""Compare what the recorded tasks cost with what they would have cost at a remote."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_sale.memory import rows
 from edge_sale.memory.history import History
 from edge_sale.remote.config import Remote
+from edge_sale.sqlite.query import select
 
-CHARACTERS_A_TOKEN = 4  # of text, about: the task and the answer as the remote would have counted them
+CHARACTERS_A_TOKEN = 4  # about: to estimate what the remote would have counted for task and answer
 
 
 @dataclass(frozen=True, slots=True)
 class CostComparison:
-    """Sums over all recorded tasks, in money. `everything`: all of them by the remote; None: no remote."""
+    """Sums over all recorded tasks, in dollars. `everything`: all of them at the remote; None if there is no remote."""
 
     tasks: int
     escalated: int
     auction: float
-    home: float
+    home: float  # work by local agents; --json prints it under this name
     remote: float
     everything: float | None
 
     @property
     def saved(self) -> float:
-        """What the remote alone would have cost, less everything that was spent, auctions included."""
+        """What the remote alone would have cost, minus all that was spent, auctions included."""
         return (self.everything or 0.0) - self.auction - self.home - self.remote
 
     def to_json(self) -> dict[str, Any]:
@@ -34,12 +34,12 @@ class CostComparison:
 
 
 def compare(memory: Path, remote: Remote | None) -> CostComparison:
-    """The sums over the recorded tasks that were carried out. Raises MemoryFault."""
+    """Sum up the recorded tasks that were executed. Raises MemoryFault."""
     with History.open(memory).view() as db:
-        found = [] if db is None else rows.select(db, _SUMS)
+        found = [] if db is None else select(db, _SUMS)
     everything = 0.0
     for task, answer, _, _, _, read, written in found:
-        if remote and written:  # a remote did the work: its own count
+        if remote and written:  # a remote did the work: use its own count
             everything += remote.cost(read, written)
         elif remote:
             everything += remote.cost(task // CHARACTERS_A_TOKEN + 1, answer // CHARACTERS_A_TOKEN + 1)

@@ -1,36 +1,37 @@
-"""One SQLite file, opened safely: made whole, checked, migrated, and its faults put into words.
-
-SQLite comes with `apsw`, because many Pythons are built without loadable extensions.
-"""
+"""Open the memory's SQLite file safely: create it whole, check it, bring it to today's version."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import apsw
 
 from edge_sale.errors import MemoryFault
 from edge_sale.memory import migrations
-from edge_sale.memory.rows import Torn
-from edge_sale.sqlite import wal_check
+from edge_sale.sqlite import connection, wal_check
 from edge_sale.sqlite.transactions import writing
 
 APPLICATION = 0x53414C45  # "SALE" in the file's header: tells our files from other people's
-BUSY_SECONDS = 30
-CHECKED_BYTES = 64_000_000  # a file up to here is looked through when opened: about 1 ms a megabyte
+CHECKED_BYTES = 64_000_000  # a file up to this size is checked when it is opened: about 1 ms a megabyte
 ASIDE = "move it aside with: edge-sale memory aside (it is kept), and a new memory is started"
+MEMORY = connection.FileKind(
+    fault=MemoryFault,
+    damaged=f"not a whole auction memory ({{error}}); {ASIDE}",
+    rejected="this auction cannot be stored ({error}); please report it with the task",
+    busy="try again when it is done",
+    full="free some space and run again",
+)
 
 
 def connect(path: Path, *, durable: bool = False) -> apsw.Connection:
-    """A connection to the memory at `path`, at today's version; the file is made where there is none.
+    """Open the memory at `path` at today's version. A missing file is created.
 
-    A new file is readable by its owner alone, and so is a folder made for it.
-    Every commit survives the end of the process, and with `durable` power loss as well.
-    Raises MemoryFault for a file that is damaged, foreign or newer; it is left as it is.
+    A new file and a folder created for it are readable by their owner alone.
+    Every commit survives the end of the process; with `durable` it also survives power loss.
+    Raises MemoryFault for a file that is damaged, of another program or of a newer version. Such a file is not changed.
     """
     path = path.absolute()
     with faults(path):
@@ -38,79 +39,46 @@ def connect(path: Path, *, durable: bool = False) -> apsw.Connection:
             _create(path)
         if path.stat().st_size == 0:
             raise MemoryFault(f"{path}: empty, so no longer an auction memory; {ASIDE}")
-        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        db = connection.connect(path)
         try:
-            db.set_busy_timeout(BUSY_SECONDS * 1000)
-            db.pragma("secure_delete", True)  # what is forgotten is overwritten
-            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # a file that is refused keeps its journal
+            db.pragma("secure_delete", True)  # deleted content is overwritten
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # a refused file keeps its write-ahead log
             _inspect(db, path)
-            _believe_empty(db, path)
+            _check_empty(db, path)
             migrations.migrate(db)
             db.pragma("journal_mode", "wal")
             db.pragma("synchronous", "full" if durable else "normal")
             db.pragma("foreign_keys", True)
             db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         except BaseException:
-            shut(db)
+            connection.close(db)
             raise
         return db
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[apsw.Connection]:
-    """A connection for the time of a `with`; what goes wrong inside is a MemoryFault."""
+    """Open the memory for the time of a `with`. Errors inside become MemoryFaults."""
     db = connect(path)
     try:
         with faults(path):
             yield db
     finally:
-        shut(db)
-
-
-def shut(db: apsw.Connection) -> None:
-    """Give the file back. The last to do so moves the journal into it; where that fails, whoever opens next does."""
-    with suppress(apsw.Error):
-        db.close()
+        connection.close(db)
 
 
 def load_vectors(db: apsw.Connection) -> None:
-    """Teach this connection the `vec0` tables of sqlite-vec; MemoryFault where that cannot be had."""
-    import sqlite_vec
-
-    try:
-        db.enable_load_extension(True)
-        db.load_extension(sqlite_vec.loadable_path())
-    except apsw.Error as error:
-        raise MemoryFault(f"sqlite-vec cannot be loaded ({error}); reinstall sqlite-vec") from error
-    finally:
-        db.enable_load_extension(False)
+    """Make the table of vectors usable. Raises MemoryFault."""
+    connection.load_vector_extension(db, MemoryFault)
 
 
-@contextmanager
-def faults(path: Path) -> Iterator[None]:
-    """Turns what SQLite and the file system raise into a MemoryFault that names the file and the way out."""
-    try:
-        yield
-    except (apsw.Error, Torn, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise MemoryFault(f"{path}: {_explain(error)}") from error
-    except OSError as error:
-        raise MemoryFault(f"{path}: {error.strerror or error}; check its folder and permissions") from error
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, apsw.BusyError | apsw.LockedError):
-        return f"another process has been writing for {BUSY_SECONDS} s; try again when it is done"
-    if isinstance(error, apsw.FullError):
-        return "the disk is full; free some space and run again"
-    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError | apsw.IOError):
-        return f"cannot be read or written ({error}); check its permissions and the disk"
-    if isinstance(error, apsw.ConstraintError | apsw.MismatchError | apsw.TooBigError):
-        return f"this auction cannot be stored ({error}); please report it with the task"
-    return f"not a whole auction memory ({error}); {ASIDE}"
+def faults(path: Path) -> AbstractContextManager[None]:
+    """Turn errors of SQLite and the file system into MemoryFaults that name the file and the way out."""
+    return connection.faults(path, MEMORY)
 
 
 def _create(path: Path) -> None:
-    """Makes the file beside its place and then moves it there: what is in place is whole."""
+    """Create the file under another name, then rename it, so that no half-made file is ever in place."""
     from filelock import FileLock
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -119,7 +87,7 @@ def _create(path: Path) -> None:
             return
         wal = path.with_name(f"{path.name}-wal")
         if wal.exists() and wal.stat().st_size:
-            # SQLite would play this journal of a lost file back into the new one
+            # SQLite would replay this write-ahead log of a lost file into the new one
             raise MemoryFault(f"{wal}: its memory {path.name} is gone; put that back, or move this aside too")
         beside = path.with_name(f"{path.name}.new")
         for rest in ("", "-journal", "-wal", "-shm"):
@@ -136,7 +104,7 @@ def _create(path: Path) -> None:
 
 
 def _inspect(db: apsw.Connection, path: Path) -> None:
-    """Refuse what is not a whole memory of a known version; a large file is checked as it is read."""
+    """Refuse a file that is not a whole memory of a known version. A large file is checked only as it is read."""
     if db.pragma("application_id") != APPLICATION:
         raise MemoryFault(f"{path}: an SQLite file, but not an auction memory; name another file or {ASIDE}")
     version = migrations.version(db)
@@ -153,14 +121,14 @@ def _inspect(db: apsw.Connection, path: Path) -> None:
                 raise MemoryFault(f"{path}: damaged ({' '.join(str(found).split())}); {ASIDE}")
 
 
-def _believe_empty(db: apsw.Connection, path: Path) -> None:
-    """Refuse a memory that is empty only because its journal is damaged: SQLite drops what it cannot read in it."""
+def _check_empty(db: apsw.Connection, path: Path) -> None:
+    """Refuse a memory that is empty only because its write-ahead log is damaged: SQLite drops what it cannot read."""
     wal = path.with_name(f"{path.name}-wal")
 
     def empty() -> bool:
         return not db.execute("SELECT 1 FROM auctions LIMIT 1").fetchall()
 
     if empty() and wal.exists() and wal.stat().st_size:
-        with writing(db):  # nobody adds to the journal while it is looked at
-            if empty() and wal_check.hides(wal.read_bytes(), db.pragma("page_size")):
+        with writing(db):  # nobody appends to the log while it is read
+            if empty() and wal_check.hides_commits(wal.read_bytes(), db.pragma("page_size")):
                 raise MemoryFault(f"{wal}: damaged, and without it {path.name} would be empty; {ASIDE}")

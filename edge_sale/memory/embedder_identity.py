@@ -1,4 +1,4 @@
-"""Whose vectors a memory holds, told without opening it for writing."""
+"""Find out which embedder made a memory's vectors, without opening the file for writing."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import apsw
 
 
 def embedder(path: Path) -> str:
-    """The sha256 of the embedder whose vectors are stored; empty where there are none, or no memory that can be read.
+    """Return the sha256 of the embedder that made the stored vectors; empty if there are none.
 
-    What is wrong with a file is for `database.connect` to say, when the memory is opened.
+    A file that cannot be read gives an empty text too: `database.connect` reports its error when the memory is opened.
     """
     if not path.is_file():
         return ""

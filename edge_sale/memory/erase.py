@@ -1,9 +1,9 @@
-"""Forgetting, for good: after it a task's text is in none of the memory's files.
+"""Forget auctions for good: afterwards none of the memory's files holds the task's text.
 
-Covered: the database, where deleted content is overwritten and the file then written anew; its journal, which is
-emptied; the vectors, which sqlite-vec overwrites; damaged memories that were put aside and hold the text. Not
-covered: what was written elsewhere on the user's word (traces, exports, the egress log with keep_payload), copies
-made by other programs, and what a disk keeps of blocks that it no longer shows.
+Covered: the database (deleted content is overwritten, then the file is rewritten); its write-ahead log, which is
+emptied; the vectors, which sqlite-vec overwrites; damaged memories that were put aside and hold the text.
+Not covered: files that the user asked for (traces, exports, the egress log with keep_payload), copies made by other
+programs, and old blocks that the disk itself still keeps.
 """
 
 from __future__ import annotations
@@ -15,38 +15,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory import binary_index, rows, vectors
+from edge_sale.memory import binary_index, vectors
 from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.history import find
+from edge_sale.sqlite.query import select
 from edge_sale.sqlite.transactions import writing
 
 if TYPE_CHECKING:
     import apsw
 
 DAY = 86_400.0
-PIECE = 200  # bytes of a text that are enough to know it by
+PIECE = 200  # bytes of a text that are enough to recognise it
 
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which auctions are meant: all fields that are given must fit; `everything` needs no other."""
+    """Which auctions are meant. All given fields must match; `everything` needs no other field."""
 
-    id: str | None = None  # or the beginning of one, or "last"
-    text: str | None = None  # somewhere in a task, check, plan or answer; case does not matter
-    days: float | None = None  # recorded longer ago than that
+    id: str | None = None  # or its beginning, or "last"
+    text: str | None = None  # anywhere in a task, check, plan or answer, in any case
+    days: float | None = None  # recorded longer ago than this
     everything: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What was forgotten, and the files put aside that went with it."""
+    """How many auctions were forgotten, and which files put aside were deleted with them."""
 
     auctions: int
     files: tuple[Path, ...] = ()
 
 
 def matching(path: Path, which: Which) -> list[tuple[int, str, str]]:
-    """Number, id and task of the auctions meant, the oldest first. Raises UnknownName for an unknown id."""
+    """Return number, id and task of the auctions meant, the oldest first. Raises UnknownName for an unknown id."""
     if not path.exists():
         return []
     with opened(path) as db:
@@ -54,10 +55,10 @@ def matching(path: Path, which: Which) -> list[tuple[int, str, str]]:
 
 
 def forget(path: Path, which: Which) -> Forgotten:
-    """Forget the auctions meant, with vectors, lessons drawn from them and everything else that is theirs.
+    """Forget the auctions meant, with their vectors, the lessons drawn from them and all their other rows.
 
-    Raises MemoryFault when another process keeps the journal from being emptied: what was forgotten is then
-    gone from the memory, and its bytes go with `compact`.
+    Raises MemoryFault if another process keeps the write-ahead log from being emptied. The auctions are then
+    forgotten, but their bytes stay in the log until `compact` runs.
     """
     if not path.exists():
         return Forgotten(0, _aside(path, which, ()))
@@ -74,30 +75,30 @@ def forget(path: Path, which: Which) -> Forgotten:
 
 
 def remove(db: apsw.Connection, numbers: Iterable[int]) -> None:
-    """Delete these auctions and all that is theirs. Inside the caller's transaction."""
+    """Delete these auctions and all their rows. Runs inside the caller's transaction."""
     for number in numbers:
         vectors.remove(db, number)
         db.execute("DELETE FROM auctions WHERE number = ?", (number,))  # the rest goes with it: ON DELETE CASCADE
-    binary_index.changed(db)
+    binary_index.mark_changed(db)
 
 
 def clear(db: apsw.Connection) -> None:
-    """Delete every auction. Inside the caller's transaction."""
+    """Delete every auction. Runs inside the caller's transaction."""
     db.execute("DELETE FROM auctions")
     db.execute("DELETE FROM codes")
-    for (dimension,) in rows.select(db, "SELECT dimension FROM embedder"):
+    for (dimension,) in select(db, "SELECT dimension FROM embedder"):
         db.execute("DROP TABLE vectors")
         vectors.create(db, dimension)
-    binary_index.changed(db)
+    binary_index.mark_changed(db)
 
 
 def scrub(db: apsw.Connection, path: Path) -> None:
-    """Write the file anew without what was deleted, and empty the journal."""
+    """Rewrite the file without what was deleted, and empty the write-ahead log. Raises MemoryFault."""
     db.execute("VACUUM")
-    ((busy, _, _),) = rows.select(db, "PRAGMA wal_checkpoint(TRUNCATE)")
+    ((busy, _, _),) = select(db, "PRAGMA wal_checkpoint(TRUNCATE)")
     if busy:
         raise MemoryFault(
-            f"{path}: another process is reading, so the journal still holds what was deleted; "
+            f"{path}: another process is reading, so the write-ahead log still holds what was deleted; "
             "when that one has ended: edge-sale memory compact"
         )
 
@@ -105,12 +106,10 @@ def scrub(db: apsw.Connection, path: Path) -> None:
 def _matching(db: apsw.Connection, which: Which) -> list[tuple[int, str, str]]:
     if which.id is not None:
         number = find(db, which.id)
-        found = rows.select(db, "SELECT number, id, text FROM auctions WHERE number = ?", number)
+        found = select(db, "SELECT number, id, text FROM auctions WHERE number = ?", number)
     else:
         before = time.time() - which.days * DAY if which.days is not None else None
-        found = rows.select(
-            db, "SELECT number, id, text FROM auctions WHERE ?1 IS NULL OR at < ?1 ORDER BY number", before
-        )
+        found = select(db, "SELECT number, id, text FROM auctions WHERE ?1 IS NULL OR at < ?1 ORDER BY number", before)
     if which.text is not None:
         holding = _holding(db, which.text)
         found = [row for row in found if row[0] in holding]
@@ -120,14 +119,14 @@ def _matching(db: apsw.Connection, which: Which) -> list[tuple[int, str, str]]:
 
 
 def _holding(db: apsw.Connection, text: str) -> set[int]:
-    """Auctions that hold `text` in any word of theirs, whatever its case."""
+    """Return the numbers of the auctions whose texts contain `text`, in any case."""
     wanted = text.casefold()
 
     def holds(*values: Any) -> int:
         return any(wanted in str(value or "").casefold() for value in values)
 
     db.create_scalar_function("holds", holds)
-    return {number for (number,) in rows.select(db, _HOLDING)}
+    return {number for (number,) in select(db, _HOLDING)}
 
 
 _HOLDING = """
@@ -138,7 +137,7 @@ UNION SELECT auction FROM outcomes WHERE holds(answer) OR holds(notes)
 
 
 def _aside(path: Path, which: Which, texts: Sequence[str]) -> tuple[Path, ...]:
-    """Deletes the damaged memories put aside that hold what is forgotten; all of them with `everything`."""
+    """Delete the memories put aside that hold what is forgotten; all of them with `everything`."""
     gone = put_aside_with(path, which, texts)
     for file in gone:
         file.unlink()
@@ -146,9 +145,9 @@ def _aside(path: Path, which: Which, texts: Sequence[str]) -> tuple[Path, ...]:
 
 
 def put_aside_with(path: Path, which: Which, texts: Sequence[str]) -> tuple[Path, ...]:
-    """The memories put aside that hold one of these texts, whatever the case of its Latin letters.
+    """Return the memories put aside that hold one of these texts, in any case of its Latin letters.
 
-    A long text is spread over a database's pages, so any piece of it counts.
+    A long text is spread over several pages of the database, so finding one piece of it is enough.
     """
     wanted = [text.encode("utf-8", "surrogatepass").lower() for text in (*texts, *([which.text] if which.text else []))]
     pieces = [text[at : at + PIECE] for text in wanted for at in range(0, max(1, len(text) - PIECE + 1), PIECE)]

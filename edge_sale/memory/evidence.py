@@ -1,4 +1,4 @@
-"""What one agent did on tasks like the one at hand: its plans, how its work ended, what it cost."""
+"""Read what an agent did on tasks like the current one: its plans, how its work ended, what it cost."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from edge_sale.memory import rows
+from edge_sale.sqlite.query import one, select
 from edge_sale.types import Past, Task
 
 if TYPE_CHECKING:
     import apsw
 
 
-def read(db: apsw.Connection, near: Iterable[tuple[float, int]], task: Task, agent: str) -> Iterator[Past]:
-    """Of the auctions `near` (cosine, number), those that `agent` bid for or worked on, in their order."""
+def past_of(db: apsw.Connection, near: Iterable[tuple[float, int]], task: Task, agent: str) -> Iterator[Past]:
+    """Yield what `agent` did in those of the auctions `near` (cosine, number) that it took part in, in their order."""
     for similarity, number in near:
-        (id_,) = rows.one(db, "SELECT id FROM auctions WHERE number = ?", number)
+        (id_,) = one(db, "SELECT id FROM auctions WHERE number = ?", number)
         if id_ == task.id:
             continue
-        bid = rows.select(
+        bid = select(
             db,
             "SELECT tokens, entropy, scores FROM bids WHERE auction = ? AND agent = ? ORDER BY rank LIMIT 1",
             number,
             agent,
         )
-        outcome = rows.standing(db, number).get(agent)
+        outcome = rows.newest_outcomes(db, number).get(agent)
         if not bid and outcome is None:
             continue
         tokens, entropy, scores = bid[0] if bid else (None, None, "{}")
         given = list(json.loads(scores).values())
         passed = outcome.right if outcome else None
-        paid = rows.select(
+        paid = select(
             db,
             "SELECT sum((tokens_in + tokens_out) * price) / sum(tokens_in + tokens_out) FROM entries"
             " WHERE auction = ? AND who = ? AND purpose IN ('escalate', 'work')"
@@ -51,35 +52,36 @@ def read(db: apsw.Connection, near: Iterable[tuple[float, int]], task: Task, age
         )
 
 
-LOOKED_AT = 64  # past tasks of an agent
-LATELY = 2000  # newest outcomes, everybody's: bounded work however large the memory is
+MAX_PAST = 64  # past tasks of an agent that are read
+RECENT = 2000  # newest outcomes of all agents that are read, however large the memory is
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What is known of an agent before it bids: (cosine, whether it was right) of near tasks, and of late."""
+class TrackRecord:
+    """How well an agent did: (cosine, whether it was right) for similar tasks, and counts over recent tasks."""
 
     near: tuple[tuple[float, bool], ...]
-    right: int
+    right: int  # of `tried` recent outcomes that are known
     tried: int
 
 
-def record(past: Iterable[Past], right: int, tried: int) -> Record:
-    known = ((p.similarity, p.passed) for p in islice(past, LOOKED_AT))
-    return Record(tuple((cosine, well) for cosine, well in known if well is not None), right, tried)
+def track_record(past: Iterable[Past], right: int, tried: int) -> TrackRecord:
+    """Combine an agent's similar past tasks and its recent counts."""
+    known = ((p.similarity, p.passed) for p in islice(past, MAX_PAST))
+    return TrackRecord(tuple((cosine, passed) for cosine, passed in known if passed is not None), right, tried)
 
 
-def lately(db: apsw.Connection) -> dict[str, tuple[int, int]]:
-    """How many of each agent's newest outcomes were right, of how many that are known (`Outcome.right`)."""
+def recent_counts(db: apsw.Connection) -> dict[str, tuple[int, int]]:
+    """Return for each agent how many of its recent outcomes were right, and how many are known (`Outcome.right`)."""
     found: dict[str, tuple[int, int]] = {}
-    for agent, right in rows.select(db, _LATELY, LATELY):
+    for agent, right in select(db, _RECENT, RECENT):
         if right is not None:
             before = found.get(agent, (0, 0))
             found[agent] = (before[0] + right, before[1] + 1)
     return found
 
 
-_LATELY = """
+_RECENT = """
 SELECT agent, CASE WHEN verdict IS NOT NULL THEN verdict
                    WHEN verified = 0 OR status = 'failed' THEN 0
                    WHEN verified = 1 OR status = 'passed' THEN 1 END

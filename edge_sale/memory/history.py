@@ -1,4 +1,4 @@
-"""Looking back: the recorded auctions, read without a model and without changing anything."""
+"""Read the recorded auctions, without a model and without changing anything."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_sale.errors import EdgeSaleError, UnknownName
 from edge_sale.memory import rows
+from edge_sale.sqlite.query import Inconsistent, one, select
 from edge_sale.types import Award, Entry, Outcome, Scored, Status
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuctionRow:
-    """One line of the history. `status` None: the auction was held and nothing executed."""
+    """One line of the history. `status` is None if the auction was held and nothing was executed."""
 
     id: str
     at: datetime
@@ -32,18 +33,18 @@ class AuctionRow:
     bids: int
     status: Status | None
     verified: bool | None
-    tokens: int  # of auction and work together, in and out
+    tokens: int  # of auction and work, in and out
     seconds: float
     dollars: float
 
     def to_json(self) -> dict[str, Any]:
-        """The line as plain JSON values."""
+        """Return the line as plain JSON values."""
         return {**dataclasses.asdict(self), "at": self.at.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)
 class Auction:
-    """A recorded auction, whole: enough to say bid by bid why its winner won."""
+    """A whole recorded auction: enough to explain bid by bid why its winner won."""
 
     id: str
     at: datetime
@@ -54,11 +55,11 @@ class Auction:
 
     @property
     def outcome(self) -> Outcome | None:
-        """The one that stands: the last; None: the auction was held and nothing executed."""
+        """The last outcome, which counts. None if the auction was held and nothing was executed."""
         return self.outcomes[-1] if self.outcomes else None
 
     def to_json(self) -> dict[str, Any]:
-        """The auction as plain JSON values, bids by rising asking."""
+        """Return the auction as plain JSON values, the bids with the lowest asking first."""
         award = self.award
         return {
             "id": self.id,
@@ -98,19 +99,19 @@ class Auction:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The recorded auctions of one memory file; the file is opened for each question only."""
+    """The recorded auctions of one memory file. The file is opened for each call and closed after it."""
 
     path: Path
 
     @classmethod
     def open(cls, path: Path) -> History:
-        """The history kept in the file `path`; a file that is not there has none, and is not made."""
+        """Return the history in the file `path`. A missing file has no auctions, and is not created."""
         return cls(path.absolute())
 
     def list(self, limit: int = 20, offset: int = 0) -> list[AuctionRow]:
-        """The newest auctions first. Raises MemoryFault for a damaged, foreign or newer file."""
+        """Return auctions, the newest first. Raises MemoryFault for a file that is damaged, foreign or newer."""
         with self.view() as db:
-            found = [] if db is None else rows.select(db, _LIST, max(limit, 0), max(offset, 0))
+            found = [] if db is None else select(db, _LIST, max(limit, 0), max(offset, 0))
             return [
                 AuctionRow(
                     id_,
@@ -128,9 +129,9 @@ class History:
             ]
 
     def get(self, name: str) -> Auction:
-        """The auction with this id, or the only one whose id begins so; "last" is the newest.
+        """Return the auction with this id, or the only one whose id begins with `name`; "last" is the newest.
 
-        Raises UnknownName where there is none, EdgeSaleError where there are several.
+        Raises UnknownName if there is none, EdgeSaleError if there are several.
         """
         with self.view() as db:
             if db is None:
@@ -138,19 +139,19 @@ class History:
             return _auction(db, find(db, name))
 
     def auctions(self, since: datetime | None = None, newest: int = -1) -> Iterator[Auction]:
-        """Every recorded auction, whole, the oldest first, one at a time: a consistent view while it lasts.
+        """Yield every recorded auction, the oldest first, all from one state of the file.
 
-        Only those after `since`, and at most so many of the `newest`, where that is asked for.
+        `since` leaves out older ones; `newest` is the number of auctions at most (-1: all).
         """
         with self.view() as db:
             after = since.timestamp() if since else 0.0
-            numbers = [] if db is None else rows.select(db, _NUMBERS, after, newest)
+            numbers = [] if db is None else select(db, _NUMBERS, after, newest)
             for (number,) in numbers:
                 yield _auction(db, number)  # type: ignore[arg-type]  # without a file there are no numbers
 
     @contextmanager
     def view(self) -> Iterator[apsw.Connection | None]:
-        """The file for one question, read-only; None where there is none. Raises MemoryFault."""
+        """Open the file read-only; None if there is no file. Raises MemoryFault."""
         from edge_sale.memory.database import opened
         from edge_sale.sqlite.transactions import reading
 
@@ -183,18 +184,18 @@ SELECT number FROM (SELECT number FROM auctions WHERE at > ? ORDER BY number DES
 
 
 def _auction(db: apsw.Connection, number: int) -> Auction:
-    id_, at, run = rows.one(db, "SELECT id, at, run FROM auctions WHERE number = ?", number)
+    id_, at, run = one(db, "SELECT id, at, run FROM auctions WHERE number = ?", number)
     return Auction(
         id_, _time(at), rows.award(db, number), rows.outcomes(db, number), rows.entries(db, number), json.loads(run)
     )
 
 
 def find(db: apsw.Connection, name: str) -> int:
-    """The number of the auction meant by `name`: an id, the beginning of one, or "last"."""
-    newest = rows.select(db, "SELECT number, id FROM auctions ORDER BY number DESC LIMIT 10")
+    """Return the number of the auction that `name` means: an id, its beginning, or "last"."""
+    newest = select(db, "SELECT number, id FROM auctions ORDER BY number DESC LIMIT 10")
     if name == "last" and newest:
         return int(newest[0][0])
-    found = rows.select(db, "SELECT number, id FROM auctions WHERE id = ?", name) or rows.select(
+    found = select(db, "SELECT number, id FROM auctions WHERE id = ?", name) or select(
         db,
         "SELECT number, id FROM auctions WHERE substr(id, 1, length(?1)) = ?1 AND ?1 != ''"
         " ORDER BY number DESC LIMIT 6",
@@ -212,7 +213,7 @@ def _time(at: float) -> datetime:
     try:
         return datetime.fromtimestamp(at, UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise rows.Torn(f"a time of {at} s") from error
+        raise Inconsistent(f"a time of {at} s") from error
 
 
 def _pool(run: str) -> str:

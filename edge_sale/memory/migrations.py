@@ -1,25 +1,29 @@
-"""The numbered steps by which a memory file of any age becomes today's.
+"""The numbered steps that bring a memory file of any age to today's version.
 
-A step stays for ever, exactly as it was released: a file of version n has been
-through the first n. `PRAGMA user_version` is that n. The table of vectors is not
-here: it is made when an embedder, and so a dimension, is first known.
+A released step is never changed. A file of version n has been through the first n steps; `PRAGMA user_version`
+holds that n. The table of vectors is not created here but in `vectors.py`, when the embedder and so the dimension
+is first known.
 """
 
 from __future__ import annotations
 
+import json
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from edge_sale import legacy_names
+from edge_sale.sqlite.query import select
 from edge_sale.sqlite.transactions import writing
 
 if TYPE_CHECKING:
     import apsw
 
-    Step = Callable[[apsw.Connection], None]
+    Step = Callable[[apsw.Connection], str | None]  # returns what the user should know, if anything
 
 
 def m1_first(db: apsw.Connection) -> None:
-    """Auctions, their bids, lessons, outcomes and expenses."""
+    """Create the tables of auctions, bids, lessons, outcomes and ledger entries."""
     db.execute(
         """
         CREATE TABLE embedder (  -- whose vectors these are: one row, and never two kinds
@@ -110,7 +114,7 @@ def m1_first(db: apsw.Connection) -> None:
 
 
 def m2_words(db: apsw.Connection) -> None:
-    """The user's verdict on an outcome, and what bids and entries say that the first version left out."""
+    """Add the user's verdict on an outcome, and two fields of bids and entries."""
     db.execute(
         """
         ALTER TABLE outcomes ADD COLUMN verdict INTEGER;  -- the user's own word: 1 good, 0 bad
@@ -121,7 +125,7 @@ def m2_words(db: apsw.Connection) -> None:
 
 
 def m3_codes(db: apsw.Connection) -> None:
-    """Sign bits of the vectors, for the search before the exact one; vectors of an embedder to come."""
+    """Add the binary index of the vectors, and room for the vectors of a new embedder (`reembed.py`)."""
     db.execute(
         """
         CREATE TABLE codes (              -- see codes.py
@@ -146,24 +150,41 @@ def m3_codes(db: apsw.Connection) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (m1_first, m2_words, m3_codes)
+def m4_names(db: apsw.Connection) -> str | None:
+    """Replace the names of earlier versions in the auctions' `run`. JSON that cannot be read is left as it is."""
+    changed = 0
+    for number, text in select(db, "SELECT number, run FROM auctions WHERE run LIKE '%reserve%' OR run LIKE '%home%'"):
+        try:
+            old = json.loads(text)
+            new = legacy_names.run(old)
+        except (ValueError, AttributeError, TypeError):
+            continue
+        if new != old:
+            db.execute("UPDATE auctions SET run = ? WHERE number = ?", (json.dumps(new, ensure_ascii=False), number))
+            changed += 1
+    return legacy_names.OLD_RECORDS if changed else None
+
+
+STEPS: tuple[Step, ...] = (m1_first, m2_words, m3_codes, m4_names)
 LATEST = len(STEPS)
 
 
 def version(db: apsw.Connection) -> int:
-    """How many steps this file has been through."""
+    """Return how many steps this file has been through."""
     return int(db.pragma("user_version"))
 
 
 def migrate(db: apsw.Connection, steps: Sequence[Step] = STEPS) -> None:
-    """Take the file through the steps it lacks, each whole or not at all.
+    """Run the steps that the file lacks, each in a transaction. Warns of what the user should know.
 
-    The version is read again once the write lock is ours: another process may
-    have been faster.
+    The version is read again under the write lock: another process may have been faster.
     """
     while version(db) < len(steps):
+        note = None
         with writing(db):
             done = version(db)
             if done < len(steps):
-                steps[done](db)
+                note = steps[done](db)
                 db.pragma("user_version", done + 1)
+        if note:
+            warnings.warn(legacy_names.OldName(f"{db.filename}: {note}"), stacklevel=2)

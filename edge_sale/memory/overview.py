@@ -1,4 +1,4 @@
-"""The memory as a file: what is in it, how large it is; written anew, or put aside."""
+"""The memory as a file: count what is in it, measure it, compact it, or move it aside."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from edge_sale.errors import EdgeSaleError
-from edge_sale.memory import migrations, retention, rows
+from edge_sale.memory import migrations, retention
 from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.erase import scrub
 from edge_sale.memory.history import History
+from edge_sale.sqlite.query import one, select
 
 PARTS = ("", "-wal", "-shm")
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Counts and sizes. Sizes are bytes; `live` leaves the file's unused pages out."""
+    """Counts and sizes. Sizes are in bytes; `live` does not count the file's unused pages."""
 
     file: str
     auctions: int = 0
     executed: int = 0
-    right: int = 0  # by the user's word, else by the check
+    right: int = 0  # by the user's verdict, else by the check
     wrong: int = 0
-    unknown: int = 0  # executed, and nobody said
+    unknown: int = 0  # executed, without a verdict or check
     verdicts: int = 0  # the user's own
     oldest: str | None = None
     newest: str | None = None
@@ -35,7 +36,7 @@ class Overview:
     dimension: int | None = None
     size: int = 0
     live: int = 0
-    journal: int = 0
+    write_ahead_log: int = 0
     version: int = migrations.LATEST
 
     def to_json(self) -> dict[str, Any]:
@@ -44,7 +45,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """Bytes of all the memory's files before and after, and how many auctions went."""
+    """Bytes of all the memory's files before and after, and how many auctions were forgotten."""
 
     before: int
     after: int
@@ -55,14 +56,14 @@ class Compacted:
 
 
 def overview(path: Path) -> Overview:
-    """What is in the memory at `path`; an empty overview where there is none. Raises MemoryFault."""
+    """Describe the memory at `path`. A missing file gives an empty overview. Raises MemoryFault."""
     with History.open(path).view() as db:
         if db is None:
             return Overview(str(path))
-        auctions, oldest, newest = rows.one(db, "SELECT count(*), min(at), max(at) FROM auctions")
-        executed, right, wrong, verdicts = rows.one(db, _OUTCOMES)
-        wins = rows.select(db, "SELECT agent, count(*) FROM bids WHERE won GROUP BY agent ORDER BY 2 DESC, 1")
-        ((embedder, dimension),) = rows.select(db, "SELECT name, dimension FROM embedder") or [(None, None)]
+        auctions, oldest, newest = one(db, "SELECT count(*), min(at), max(at) FROM auctions")
+        executed, right, wrong, verdicts = one(db, _OUTCOMES)
+        wins = select(db, "SELECT agent, count(*) FROM bids WHERE won GROUP BY agent ORDER BY 2 DESC, 1")
+        ((embedder, dimension),) = select(db, "SELECT name, dimension FROM embedder") or [(None, None)]
         return Overview(
             str(path),
             auctions,
@@ -78,12 +79,12 @@ def overview(path: Path) -> Overview:
             dimension,
             size=path.stat().st_size,
             live=retention.live_bytes(db),
-            journal=_size(path, "-wal"),
+            write_ahead_log=_size(path, "-wal"),
             version=migrations.version(db),
         )
 
 
-# the same as Outcome.right, over the outcome that stands
+# the same as Outcome.right, for the last outcome of each auction
 _OUTCOMES = """
 SELECT count(*), coalesce(sum(judged = 1), 0), coalesce(sum(judged = 0), 0), coalesce(sum(verdict IS NOT NULL), 0)
 FROM (SELECT verdict, CASE WHEN verdict IS NOT NULL THEN verdict
@@ -94,7 +95,7 @@ FROM (SELECT verdict, CASE WHEN verdict IS NOT NULL THEN verdict
 
 
 def compact(path: Path, bounds: retention.Bounds) -> Compacted:
-    """Keep the bounds, then write the file anew without unused room. Raises MemoryFault."""
+    """Forget what is beyond the bounds, then rewrite the file without unused pages. Raises MemoryFault."""
     if not path.exists():
         return Compacted(0, 0, 0)
     before = sum(_size(path, part) for part in PARTS)
@@ -106,13 +107,13 @@ def compact(path: Path, bounds: retention.Bounds) -> Compacted:
 
 
 def put_aside(path: Path) -> list[Path]:
-    """Move the memory and its journal to names of their own, whatever state they are in; gives the new names."""
+    """Rename the memory and its write-ahead log, in any state, and return the new names. Raises EdgeSaleError."""
     stamp = f"{datetime.now():%Y%m%dT%H%M%S}"
-    there = [part for part in PARTS if path.with_name(path.name + part).exists()]
-    if not there:
+    existing = [part for part in PARTS if path.with_name(path.name + part).exists()]
+    if not existing:
         raise EdgeSaleError(f"{path}: there is no memory to put aside")
     moved = []
-    for part in there:
+    for part in existing:
         new = path.with_name(f"{path.name}.aside-{stamp}{part}")
         if new.exists():
             raise EdgeSaleError(f"{new}: is there already; try again in a second")

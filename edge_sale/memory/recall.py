@@ -1,4 +1,4 @@
-"""Which past plans make a lesson: the pure part of recall."""
+"""Choose which past plans make a lesson. Pure functions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from edge_sale.types import Outcome, Phase
 
-SIMILAR = 0.35  # cosine below which a past task has nothing to say (all-MiniLM-L6-v2: strangers < 0.1)
+MIN_SIMILARITY = 0.35  # cosine below which a past task is not used (all-MiniLM-L6-v2: unrelated texts are < 0.1)
 
 
 @dataclass(frozen=True, slots=True)
 class PastPlan:
-    """A bid of a past auction, as far as a lesson needs it."""
+    """What a lesson needs to know of a bid in a past auction."""
 
     rank: int
     agent: str
@@ -26,12 +26,11 @@ class PastPlan:
 def contrast(
     agent: str, plans: Sequence[PastPlan], outcomes: Mapping[str, Outcome]
 ) -> tuple[PastPlan, PastPlan] | None:
-    """The plan to copy and the plan to avoid, one of them `agent`'s own; None: no lesson in it.
+    """Return a plan to copy and a plan to avoid, at least one of them `agent`'s own. None if there is no lesson.
 
-    `plans` are all of one auction by rising asking. The winner's plan is the one to
-    copy unless its work was wrong; then it is the best-ranked other plan whose work
-    was right, and without one there is no lesson: a plan that merely lost against a bad
-    one has not been shown to be good.
+    `plans` are all plans of one auction, the lowest asking first. The plan to copy is the winner's. If the winner's
+    work was wrong, it is the best-ranked other plan whose work was right. Without such a plan there is no lesson: a
+    plan that only lost to a bad one has not been shown to be good.
     """
     own = [plan for plan in plans if plan.agent == agent]
     good = _to_copy(plans, outcomes)
@@ -44,8 +43,8 @@ def contrast(
     return None if bad is None or bad.text == good.text else (good, bad)
 
 
-def likeness(text: str) -> bytes:
-    """A digest that is equal for texts equal but for case, spacing and Unicode's double forms."""
+def text_digest(text: str) -> bytes:
+    """Return a digest that ignores case, spacing and the different Unicode forms of one character."""
     plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     return hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 

@@ -1,42 +1,25 @@
-"""An auction as rows, and back again."""
+"""Write an auction as rows of the memory's tables, and read it back."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from edge_sale.errors import MemoryFault
-from edge_sale.memory.recall import PastPlan, likeness
+from edge_sale.memory.recall import PastPlan, text_digest
+from edge_sale.sqlite.query import Inconsistent, one, select
 from edge_sale.types import Award, Bid, Entry, Lesson, Outcome, Scored, Strategy, Task
 
 if TYPE_CHECKING:
     import apsw
 
-
-class Torn(Exception):
-    """What the file says does not fit together; `database.faults` makes a MemoryFault of it."""
-
-
-def select(db: apsw.Connection, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    """All rows that `sql` finds."""
-    return cast("list[tuple[Any, ...]]", db.execute(sql, values).fetchall())
-
-
-def one(db: apsw.Connection, sql: str, *values: Any) -> tuple[Any, ...]:
-    """The one row that must be there."""
-    found = select(db, sql, *values)
-    if len(found) != 1:
-        raise Torn(f"{len(found)} rows where one should be")
-    return found[0]
-
-
 # --- writing -----------------------------------------------------------------
 
 
 def add_auction(db: apsw.Connection, award: Award, run: Mapping[str, Any], at: float) -> int:
-    """Write the auction and its bids; returns its number. Runs inside the caller's transaction."""
+    """Write an auction and its bids and return its number. Runs inside the caller's transaction."""
     task = award.task
     if select(db, "SELECT 1 FROM auctions WHERE id = ?", task.id):
         raise MemoryFault(f"auction {task.id!r} is already recorded; give the task a new id")
@@ -52,7 +35,7 @@ def add_auction(db: apsw.Connection, award: Award, run: Mapping[str, Any], at: f
             task.domain,
             _json(task.files),
             task.check,
-            likeness(task.text),
+            text_digest(task.text),
             _json(dict(award.sat_out)),
             _json(settings),
         ),
@@ -85,7 +68,7 @@ def add_auction(db: apsw.Connection, award: Award, run: Mapping[str, Any], at: f
 
 
 def add_lessons(db: apsw.Connection, number: int, award: Award) -> None:
-    """Note which past plans each agent was shown; one forgotten meanwhile leaves no trace."""
+    """Record which past plans each agent was shown. Plans that were forgotten meanwhile are left out."""
     for agent, lessons in award.lessons.items():
         for place, lesson in enumerate(lessons):
             found = select(
@@ -109,7 +92,7 @@ def add_lessons(db: apsw.Connection, number: int, award: Award) -> None:
 
 
 def add_outcome(db: apsw.Connection, number: int, outcome: Outcome, at: float, source: str = "run") -> None:
-    """Add the newest word on how the work ended; earlier ones stay."""
+    """Add an outcome of the auction's work. Earlier ones stay; the newest one counts."""
     db.execute(
         "INSERT INTO outcomes (auction, at, source, agent, status, answer, verified, notes, steps, verdict)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -129,7 +112,7 @@ def add_outcome(db: apsw.Connection, number: int, outcome: Outcome, at: float, s
 
 
 def add_entries(db: apsw.Connection, number: int, entries: list[Entry]) -> None:
-    """Write the ledger's lines of this auction, in their order."""
+    """Write the ledger entries of this auction, in their order."""
     for line, e in enumerate(entries):
         db.execute(
             "INSERT INTO entries (auction, line, who, purpose, tokens_in, tokens_out, seconds, price, reused)"
@@ -142,13 +125,13 @@ def add_entries(db: apsw.Connection, number: int, entries: list[Entry]) -> None:
 
 
 def plans(db: apsw.Connection, number: int) -> list[PastPlan]:
-    """The auction's plans by rising asking."""
+    """Return the auction's plans, the lowest asking first."""
     found = select(db, "SELECT rank, agent, phase, plan, won FROM bids WHERE auction = ? ORDER BY rank", number)
     return [PastPlan(rank, agent, phase, text, bool(won)) for rank, agent, phase, text, won in found]
 
 
 def outcomes(db: apsw.Connection, number: int) -> tuple[Outcome, ...]:
-    """How the work went, try by try: the last one stands, and an agent's last is the word on that agent."""
+    """Return the outcomes of an auction in order. The last one counts; of each agent, its last one."""
     found = select(
         db,
         "SELECT agent, status, answer, verified, notes, steps, verdict FROM outcomes WHERE auction = ? ORDER BY number",
@@ -160,8 +143,8 @@ def outcomes(db: apsw.Connection, number: int) -> tuple[Outcome, ...]:
     )
 
 
-def standing(db: apsw.Connection, number: int) -> dict[str, Outcome]:
-    """The newest word on each agent's work in this auction: how it ended, without answers, which may be long."""
+def newest_outcomes(db: apsw.Connection, number: int) -> dict[str, Outcome]:
+    """Return each agent's newest outcome in this auction. Answers are left empty, because they may be long."""
     found = select(
         db, "SELECT agent, status, verified, verdict FROM outcomes WHERE auction = ? ORDER BY number", number
     )
@@ -172,7 +155,7 @@ def standing(db: apsw.Connection, number: int) -> dict[str, Outcome]:
 
 
 def award(db: apsw.Connection, number: int) -> Award:
-    """The award as it was recorded, lessons of forgotten auctions left out."""
+    """Return the award as it was recorded, without lessons of auctions that were forgotten."""
     id_, text, domain, files, check, sat_out = one(
         db, 'SELECT id, text, domain, files, "check", sat_out FROM auctions WHERE number = ?', number
     )
@@ -189,7 +172,7 @@ def award(db: apsw.Connection, number: int) -> Award:
         winner = ranked[-1] if won else winner
         provisional = ranked[-1] if led else provisional
     if winner is None or provisional is None:
-        raise Torn(f"auction {id_!r} without a winner")
+        raise Inconsistent(f"auction {id_!r} without a winner")
     return Award(
         Task(id_, text, domain, tuple(json.loads(files)), check),
         winner,
@@ -201,7 +184,7 @@ def award(db: apsw.Connection, number: int) -> Award:
 
 
 def entries(db: apsw.Connection, number: int) -> tuple[Entry, ...]:
-    """The ledger's lines of this auction."""
+    """Return the ledger entries of this auction."""
     found = select(
         db,
         "SELECT who, purpose, tokens_in, tokens_out, seconds, price, reused FROM entries"

@@ -1,4 +1,4 @@
-"""The two kinds of transaction: one that writes whole or not at all, one that reads a single state."""
+"""Two kinds of transaction: one that writes everything or nothing, one that reads a consistent state."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def writing(db: apsw.Connection) -> Iterator[None]:
-    """One transaction that has the write lock from its start: all of it is kept, or nothing."""
+    """Run a transaction that holds the write lock from its start. All of its changes are kept, or none."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -25,7 +25,7 @@ def writing(db: apsw.Connection) -> Iterator[None]:
 
 @contextmanager
 def reading(db: apsw.Connection) -> Iterator[None]:
-    """One state of the memory for all reads inside, whatever other processes write meanwhile."""
+    """Run all reads inside on one state of the file, even if other processes write meanwhile."""
     db.execute("BEGIN")
     try:
         yield

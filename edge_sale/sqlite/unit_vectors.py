@@ -1,4 +1,4 @@
-"""A vector as it may be kept: finite, of the right size, of length 1. Anything else is refused."""
+"""Embedding vectors in the form in which they are stored: float32 of length 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from edge_sale.types import Embedder
 
 
 def unit(made: Any, embedder: Embedder) -> bytes:
-    """The one vector that `embedder` made, shape (1, dimension), as float32 of length 1. Raises MemoryFault."""
+    """Scale one vector that `embedder` made, shape (1, dimension), to length 1 and return it as float32.
+
+    Raises MemoryFault for a vector of another shape, with NaN or infinite parts, or of length 0.
+    """
     raw = np.asarray(made, dtype=np.float64)
     if raw.shape != (1, embedder.dimension):
         raise _refusal(embedder, f"of shape {raw.shape}, not (1, {embedder.dimension})")

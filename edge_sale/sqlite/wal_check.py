@@ -1,7 +1,7 @@
-"""The journal beside a memory (`-wal`), read as SQLite reads it: whether damage hides auctions behind its end.
+"""Find out whether a damaged write-ahead log (the `-wal` file) hides committed transactions.
 
-SQLite takes the first frame whose checksum is wrong for the journal's end. That is right for a commit that was
-under way, and silent where a disk has flipped a bit: what follows is dropped as if it had never been.
+SQLite treats the first frame with a wrong checksum as the end of the log. That is right for a commit that was
+interrupted. But if a disk flipped a bit, SQLite silently drops every commit after it.
 Format: https://www.sqlite.org/fileformat2.html#walformat
 """
 
@@ -11,33 +11,34 @@ import struct
 
 HEADER = struct.Struct(">8I")  # magic, version, page size, checkpoint, two salts, two sums
 FRAME = struct.Struct(">6I")  # page, pages of the file if this frame commits (else 0), two salts, two sums
-LITTLE, BIG = 0x377F0682, 0x377F0683  # the magic says in which order bytes are summed
+LITTLE, BIG = 0x377F0682, 0x377F0683  # the magic says in which byte order the checksum is computed
 
 Sums = tuple[int, int]
 
 
-def hides(journal: bytes, page_size: int) -> bool:
-    """Whether a commit of this journal lies behind a frame, or a header, that is damaged.
+def hides_commits(log: bytes, page_size: int) -> bool:
+    """Return whether a commit follows a damaged header or frame in this write-ahead log.
 
-    Frames of an earlier round of the journal have other salts, and do not count; nor do those of a commit that its
-    process did not live to finish.
+    Frames left over from an earlier use of the log have other salts and do not count. A commit that its process
+    did not finish does not count either.
     """
-    if len(journal) < HEADER.size:
+    if len(log) < HEADER.size:
         return False
-    magic, _, _, _, *salts, first, second = HEADER.unpack_from(journal)
+    magic, _, _, _, *salts, first, second = HEADER.unpack_from(log)
     order = "<" if magic == LITTLE else ">"
-    sums = _sum((0, 0), journal[: HEADER.size - 8], order)
-    legible = magic in (LITTLE, BIG) and sums == (first, second)
-    whole = legible
+    sums = _sum((0, 0), log[: HEADER.size - 8], order)
+    header_valid = magic in (LITTLE, BIG) and sums == (first, second)
+    valid = header_valid
     step = FRAME.size + page_size
-    for start in range(HEADER.size, len(journal) - step + 1, step):
-        _, commits, *own, first, second = FRAME.unpack_from(journal, start)
-        if whole:
-            sums = _sum(sums, journal[start : start + 8], order)
-            sums = _sum(sums, journal[start + FRAME.size : start + step], order)
-            whole = own == salts and sums == (first, second)
-        ours = not legible or own[0] == salts[0] or own[1] == salts[1]  # one of them may be what is damaged
-        if commits and ours and not whole:
+    for start in range(HEADER.size, len(log) - step + 1, step):
+        _, commits, *own_salts, first, second = FRAME.unpack_from(log, start)
+        if valid:
+            sums = _sum(sums, log[start : start + 8], order)
+            sums = _sum(sums, log[start + FRAME.size : start + step], order)
+            valid = own_salts == salts and sums == (first, second)
+        # one equal salt is enough: the other one may be what is damaged
+        current = not header_valid or own_salts[0] == salts[0] or own_salts[1] == salts[1]
+        if commits and current and not valid:
             return True
     return False
 

@@ -1,1 +1,1 @@
-"""What agents can do: typed functions whose docstrings and signatures are their schemas."""
+"""Work on a folder of files: a private copy, the tools that models call in it, patches and undo."""

@@ -1,7 +1,7 @@
-"""Putting a model's text into a file: the whole of it, a function, or a range of lines.
+"""Put a model's text into a file: as the whole file, a function, or a range of lines.
 
-Small models write whole files and whole functions well and patches badly, so matching is done here: a
-function that is in the file already is found by its name, and text is indented like what it takes the place of.
+Small models write whole files and whole functions well, and patches badly. So the matching is done here: a function
+that the file already has is found by its name, and new text is indented like the text it replaces.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any, cast
 from edge_sale.text import split_lines
 from edge_sale.workspace.paths import ToolRefused
 
-WHOLE = 150  # lines up to which a file is written whole
-BOM = "\ufeff"  # some editors begin a file with it; Python's parser takes it for a sign of the code
+WHOLE = 150  # lines of the longest file that may be replaced as a whole
+BOM = "\ufeff"  # some editors put it at the beginning of a file; Python's parser does not skip it
 CODING = re.compile(r"#.*coding[:=]")
 
-# Other languages are asked in the sandbox, where their program is there.
+# Files of other languages are checked in the sandbox, if the program is installed.
 CHECKERS = {
     ".sh": "bash -n",
     ".bash": "bash -n",
@@ -46,14 +46,14 @@ class Unit:
     name: str
     first: int
     last: int
-    owner: str = ""  # the class it is in
+    owner: str = ""  # the class that contains it
 
 
 def placed(old: str | None, new: str, first: int = 0, last: int = 0) -> str:
-    """The file with `new` in it, its lines ended as the first there is; every other line stays byte for byte.
+    """Return the file with `new` in it. New lines end like the first line; all other lines stay byte for byte.
 
-    Functions and classes alone take the place of those of their names, and those that the file has not are put
-    behind the last one. Raises ToolRefused where it is not clear what `new` takes the place of.
+    If `new` holds only functions and classes, they replace those of the same names, and new ones are added after the
+    last one. Raises ToolRefused if it is not clear what `new` replaces.
     """
     new = new.removeprefix(BOM).strip("\r\n").replace("\r\n", "\n") + "\n"
     if not old or not old.strip():
@@ -76,7 +76,7 @@ def placed(old: str | None, new: str, first: int = 0, last: int = 0) -> str:
 
 
 def units(code: str) -> list[Unit]:
-    """The functions and classes of Python code, methods too; none where it does not parse."""
+    """Return the functions, classes and methods of Python code; none if it does not parse."""
     tree = _tree(code)
     found: list[Unit] = []
 
@@ -93,12 +93,12 @@ def units(code: str) -> list[Unit]:
 
 
 def fault(path: str, text: str) -> str | None:
-    """Why a file cannot be right: the first error of Python, JSON or TOML; None where nothing is known."""
+    """Return the first syntax error of a Python, JSON or TOML file; None if there is none or the type is another."""
     kind = PurePosixPath(path).suffix
     text = text.removeprefix(BOM)
     try:
         if kind in (".py", ".pyi"):
-            _compiled(text)  # not parsed alone: a late `from __future__` or a stray `return` is found only so
+            _compiled(text)  # parsing alone misses a late `from __future__` or a stray `return`
         elif kind == ".json":
             json.loads(text)
         elif kind == ".toml":
@@ -113,24 +113,24 @@ def fault(path: str, text: str) -> str | None:
 
 
 def indented(new: str, like: str) -> str:
-    """`new` moved to the indentation that `like` begins with."""
+    """Return `new` with the indentation that `like` begins with."""
     wanted = _indent(like)
-    has = _indent(new)
+    current = _indent(new)
     moved = []
     for line in split_lines(new, ends=True):
         if not line.strip():
             moved.append(line.lstrip(" \t"))
-        elif line.startswith(has):
-            moved.append(wanted + line[len(has) :])
+        elif line.startswith(current):
+            moved.append(wanted + line[len(current) :])
         else:
             moved.append(wanted + line.lstrip(" \t"))
     return "".join(moved)
 
 
 def _by_name(old: str, new: str, lines: list[str], end: str) -> str | None:
-    """The file with the functions and classes of `new` at their places, or None where `new` is a whole file.
+    """Return the file with the functions and classes of `new` in their places; None if `new` is a whole file.
 
-    Raises ToolRefused where the file has a name more often than `new`.
+    Raises ToolRefused if the file has a name more often than `new`.
     """
     plain = new.expandtabs(4) if "\t" in new else new
     ours = [unit for unit in units(plain) if not unit.owner]
@@ -139,9 +139,9 @@ def _by_name(old: str, new: str, lines: list[str], end: str) -> str | None:
     if not ours or not _tree(old):
         return None
     if {unit.name for unit in top} <= {unit.name for unit in ours} and not _only_these(plain):
-        return None  # all that the file has
+        return None  # `new` has everything that the file has
     text = split_lines(new, ends=True)
-    put: list[tuple[int, int, str]] = []  # lines from and to, and what takes their place
+    replaced: list[tuple[int, int, str]] = []  # first and last line, and the new text
     added = ""
     for name in dict.fromkeys(unit.name for unit in ours):
         codes = ["".join(text[unit.first - 1 : unit.last]) for unit in ours if unit.name == name]
@@ -151,20 +151,22 @@ def _by_name(old: str, new: str, lines: list[str], end: str) -> str | None:
         if not same:
             added += "".join(f"\n\n{code}" for code in codes)
             continue
-        codes[len(same) - 1 :] = ["\n".join(codes[len(same) - 1 :])]  # a second one, such as a setter, comes behind
-        put += [(t.first - 1, t.last, indented(code, lines[t.first - 1])) for t, code in zip(same, codes, strict=True)]
-    behind, head = max((unit.last for unit in top), default=len(lines)), _head(old)
+        codes[len(same) - 1 :] = ["\n".join(codes[len(same) - 1 :])]  # further ones, such as a setter, follow the last
+        replaced += [
+            (t.first - 1, t.last, indented(code, lines[t.first - 1])) for t, code in zip(same, codes, strict=True)
+        ]
+    end_of_units, head = max((unit.last for unit in top), default=len(lines)), _head(old)
     imports = "".join(f"{line}\n" for line in _imports(plain) if line not in old)
-    put += [(at, at, code) for at, code in ((behind, added), (head, imports)) if code]
-    if not lines[-1].endswith(("\r", "\n")) and any(first == len(lines) for first, _, _ in put):
+    replaced += [(at, at, code) for at, code in ((end_of_units, added), (head, imports)) if code]
+    if not lines[-1].endswith(("\r", "\n")) and any(first == len(lines) for first, _, _ in replaced):
         lines[-1] += end
-    for first, last, code in sorted(put, key=lambda one: one[:2], reverse=True):
+    for first, last, code in sorted(replaced, key=lambda one: one[:2], reverse=True):
         lines[first:last] = [code.replace("\n", end)]
     return "".join(lines)
 
 
 def _only_these(code: str) -> bool:
-    """Whether the text is functions, classes and imports and nothing else."""
+    """Return whether code holds functions, classes and imports and nothing else."""
     body = _parsed(code).body
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
     return all(isinstance(node, kinds) for node in body)
@@ -175,7 +177,7 @@ def _imports(code: str) -> list[str]:
 
 
 def _head(code: str) -> int:
-    """How many lines stand before a new import: #!, a docstring, `from __future__`, and what is above other imports."""
+    """Return how many lines stay above a new import: #!, docstring, `from __future__`, what precedes other imports."""
     first = split_lines(code)[:2]
     head = max((n for n, line in enumerate(first, 1) if line.startswith("#!") or CODING.match(line)), default=0)
     for node in _parsed(code).body:
@@ -212,5 +214,5 @@ def _parsed(code: str) -> ast.Module:
 
 def _compiled(code: str, flags: int = 0) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # an invalid escape is the author's affair
+        warnings.simplefilter("ignore")  # an invalid escape sequence is no error here
         return compile(code, "<text>", "exec", flags, dont_inherit=True)

@@ -1,4 +1,4 @@
-"""One parser for every family's way of writing a call.
+"""Parse tool calls in every syntax that model families use.
 
 Ours and LFM's and Llama's Python   read(path="a.py")     [read(path="a.py")]     ```tool_code
 Hermes, Qwen, Granite, Phi, Llama   <tool_call>{"name": "read", "arguments": {"path": "a.py"}}</tool_call>
@@ -6,9 +6,9 @@ Qwen3-Coder's and Qwen3.5's XML     <function=read><parameter=path>a.py</paramet
 Mistral's                           [TOOL_CALLS]read[ARGS]{"path": "a.py"}
 Gemma's                             call:read{path:<escape>a.py<escape>}
 ReAct's                             Action: read / Action Input: {"path": "a.py"}
-and a fenced block of shell, which is a `run`.
+A fenced block of shell counts as a `run`.
 
-What is found is only read, never evaluated. Of several calls the first one counts: one action a step.
+Calls are only parsed, never evaluated. Of several calls the first one counts: one action for each step.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from typing import Any
 
 from edge_sale.workspace.tool_schema import Tool, written
 
-LONGEST = 60_000  # characters of a reply that are looked at
-STARTS = 20  # places where a call may begin
+LONGEST = 60_000  # characters of a reply that are parsed
+STARTS = 20  # possible beginnings of a call that are tried
 _FENCE = re.compile(r"(`{3,})[\w+.-]*[ \t]*\n(.*?)(?:\n?\1|\Z)", re.DOTALL)
-_OUTERMOST = re.compile(r"(`{3,})[\w+.-]*[ \t]*\n(.*)\n\1", re.DOTALL)  # of Markdown, which has fences within
+_OUTERMOST = re.compile(r"(`{3,})[\w+.-]*[ \t]*\n(.*)\n\1", re.DOTALL)  # for Markdown files, which contain fences
 # quoted texts and brackets
 _MARK = re.compile(r'"""(?:[^\\]|\\.)*?"""|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|[()]', re.DOTALL)
 _SHELL = re.compile(r"```(?:bash|sh|shell|console)[ \t]*\n(.*?)(?:\n```|\Z)", re.DOTALL)
@@ -41,7 +41,7 @@ _GEMMA_ARGUMENT = re.compile(
 _REACT = re.compile(r"Action:\s*([\w-]+)\s*\n\s*Action Input:\s*", re.IGNORECASE)
 MARKDOWN = (".md", ".markdown", ".mdx")
 BODIES = ("text", "content", "contents", "code", "new_text", "file_text", "body")
-SPELLINGS = {  # what models call arguments that are named otherwise here
+SPELLINGS = {  # other names that models use for our arguments
     "file": "path",
     "filename": "path",
     "file_path": "path",
@@ -61,7 +61,7 @@ SPELLINGS = {  # what models call arguments that are named otherwise here
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call as it was understood; `body` is what stood below it between fences, `cut` says that it has no end."""
+    """A parsed call. `body` is the text between fences below it; `cut` means that its end is missing."""
 
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -73,21 +73,21 @@ class Call:
 
     @property
     def key(self) -> str:
-        """Equal for equal calls, however they were written."""
+        """Equal for equal calls, in whatever syntax they were written."""
         return json.dumps([self.name, sorted(self.arguments.items()), self.body], default=str)
 
 
 def parse(reply: str, tools: Mapping[str, Tool]) -> Call | None:
-    """The first call in a model's reply, or None where there is none of a tool that exists."""
+    """Return the first call of a known tool in a model's reply; None if there is none."""
     reply = reply[:LONGEST]
     found = [(place, -end, call) for kind in KINDS for place, end, call in kind(reply, tools) if call.name in tools]
     if not found:
         return None
     _, end, call = min(found, key=lambda one: one[:2])
-    return _settled(call, reply[-end:], tools[call.name])
+    return _normalised(call, reply[-end:], tools[call.name])
 
 
-Found = Iterator[tuple[int, int, Call]]  # where it begins, where it ends, and the call
+Found = Iterator[tuple[int, int, Call]]  # start, end, and the call
 
 
 def _python(reply: str, tools: Mapping[str, Tool]) -> Found:
@@ -104,7 +104,7 @@ def _python(reply: str, tools: Mapping[str, Tool]) -> Found:
 
 
 def _closings(reply: str, start: int, most: int = 40) -> Iterator[int]:
-    """Where a call may end: at its own bracket as its quotes stand, else, where they are odd, at one after another."""
+    """Yield possible ends of a call: its closing bracket, then, in case quotes are unbalanced, every later one."""
     depth = 1
     for found in _MARK.finditer(reply, start):
         depth += {"(": 1, ")": -1}.get(found[0], 0)
@@ -120,7 +120,7 @@ def _closings(reply: str, start: int, most: int = 40) -> Iterator[int]:
 
 
 def _values(node: ast.Call, tool: Tool) -> dict[str, Any] | None:
-    """Literal arguments by name; None where one of them is no literal."""
+    """Return literal arguments by name; None if one of them is not a literal."""
     order = [parameter.name for parameter in tool.parameters]
     pairs = list(zip(order, node.args, strict=False)) + [(k.arg or "", k.value) for k in node.keywords]
     try:
@@ -188,14 +188,14 @@ def _gemma(reply: str, tools: Mapping[str, Tool]) -> Found:
 
 def _shell(reply: str, tools: Mapping[str, Tool]) -> Found:
     if "run" in tools and (found := _SHELL.search(reply)):
-        yield len(reply), found.end(), Call("run", {"command": found[1].strip()})  # where nothing else was said
+        yield len(reply), found.end(), Call("run", {"command": found[1].strip()})  # only if there is no other call
 
 
 KINDS = (_python, _json, _named_json, _xml, _gemma, _shell)
 
 
-def _settled(call: Call, rest: str, tool: Tool) -> Call:
-    """The call in our names, its body from an argument or from the fence below it."""
+def _normalised(call: Call, rest: str, tool: Tool) -> Call:
+    """Return the call with our argument names, and its body from an argument or from the fence below it."""
     known = {parameter.name for parameter in tool.parameters}
     arguments = {name if name in known else SPELLINGS.get(name, name): value for name, value in call.arguments.items()}
     body = None

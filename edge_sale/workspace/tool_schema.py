@@ -1,6 +1,6 @@
-"""Tools as models are told of them: a typed function, its signature and its docstring are all there is.
+"""Tools as models see them: a typed function, described by its signature and docstring.
 
-A tool's first argument is what it works on and is never the model's. Of the others a `str` is quoted, an
+A tool's first argument is what it works on; the model does not give it. Of the other arguments a `str` is quoted, an
 `int` is not, and a `Body` is written below the call between fences, so that code needs no escaping.
 """
 
@@ -17,13 +17,13 @@ from edge_sale.workspace.paths import ToolRefused
 Body = NewType("Body", str)
 """Text of many lines: never in quotes, never in JSON."""
 
-NAMES = 120  # file names that a grammar lists; of more any path may be written
+NAMES = 120  # file names that a grammar lists; with more files, any path is accepted
 LONGEST = 240  # characters of a quoted argument
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One argument of a tool; `default` None: it must be given."""
+    """One argument of a tool. It is required if `default` is None."""
 
     name: str
     kind: Any  # str, int or Body
@@ -41,11 +41,12 @@ class Tool:
 
     @property
     def body(self) -> str:
-        """The argument that is written below the call, or nothing."""
+        """The argument that is written below the call, or an empty text."""
         return next((p.name for p in self.parameters if p.kind is Body), "")
 
     @property
     def signature(self) -> str:
+        """The call as models are shown it, without the body."""
         shown = [
             p.name if p.default is None else f"{p.name}={p.default!r}" for p in self.parameters if p.kind is not Body
         ]
@@ -53,7 +54,7 @@ class Tool:
 
 
 def tool(function: Callable[..., str]) -> Tool:
-    """The tool that a function is."""
+    """Make a tool of a function."""
     hints = get_type_hints(function)
     given = list(inspect.signature(function).parameters.values())[1:]
     parameters = tuple(
@@ -64,12 +65,12 @@ def tool(function: Callable[..., str]) -> Tool:
 
 
 def described(tools: Sequence[Tool]) -> str:
-    """Every tool in a line, as a prompt lists them."""
+    """Return one line for each tool, as prompts list them."""
     return "\n".join(f"{each.signature}  {each.about}" for each in tools)
 
 
 def bound(tool: Tool, arguments: Mapping[str, Any], body: str | None) -> dict[str, Any]:
-    """The arguments as the function takes them. Raises ToolRefused in words that a model can act on."""
+    """Return the arguments as the function takes them. Raises ToolRefused with words that a model can act on."""
     known = {p.name: p for p in tool.parameters}
     values = dict(arguments)
     if tool.body and body is not None:
@@ -100,7 +101,7 @@ def _typed(tool: Tool, parameter: Parameter, value: Any) -> Any:
 
 
 def written(name: str, arguments: Mapping[str, Any]) -> str:
-    """A call as our own syntax writes it."""
+    """Return a call in our own syntax."""
     quoted = [
         f"{key}={value}" if isinstance(value, int) else f"{key}={json.dumps(str(value), ensure_ascii=False)}"
         for key, value in arguments.items()
@@ -112,9 +113,9 @@ def written(name: str, arguments: Mapping[str, Any]) -> str:
 
 
 def grammar(tools: Sequence[Tool], files: Sequence[str] = (), longest: int = LONGEST) -> str:
-    """GBNF of one call: a tool's name and its arguments. `path` is one of `files`, where those are few.
+    """Return a GBNF grammar for one call. `path` must be one of `files`, if there are at most NAMES of them.
 
-    Where a tool has a `Body` it may make a file, so any path may be written too. A text has `longest` signs at most.
+    A tool with a `Body` may create a file, so it accepts any path. A text has at most `longest` characters.
     """
     few = [name for name in files if _listable(name)] if len(files) <= NAMES else []
     lines = ["root ::= " + " | ".join(f"call-{each.name}" for each in tools)]
@@ -128,7 +129,7 @@ def grammar(tools: Sequence[Tool], files: Sequence[str] = (), longest: int = LON
 
 
 def _call(tool: Tool, few: bool) -> str:
-    """The rule of one tool: what must be given in order, then what may be."""
+    """Return the rule of one tool: the required arguments in order, then the optional ones."""
 
     def value(parameter: Parameter) -> str:
         if parameter.kind is int:

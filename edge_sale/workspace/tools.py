@@ -1,7 +1,9 @@
-"""The tools of an agent that works in a folder of files: at most six, flat, one action each.
+"""The six tools of an agent that works in a folder of files. Each does one thing.
 
-All of them stand in a private copy (see `copy`); `run` alone starts anything, in the sandbox. What comes
-back is bounded, and is data: nothing in it is an instruction to anybody.
+All of them work in a private copy (see `private_copy`). Only `run` starts programs, in the sandbox. Results are
+bounded in length, and are data: nothing in them is an instruction.
+
+The docstring of each tool function is the description that models read.
 """
 
 from __future__ import annotations
@@ -20,34 +22,36 @@ from edge_sale.text import split_lines
 from edge_sale.workspace import editing, paths
 from edge_sale.workspace.paths import ToolRefused
 from edge_sale.workspace.private_copy import PrivateCopy
+from edge_sale.workspace.secret_names import is_secret
 from edge_sale.workspace.tool_schema import Body, Tool, tool
 
-LINES = 60  # of a file at once
-HITS = 20
-REPAIRS = 2  # of text that does not parse; then in smaller pieces, and then no more
-SHOWN = 1200  # characters of what one call brings back
+LINES = 60  # of a file, in one call
+HITS = 20  # of a search
+REPAIRS = 2  # failed edits of a file in a row; after that only edits of a few lines are accepted
+SHOWN = 1200  # characters of one call's result
 
 
 @dataclass(slots=True)
 class WorkingCopy:
-    """Where the tools work. `mode` is the user's sandbox setting; a model cannot set it, nor its folder."""
+    """What the tools work in. `mode` is the user's sandbox setting; a model can change neither it nor the folder."""
 
     copy: PrivateCopy
     mode: str = "auto"
     seconds: float = 60.0  # of wall time for one command
     path: str = os.defpath
-    faults: dict[str, int] = field(default_factory=dict)  # path -> edits of it in a row that did not parse
+    faults: dict[str, int] = field(default_factory=dict)  # path -> how many edits in a row did not parse
 
     @property
     def place(self) -> Place:
+        """The folder and search path for commands."""
         return Place(self.copy.root, self.copy.folder, self.path)
 
     def command(self, command: str, seconds: float | None = None) -> ProcessResult:
-        """What a command did. Raises SandboxMissing."""
+        """Run a command in the sandbox. Raises SandboxMissing."""
         return run_command(command, self.place, seconds=seconds or self.seconds, mode=self.mode)
 
     def text(self, name: str) -> str:
-        """A text file of the copy. Raises ToolRefused."""
+        """Return the content of a text file. Raises ToolRefused."""
         data = paths.read(self.copy.folder, name)
         try:
             return data.decode("utf-8")
@@ -55,29 +59,31 @@ class WorkingCopy:
             raise ToolRefused(f"{name} is not UTF-8 text") from None
 
     def put(self, name: str, text: str) -> None:
-        """Writes a text file of the copy. Raises ToolRefused."""
+        """Write a text file. Raises ToolRefused."""
         try:
             paths.write(self.copy.folder, name, text.encode("utf-8"))
         except UnicodeEncodeError:
             raise ToolRefused("this text is not UTF-8") from None
 
     def checked(self, path: str) -> str:
-        """A path of a model's, allowed to be touched. Raises ToolRefused."""
+        """Return a model's path relative to the folder, if it may be read and written. Raises ToolRefused."""
         return paths.checked(path, self.copy.root, self.copy.allowed)
 
     def fault(self, name: str, text: str) -> str | None:
-        """The first error of a file as it would be: by its parser here, or its compiler in the sandbox."""
+        """Return the first syntax error that a file would have, from a parser here or a compiler in the sandbox."""
         kind = PurePosixPath(name).suffix
         if kind not in editing.CHECKERS:
             return editing.fault(name, text)
         program = editing.CHECKERS[kind]
         if shutil.which(program.split()[0], path=self.path) is None:
             return None
-        beside = str(PurePosixPath(name).with_name(f".edge-sale-check{kind}"))  # a name of its own may be too long
+        beside = str(
+            PurePosixPath(name).with_name(f".edge-sale-check{kind}")
+        )  # the file's own name with a suffix may be too long
         self.put(beside, text)
         try:
             ran = self.command(f"{program} '{beside}'" if "'" not in beside else "true", seconds=20)
-        except SandboxMissing:  # a compiler that a model's text goes through is run there or not at all
+        except SandboxMissing:  # a compiler never reads a model's text outside the sandbox
             return None
         finally:
             paths.remove(self.copy.folder, beside)
@@ -137,7 +143,7 @@ def edit(at: WorkingCopy, path: str, text: Body, first: int = 0, last: int = 0) 
     if new == old:
         raise ToolRefused(f"that is what {name} says already; change something")
     fault = at.fault(name, new)
-    # a file that never parsed may be right all the same, as with an include that only its build finds
+    # a file that never parsed may still be right: its build may know includes that this check does not find
     if fault and not (old and old.strip() and at.fault(name, old)):
         at.faults[name] = at.faults.get(name, 0) + 1
         raise ToolRefused(f"{name} was not written, it would not parse: {fault}")
@@ -161,20 +167,20 @@ TOOLS: dict[str, Tool] = {each.name: each for each in (tool(f) for f in FUNCTION
 
 
 def _files(at: WorkingCopy) -> list[tuple[str, int]]:
-    """Names and sizes of the plain files that may be read, commands' own included, in order."""
+    """Return names and sizes of the files that may be read, in order, including those that commands made."""
     return sorted(
         (name, entry.stat(follow_symlinks=False).st_size)
         for name, entry in at.copy.entries()
-        if entry.is_file(follow_symlinks=False) and _open(at, name)
+        if entry.is_file(follow_symlinks=False) and _may_read(at, name)
     )
 
 
-def _open(at: WorkingCopy, name: str) -> bool:
-    return not paths.closed(name) and (name in at.copy.allowed or not paths.secret(name))
+def _may_read(at: WorkingCopy, name: str) -> bool:
+    return not paths.is_protected(name) and (name in at.copy.allowed or not is_secret(name))
 
 
 def _ripgrep(at: WorkingCopy, pattern: str, below: str) -> list[str]:
-    """ripgrep's lines. It is given names of plain files alone, and follows no links."""
+    """Search with ripgrep. It gets the names of regular files only, so it follows no links."""
     names = [name for name, _ in _files(at) if not below or name == below or name.startswith(f"{below}/")]
     if not names:
         raise ToolRefused("there are no files there")
@@ -209,7 +215,7 @@ def _ripgrep(at: WorkingCopy, pattern: str, below: str) -> list[str]:
 
 
 def _plain_search(at: WorkingCopy, pattern: str, below: str) -> list[str]:
-    """Without ripgrep: lines that hold the words of the pattern as they are; `|` separates several."""
+    """Search without ripgrep: find lines that contain the pattern literally. `|` separates alternatives."""
     words = [word for word in pattern.split("|") if word]
     hits = []
     for name, size in _files(at):

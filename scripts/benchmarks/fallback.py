@@ -23,7 +23,7 @@ from edge_sale.errors import EdgeSaleError, ModelMissing
 from edge_sale.evaluation.mint import read
 from edge_sale.evaluation.records import Item, Recording
 from edge_sale.evaluation.report import Figure
-from edge_sale.memory.recall import SIMILAR
+from edge_sale.memory.recall import MIN_SIMILARITY
 from edge_sale.scoring.scorer import TOP, rank
 from edge_sale.scoring.weights import Weights
 from edge_sale.settings import load
@@ -130,9 +130,8 @@ def hold_out(recording: Recording, similarity: np.ndarray, seed: int) -> list[He
         means = {agent: success(recording, rest, agent) for agent in local}
         for i in sorted(out):
             item = recording.items[i]
-            near = sorted((j for j in rest if similarity[i, j] >= SIMILAR), key=lambda j: -similarity[i, j])[
-                :NEIGHBOURS
-            ]
+            similar = [j for j in rest if similarity[i, j] >= MIN_SIMILARITY]
+            near = sorted(similar, key=lambda j: -similarity[i, j])[:NEIGHBOURS]
             bids = []
             for agent in local:
                 score = TOP * shrunk(

@@ -1,13 +1,13 @@
-"""Recall from large memories: how long it takes, what it misses, beside numpy, faiss and hnswlib.
+"""Measure recall from large memories: its time and what it misses, compared with numpy, faiss and hnswlib.
 
-The vectors are the embedder's own of real tasks (--data: MBPP, GSM8K, PopQA, StrategyQA, CRUXEval,
-javascript-questions), each many times with noise of random strength: cosines of 0.98 down to 0.64 to the task it
-was made of, clustered as a user's tasks are. Uniform noise would have no neighbours worth finding. A query is
-one more such draw. They stand in a real memory file with an auction of two bids each; what is timed of ours is the
-whole `recall` (search, exact comparison, lessons read), without embedding the query.
+The vectors are embeddings of real tasks (--data: MBPP, GSM8K, PopQA, StrategyQA, CRUXEval, javascript-questions),
+each repeated many times with noise of random strength. Their cosines to the original are 0.98 to 0.64, so they form
+clusters as a user's tasks do; uniform noise would have no near neighbours. A query is one more such draw. The vectors
+are in a real memory file, each with an auction of two bids. Our time is the whole `recall` (search, exact comparison,
+reading lessons), without embedding the query.
 
-Exact search in numpy (float32) is the truth for recall@8. hnswlib is built at the smaller size alone: at a million
-its index takes longer to build than all the rest.
+Exact search in numpy (float32) is the ground truth for recall@8. hnswlib is measured only at the smaller size: at a
+million its index takes longer to build than everything else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edge_sale.errors import EdgeSaleError, ExtraMissing
 from edge_sale.evaluation import task_sets
 from edge_sale.evaluation.report import Figure
 from edge_sale.memory import binary_index, vectors
-from edge_sale.memory.database import opened
+from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.store import AuctionMemory
 from edge_sale.settings import load
 from edge_sale.sqlite.transactions import writing
@@ -43,18 +43,18 @@ SETS = {
     "cruxeval": "cruxeval",
     "javascript": "javascript_questions",
 }
-OF_EACH = 400
-SIZES = {100_000: 10.0, 1_000_000: 50.0}  # tasks -> ms that the slowest of twenty recalls may take
+OF_EACH = 400  # tasks taken from each set
+SIZES = {100_000: 10.0, 1_000_000: 50.0}  # number of tasks -> goal for the 95th percentile of recall, ms
 K = 8
 QUERIES = 200
-NOISE = (0.2, 1.2)  # length of what is added to a vector of length 1
-AT_A_TIME = 64_000
+NOISE = (0.2, 1.2)  # length of the noise that is added to a vector of length 1
+BATCH = 64_000
 
 Vectors = NDArray[np.float32]
 
 
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterator[Figure]:
-    """Figures for each size, the smaller first. `runs` is not used: a figure is of 200 queries."""
+    """Measure at each size, the smaller first. `runs` is not used: each figure is over 200 queries."""
     if data is None:
         raise EdgeSaleError("this bench takes --data, the folder of task sets whose texts are embedded")
     faiss, hnswlib = _rival("faiss"), _rival("hnswlib")
@@ -80,7 +80,7 @@ def _at(
     tell: Callable[[str], None],
 ) -> Iterator[Figure]:
     draw = np.random.default_rng(size)
-    tell(f"{size:,} tasks: making them")
+    tell(f"{size:,} tasks: generating them")
     stored, queries = noisy(base, size, draw), noisy(base, QUERIES, draw)
     path = folder / "memory.sqlite"
     fill(path, stored, embedder.name, embedder.identity)
@@ -90,9 +90,9 @@ def _at(
     truth, exact = _timed(queries, lambda q: _best(stored @ q))
     yield from _figures(f"{name}, numpy exact", exact)
 
-    given = Given(queries, embedder)
+    known = KnownVectors(queries, embedder)
     before, began = resident(), time.perf_counter()
-    with AuctionMemory.open(path, given) as memory:
+    with AuctionMemory.open(path, known) as memory:
         memory.recall(Task("first", "0"), "quick")
         yield Figure(f"{name}, ours: opened and first recall", (time.perf_counter() - began) * 1e3, "ms")
         yield Figure(f"{name}, ours: resident for it", (resident() - before) / 1e6, "MB")
@@ -122,14 +122,14 @@ def _at(
         yield Figure(f"{name}, hnswlib: recall@{K}", _share(answers, truth), "%")
 
 
-# --- what is stored -----------------------------------------------------------
+# --- the generated memory -----------------------------------------------------------
 
 
 def noisy(base: Vectors, count: int, draw: np.random.Generator) -> Vectors:
-    """Draws from `base`, each with noise of its own strength, of length 1. Shape (count, dimension), float32."""
+    """Draw unit vectors of `base`, each with noise of its own strength. Shape (count, dimension), float32."""
     made = np.empty((count, base.shape[1]), np.float32)
-    for start in range(0, count, AT_A_TIME):
-        part = made[start : start + AT_A_TIME]
+    for start in range(0, count, BATCH):
+        part = made[start : start + BATCH]
         noise = draw.standard_normal(part.shape, np.float32)
         noise *= draw.uniform(*NOISE, (len(part), 1)).astype(np.float32) / np.float32(np.sqrt(base.shape[1]))
         np.add(noise, base[draw.integers(0, len(base), len(part))], out=part)
@@ -138,16 +138,14 @@ def noisy(base: Vectors, count: int, draw: np.random.Generator) -> Vectors:
 
 
 def fill(path: Path, stored: Vectors, name: str, sha256: str) -> None:
-    """A memory file with an auction of two bids for each vector; auction number n + 1 has id `t<n>`."""
+    """Write a memory file with an auction of two bids for each vector. Auction number n + 1 has the id `t<n>`."""
     with opened(path) as db:
-        from edge_sale.memory.database import load_vectors
-
         load_vectors(db)
         db.pragma("synchronous", "off")
         with writing(db):
-            vectors.begin(db, name, sha256, stored.shape[1])
-        for start in range(0, len(stored), AT_A_TIME):
-            part = stored[start : start + AT_A_TIME]
+            vectors.start_with(db, name, sha256, stored.shape[1])
+        for start in range(0, len(stored), BATCH):
+            part = stored[start : start + BATCH]
             numbers = range(start + 1, start + 1 + len(part))
             with writing(db):
                 db.executemany(
@@ -182,8 +180,8 @@ def _blocks(stored: Vectors) -> Iterator[tuple[int, int, bytes]]:
             yield block, taken - (1 << 64 if taken >> 63 else 0), before * empty + b"".join(bits) + after * empty
 
 
-class Given:
-    """An embedder for numbered queries whose vectors are known."""
+class KnownVectors:
+    """An embedder for numbered queries whose vectors are given."""
 
     def __init__(self, queries: Vectors, of: Embedder) -> None:
         self.queries = queries
@@ -211,7 +209,7 @@ def _texts(data: Path) -> list[str]:
     return texts
 
 
-# --- what is measured ----------------------------------------------------------
+# --- measuring ----------------------------------------------------------
 
 
 def _timed(queries: Sequence[Any] | Vectors, request: Callable[[Any], Any]) -> tuple[list[Any], list[float]]:

@@ -1,14 +1,14 @@
-"""Documents: is what a question is about found, how fast, and is the answer right?
+"""Measure questions about documents: whether the passages are found, how fast, and whether answers are right.
 
-One corpus of NQ-open's gold passages and HotpotQA's passages with their distractors, each written as a
-Markdown file and indexed by the product itself. Recall@5: the share of a question's gold passages that
-are among the five read, a mean over questions; with one search, and with the second one that the agents use.
+The corpus is NQ-open's gold passages and HotpotQA's passages with their distractors. Each is written as a Markdown
+file and indexed by the product itself. Recall@5 is the share of a question's gold passages among the five read,
+averaged over questions: with one search, and with the second search that agents use.
 
-Retrieval's constants (`documents/ranking.py`: bm25's weight of titles, the constant of rank fusion, what a
-hit by words or by name counts) were chosen on the development half of these sets, on 1,307 + 49 questions.
+The constants of retrieval (`documents/ranking.py`: bm25's weight of titles, the constant of rank fusion, the weights
+of a hit by words or by name) were chosen on the development half of these sets, on 1,307 + 49 questions.
 
-The 100,000 passages of the last figures are made: words of real passages shuffled among them, vectors of
-real ones with noise. Latency depends on sizes and lengths of lists, which are kept; nothing else is read off them.
+The 100,000 passages of the last figures are generated: shuffled words of real passages, and vectors of real passages
+with noise. They are used for latency only, which depends on sizes and list lengths; both are as in real data.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from edge_sale.settings import load
 
 READ = 5
 SIZES = (3_600, 100_000)
-ASKED = 200  # questions that latency is taken over
-ALONE = 64  # passages that are embedded one at a time, to be compared with
-ANSWERED = {"NQ": 40, "HotpotQA": 20}  # questions that are answered, the first of each
+ASKED = 200  # questions for latency
+ALONE = 64  # passages that are embedded one at a time, for comparison
+ANSWERED = {"NQ": 40, "HotpotQA": 20}  # how many questions of each set are answered
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question of a set with the files of its gold passages and the answers that are right."""
+class Question:
+    """A question with the files of its gold passages and its right answers."""
 
     kind: str
     text: str
@@ -56,8 +56,10 @@ class Asked:
 def measure(
     data: Path | None, runs: int, tell: Callable[[str], None], *, limit: int | None = None, out: Path | None = None
 ) -> Iterator[Figure]:
-    """All figures of documents; `limit` questions of each set are asked. `runs` and `out` are not used: recall
-    is exact, latency is over many questions, and all of it is measured anew in minutes."""
+    """Measure everything, with at most `limit` questions of each set. `runs` and `out` are not used.
+
+    Recall is exact, latency is over many questions, and all of it takes minutes.
+    """
     if data is None:
         raise EdgeSaleError(
             "this bench needs questions: ./scripts/bench docs --data FOLDER, of nq_open_oracle and "
@@ -79,17 +81,19 @@ def measure(
             yield from _latency(library, questions, tell)
 
 
-def corpus(data: Path) -> tuple[list[tuple[str, str]], list[Asked]]:
-    """Every passage once, as title and text, and the questions over them."""
+def corpus(data: Path) -> tuple[list[tuple[str, str]], list[Question]]:
+    """Return every passage once, as title and text, and the questions about them."""
     places: dict[tuple[str, str], int] = {}
-    questions: list[Asked] = []
+    questions: list[Question] = []
 
     def file(title: str, text: str) -> str:
         return f"{places.setdefault((title, text), len(places))}.md"
 
     for where, row in _lines(data / "nq_open_oracle"):
         gold = tuple(file(c["title"], c["text"]) for c in take(where, row, "ctxs", list) if c.get("isgold"))
-        questions.append(Asked("NQ", take(where, row, "question", str), gold, tuple(take(where, row, "answers", list))))
+        questions.append(
+            Question("NQ", take(where, row, "question", str), gold, tuple(take(where, row, "answers", list)))
+        )
     for where, row in _lines(data / "hotpotqa_distractor_100"):
         context = take(where, row, "context", dict)
         files = {
@@ -98,7 +102,7 @@ def corpus(data: Path) -> tuple[list[tuple[str, str]], list[Asked]]:
         }
         gold = tuple(files[title] for title in dict.fromkeys(row["supporting_facts"]["title"]))
         answers = (take(where, row, "answer", str),)
-        questions.append(Asked("HotpotQA", take(where, row, "question", str), gold, answers))
+        questions.append(Question("HotpotQA", take(where, row, "question", str), gold, answers))
     return list(places), questions
 
 
@@ -130,7 +134,7 @@ def _indexing(library: Library, embedder: Any, tell: Callable[[str], None]) -> I
     yield Figure("documents: index on disk", size.bytes / size.passages / 1e3, "kB/passage")
 
 
-def _recall(library: Library, questions: Sequence[Asked], tell: Callable[[str], None]) -> Iterator[Figure]:
+def _recall(library: Library, questions: Sequence[Question], tell: Callable[[str], None]) -> Iterator[Figure]:
     goals = {("NQ", False): 0.985, ("HotpotQA", False): 0.80, ("HotpotQA", True): 0.88}
     for twice in (False, True):
         found: dict[str, list[float]] = {}
@@ -143,8 +147,8 @@ def _recall(library: Library, questions: Sequence[Asked], tell: Callable[[str], 
         tell(f"{len(questions)} questions searched, {'twice' if twice else 'once'} each")
 
 
-def _answers(library: Library, questions: Sequence[Asked], tell: Callable[[str], None]) -> Iterator[Figure]:
-    """The starter's agent `quick` alone: its plan, its reading, its answer."""
+def _answers(library: Library, questions: Sequence[Question], tell: Callable[[str], None]) -> Iterator[Figure]:
+    """Let the starter's agent `quick` answer alone, and score its answers."""
     from dataclasses import replace
 
     from edge_sale import assemble
@@ -180,7 +184,7 @@ def _answers(library: Library, questions: Sequence[Asked], tell: Callable[[str],
         yield Figure(f"documents: {kind} answers citing a gold passage {n}", citing, "%")
 
 
-def _latency(library: Library, questions: Sequence[Asked], tell: Callable[[str], None]) -> Iterator[Figure]:
+def _latency(library: Library, questions: Sequence[Question], tell: Callable[[str], None]) -> Iterator[Figure]:
     chosen = random.Random(1).sample(list(questions), min(ASKED, len(questions)))  # noqa: S311 - a fixed draw
     for size in SIZES:
         began = time.monotonic()
@@ -197,7 +201,7 @@ def _latency(library: Library, questions: Sequence[Asked], tell: Callable[[str],
 
 
 def grow(library: Library, size: int) -> None:
-    """Adds made passages until there are `size`: a thousand a file."""
+    """Add generated passages until there are `size`, a thousand in each file."""
     have = library.size().passages
     real = library.passages(list(range(1, 1501)))
     words = [word for _, passage in real for word in passage.text.split()]

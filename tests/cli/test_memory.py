@@ -52,7 +52,7 @@ def test_a_life_with_the_memory(home: Path, tmp_path: Path) -> None:
 def test_nothing_is_forgotten_unasked(home: Path) -> None:
     """Without --yes and without a terminal to ask on, it stays, and how many would go is said."""
     done = edge(home, "memory", "forget", "--all")
-    assert done.returncode == 2 and "3 auctions would be forgotten; to do so without being asked: --yes" in done.stderr
+    assert done.returncode == 2 and "3 auctions would be forgotten; to forget without a question: --yes" in done.stderr
     assert len(history(home)) == 3
 
 

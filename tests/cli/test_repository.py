@@ -23,7 +23,7 @@ from edge_sale.events import EventBus
 from edge_sale.remote_setup import no_terminal
 from edge_sale.settings import load
 from edge_sale.types import Outcome, Task
-from edge_sale.workspace.private_copy import Change
+from edge_sale.workspace.change import Change
 from tests.cli.kit import SCRIPTED, edge, new_home, only_document, start, wait_for
 from tests.cli.test_terminal import on_terminal
 from tests.workspace.kit import repository, tree, wrapped

@@ -237,7 +237,7 @@ def test_a_file_that_changes_while_it_is_read_is_told_and_kept_as_it_was(tmp_pat
     report = update(library, Wanted())
     monkeypatch.undo()
     assert len(looks) == 2 * texts.TRIES
-    assert report.left_out == [("a.md", "changes while it is read; index again when it is at rest")]
+    assert report.left_out == [("a.md", "changes while it is read; index again when it no longer does")]
     assert library.search("apples", 1)[0].path == "a.md"
     assert update(library, Wanted()).changed == 1  # at rest
     assert "oranges" in library.search("oranges", 1)[0].text
@@ -296,10 +296,10 @@ def test_a_file_that_is_no_index_is_refused(tmp_path: Path, content: bytes):
 
 def test_two_do_not_index_the_same_folder_at_once(tmp_path: Path):
     """The second is told; the first goes on."""
-    second = indexes.alone(tmp_path / "i.sqlite", seconds=0)
-    with indexes.alone(tmp_path / "i.sqlite"), pytest.raises(LibraryFault, match="by another process"), second:
+    second = indexes.locked(tmp_path / "i.sqlite", seconds=0)
+    with indexes.locked(tmp_path / "i.sqlite"), pytest.raises(LibraryFault, match="by another process"), second:
         pass
-    with indexes.alone(tmp_path / "i.sqlite"):  # the control: one after the other
+    with indexes.locked(tmp_path / "i.sqlite"):  # the control: one after the other
         pass
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_sale.documents.walk import Found, LeftOut, Wanted, secret, walk
+from edge_sale.documents.walk import Found, LeftOut, Wanted, is_secret, walk
 from tests.documents.kit import write
 
 
@@ -55,7 +55,7 @@ def test_secrets_are_indexed_only_when_asked_for(tmp_path: Path, name: str):
 @pytest.mark.parametrize("name", ["env.md", "keys.txt", "secrets.py", ".env.example", "monkey.txt", "id_rsa.pub"])
 def test_what_only_sounds_like_a_secret_is_none(name: str):
     """The control: names that are near to those of secrets."""
-    assert not secret(name, folder=False)
+    assert not is_secret(name, folder=False)
 
 
 def test_what_git_ignores_is_left_out_as_git_does_it(tmp_path: Path):
@@ -113,4 +113,4 @@ def test_pipes_and_odd_names_are_named(tmp_path: Path):
     os.mkfifo(folder / "pipe")
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.md")).write_text("odd")
     assert found(folder) == ["b.md"]
-    assert left_out(folder) == {"pipe": "no regular file", "\\udcff.md": "its name is not UTF-8"}
+    assert left_out(folder) == {"pipe": "not a regular file", "\\udcff.md": "its name is not UTF-8"}

@@ -10,8 +10,9 @@ import pytest
 
 from edge_sale.errors import EdgeSaleError
 from edge_sale.memory.erase import Which, forget
-from edge_sale.memory.exchange import export, import_
+from edge_sale.memory.exporting import export
 from edge_sale.memory.history import History
+from edge_sale.memory.importing import import_
 from edge_sale.memory.store import AuctionMemory
 from edge_sale.types import Outcome, Task
 

@@ -8,10 +8,10 @@ import time
 
 import numpy as np
 import pytest
-from benchmarks.recall import Given, fill
+from benchmarks.recall import KnownVectors, fill
 
 from edge_sale.memory import overview, retention
-from edge_sale.memory.binary_index import BLOCK, Codes
+from edge_sale.memory.binary_index import BLOCK, BinaryIndex
 from edge_sale.memory.retention import Bounds
 from edge_sale.memory.store import AuctionMemory
 from edge_sale.types import Task
@@ -48,34 +48,34 @@ def vectors(count: int, draw: np.random.Generator) -> np.ndarray:
     return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
 
 
-def filled(stored: np.ndarray) -> Codes:
-    """Their codes as a process holds them; number n is that of row n."""
-    codes = Codes(stored.shape[1])
+def filled(stored: np.ndarray) -> BinaryIndex:
+    """Their binary index as a process holds them; number n is that of row n."""
+    index = BinaryIndex(stored.shape[1])
     bits = np.packbits(stored > 0, axis=1, bitorder="little")
-    codes._take([(b, -1, bits[b * BLOCK : (b + 1) * BLOCK].tobytes()) for b in range(len(stored) // BLOCK)])
-    return codes
+    index._take([(b, -1, bits[b * BLOCK : (b + 1) * BLOCK].tobytes()) for b in range(len(stored) // BLOCK)])
+    return index
 
 
 def test_what_is_compared_exactly_holds_the_nearest():
     """Of 20,000 clustered vectors, the 128 chosen by sign bits hold the 8 nearest in at least 98 of 100 cases."""
     made = vectors(20_082, np.random.default_rng(4))  # queries come from the same clusters, as tasks of one user do
     stored, queries = made[:20_032], made[20_032:]
-    codes = filled(stored)
+    index = filled(stored)
     hits = sum(
-        len(set(np.argpartition(-(stored @ q), 8)[:8].tolist()) & set(codes.nearest(q.tobytes(), 128))) for q in queries
+        len(set(np.argpartition(-(stored @ q), 8)[:8].tolist()) & set(index.nearest(q.tobytes(), 128))) for q in queries
     )
     assert hits >= 0.98 * 8 * len(queries)
-    assert len(codes.nearest(queries[0].tobytes(), 256)) == 256
+    assert len(index.nearest(queries[0].tobytes(), 256)) == 256
 
 
 def test_a_search_among_some_finds_only_these():
     """Numbers that are not there are left out; none among none."""
     draw = np.random.default_rng(5)
     stored = vectors(640, draw)
-    codes = filled(stored)
-    assert sorted(codes.nearest(stored[7].tobytes(), 4, [7, 70, 10_000, -3])) == [7, 70]
-    assert codes.nearest(stored[7].tobytes(), 4, []) == []
-    assert Codes(384).nearest(stored[7].tobytes(), 4) == []
+    index = filled(stored)
+    assert sorted(index.nearest(stored[7].tobytes(), 4, [7, 70, 10_000, -3])) == [7, 70]
+    assert index.nearest(stored[7].tobytes(), 4, []) == []
+    assert BinaryIndex(384).nearest(stored[7].tobytes(), 4) == []
 
 
 def test_a_task_sold_ten_thousand_times_does_not_hide_the_others():
@@ -104,7 +104,7 @@ def test_the_nearest_are_found_in_a_memory_of_either_embedder(made, dimension, c
     stored, queries = stored[:count], stored[count:]
     path = tmp_path / "memory.sqlite"
     fill(path, stored, "grams", "d1" * 32)
-    asked = Given(queries, Grams(dimension))
+    asked = KnownVectors(queries, Grams(dimension))
     found = 0
     with AuctionMemory.open(path, asked) as memory:
         for n, query in enumerate(queries):

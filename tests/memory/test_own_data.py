@@ -114,7 +114,7 @@ def test_what_is_forgotten_while_the_journal_is_full_is_gone_too(path):
 
 def test_a_reader_that_stays_is_named(path, monkeypatch):
     """While another process reads an old state its journal cannot be emptied: that is said, and how to finish."""
-    monkeypatch.setattr("edge_sale.memory.database.BUSY_SECONDS", 1)
+    monkeypatch.setattr("edge_sale.sqlite.connection.BUSY_SECONDS", 1)
     with AuctionMemory.open(path, Grams()) as memory:
         fill(memory, 6)
     with contextlib.closing(look(path)) as reader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_sale.memory.recall import PastPlan, contrast, likeness
+from edge_sale.memory.recall import PastPlan, contrast, text_digest
 from edge_sale.types import Outcome
 
 A = PastPlan(0, "a", "opening", "plan a", True)
@@ -89,6 +89,6 @@ def test_a_refined_loser_whose_opening_won_avoids_the_plan_that_was_carried_out(
 
 
 def test_texts_are_alike_but_for_case_spacing_and_unicode_forms():
-    """Near-duplicates of a task share one likeness; other words do not."""
-    assert likeness("Sum  the\nCafe\u0301 ") == likeness("sum the caf\u00e9")
-    assert likeness("sum the list") != likeness("sum the lists")
+    """Near-duplicates of a task share one digest; other words do not."""
+    assert text_digest("Sum  the\nCafe\u0301 ") == text_digest("sum the caf\u00e9")
+    assert text_digest("sum the list") != text_digest("sum the lists")

@@ -9,13 +9,13 @@ import pytest
 
 from edge_sale.errors import MemoryFault
 from edge_sale.memory.erase import Which, forget
-from edge_sale.memory.reembed import STEP, reembed
+from edge_sale.memory.reembed import BATCH, reembed
 from edge_sale.memory.store import AuctionMemory
 from edge_sale.types import Task
 
 from .kit import Grams, award, done, look, run, sets
 
-COUNT = 3 * STEP + 5
+COUNT = 3 * BATCH + 5
 
 
 class Other(Grams):
@@ -67,7 +67,7 @@ def test_stopped_it_goes_on_where_it_was(path):
         assert memory.recall(Task("new", "sum the numbers of list 7"), "quick")
         memory.record(award("meanwhile", "sum what came between"), done(), run())
     forget(path, Which(id="t3"))
-    assert reembed(path, Other()) == (COUNT, COUNT + 1 - 2 * STEP)
+    assert reembed(path, Other()) == (COUNT, COUNT + 1 - 2 * BATCH)
     assert sets(path)[0] == {f"t{n}" for n in range(COUNT)} - {"t3"} | {"meanwhile"}
     assert sets(path)[1] == sets(path)[2]
 

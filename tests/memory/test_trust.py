@@ -146,7 +146,7 @@ def test_the_same_memory_gives_the_same_sale_a_hundred_times(path):
 # --- the sets agree ----------------------------------------------------------
 
 
-def test_rows_vectors_and_codes_agree_after_random_steps(path):
+def test_rows_vectors_and_binary_index_agree_after_random_steps(path):
     """Records, refusals, forgetting, other processes' records, re-embedding in any order: always one set."""
     draw = random.Random(8)
     alive: set[str] = set()

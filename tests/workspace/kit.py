@@ -30,7 +30,7 @@ ALL = """
 import os
 from pathlib import Path
 from edge_sale.agents.steps import act
-from edge_sale.workspace import private_copy as copy, undo_log as journal
+from edge_sale.workspace import private_copy as copy, undo_log
 from edge_sale.workspace.tool_calls import Call
 from tests.workspace.kit import repository, run_git, tree, working_copy
 here = Path({here!r})

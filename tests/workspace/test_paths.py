@@ -13,6 +13,7 @@ import pytest
 from edge_sale.agents.steps import act
 from edge_sale.workspace import paths
 from edge_sale.workspace.paths import ToolRefused
+from edge_sale.workspace.secret_names import is_secret, normalised
 from edge_sale.workspace.tool_calls import Call
 from tests.workspace.kit import repository, tree, working_copy
 
@@ -227,7 +228,9 @@ def test_what_was_written_is_never_taken_over_where_it_is_closed(stage):
     """Of all that was tried no change lies in git's own, in an editor's settings or in a secret's file."""
     _, _, _, at = stage
     assert [
-        c.path for c in at.copy.changes() if paths.closed(c.path) or paths.secret(c.path) or ".." in c.path.split("/")
+        c.path
+        for c in at.copy.changes()
+        if paths.is_protected(c.path) or is_secret(c.path) or ".." in c.path.split("/")
     ] == []
 
 
@@ -291,7 +294,7 @@ def test_a_link_put_in_place_meanwhile_is_not_followed(tmp_path):
 )
 def test_secrets_are_known_by_their_names(name):
     """Whatever its case and its invisible signs, a secret's name is known for one."""
-    assert paths.secret(name)
+    assert is_secret(name)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +302,7 @@ def test_secrets_are_known_by_their_names(name):
 )
 def test_ordinary_names_are_no_secrets(name):
     """What only sounds like a secret is read."""
-    assert not paths.secret(name)
+    assert not is_secret(name)
 
 
 def test_a_write_replaces_a_hard_link_and_keeps_permissions(tmp_path):
@@ -315,5 +318,5 @@ def test_a_write_replaces_a_hard_link_and_keeps_permissions(tmp_path):
 
 def test_plain_folds_what_file_systems_fold():
     """Compared are names as the most forgiving file system would."""
-    assert paths.plain("\uff0eGi\u200ct. ") == ".git"
+    assert normalised("\uff0eGi\u200ct. ") == ".git"
     assert unicodedata.normalize("NFKC", "\uff0e") == "."

@@ -10,8 +10,9 @@ import pytest
 from filelock import FileLock
 
 from edge_sale.errors import EdgeSaleError
+from edge_sale.workspace import change_records, paths
 from edge_sale.workspace import undo_log as undo_logs
-from edge_sale.workspace.private_copy import Change
+from edge_sale.workspace.change import Change
 from edge_sale.workspace.undo_log import ChangedSince, UndoLog
 from tests.workspace.kit import AS_OWNER, as_owner, repository, run_git, tree, working_copy
 
@@ -135,8 +136,8 @@ def test_an_earlier_change_that_others_built_on_is_not_torn_out(root, undo_log):
 KILLED = """
 import os, sys
 from pathlib import Path
-from edge_sale.workspace import paths, undo_log as journal
-from edge_sale.workspace.private_copy import Change
+from edge_sale.workspace import change_records as records, paths, undo_log
+from edge_sale.workspace.change import Change
 count = 0
 def dying(real):
     def call(*a, **k):
@@ -146,10 +147,10 @@ def dying(real):
             os._exit(9)
         return real(*a, **k)
     return call
-journal._durable, paths.write, paths.remove = map(dying, (journal._durable, paths.write, paths.remove))
+records.write_durably, paths.write, paths.remove = map(dying, (records.write_durably, paths.write, paths.remove))
 changes = [Change("a.py", b"x = 1\\n", b"x = 2\\n"), Change("deep/new.txt", None, b"new\\n")]
 changes += [Change("old.txt", b"old\\n", None)]
-journal.Journal(Path(sys.argv[2])).apply(Path(sys.argv[1]), changes, "t")
+undo_log.UndoLog(Path(sys.argv[2])).apply(Path(sys.argv[1]), changes, "t")
 """
 
 
@@ -164,20 +165,20 @@ def test_killed_at_every_point_it_can_be_taken_back(root, undo_log, tmp_path):
         if done.returncode == 0:
             break
         for entry in undo_log.list():
-            undo_logs.shutil.rmtree(undo_log.folder / entry.id)
+            change_records.shutil.rmtree(undo_log.folder / entry.id)
     assert done.returncode == 0 and point >= 8
 
 
 def test_a_disk_that_fills_half_way_leaves_nothing_changed(root, undo_log, monkeypatch):
     """The third file cannot be written: the first two go back to what they were, and the error is the disk's."""
-    before, real, count = tree(root), undo_logs.paths.write, iter(range(9))
+    before, real, count = tree(root), paths.write, iter(range(9))
 
     def full(folder, name, data, *more):
         if name == "run.sh" and data == b"#!/bin/sh\ntrue\n" and next(count) == 0:
             raise OSError(28, "No space left on device", name)
         real(folder, name, data, *more)
 
-    monkeypatch.setattr(undo_logs.paths, "write", full)
+    monkeypatch.setattr(paths, "write", full)
     with pytest.raises(OSError, match="No space left"):
         undo_log.apply(root, CHANGES, "t")
     assert tree(root) == before
@@ -186,14 +187,14 @@ def test_a_disk_that_fills_half_way_leaves_nothing_changed(root, undo_log, monke
 
 def test_a_save_while_it_is_applied_is_kept(root, undo_log, monkeypatch):
     """The user saves a file when the first ones are written: it stays, those go back, and nothing is left to undo."""
-    real = undo_logs.paths.write
+    real = paths.write
 
     def write(folder, name, data, *more):
         real(folder, name, data, *more)
         (root / "run.sh").write_text("the user's, just now\n")
 
     before = {**tree(root), "run.sh": b"the user's, just now\n"}
-    monkeypatch.setattr(undo_logs.paths, "write", write)
+    monkeypatch.setattr(paths, "write", write)
     with pytest.raises(ChangedSince, match=r"run\.sh has changed since, so nothing was applied"):
         undo_log.apply(root, CHANGES, "t")
     assert tree(root) == before
@@ -202,7 +203,7 @@ def test_a_save_while_it_is_applied_is_kept(root, undo_log, monkeypatch):
 
 def test_a_save_while_it_is_put_back_is_kept_too(root, undo_log, monkeypatch):
     """A file that was written, and changed before it could go back: it is named, and undo says the same."""
-    real = undo_logs.paths.write
+    real = paths.write
 
     def write(folder, name, data, *more):
         if name == "run.sh":
@@ -210,8 +211,8 @@ def test_a_save_while_it_is_put_back_is_kept_too(root, undo_log, monkeypatch):
             raise OSError(28, "No space left on device", name)
         real(folder, name, data, *more)
 
-    monkeypatch.setattr(undo_logs.paths, "write", write)
-    with pytest.raises(undo_logs.Stuck, match=r"No space left.*/a\.py has changed since"):
+    monkeypatch.setattr(paths, "write", write)
+    with pytest.raises(undo_logs.NotRestored, match=r"No space left.*/a\.py has changed since"):
         undo_log.apply(root, CHANGES, "t")
     assert (root / "a.py").read_text() == "the user's, just now\n" and not (root / "deep").exists()
     assert [entry.state for entry in undo_log.list()] == ["applying"]
@@ -227,9 +228,9 @@ def test_a_file_that_cannot_be_written_is_named_and_hides_no_earlier_change(tmp_
     said = as_owner(
         tmp_path,
         """
-        from edge_sale.workspace.private_copy import Change
+        from edge_sale.workspace.change import Change
         root = repository(here / "p", git=False, a__py="1", ro___b__py="1")
-        kept = journal.Journal(here / "undo")
+        kept = undo_log.UndoLog(here / "undo")
         kept.apply(root, [Change("a.py", b"1", b"2")], "earlier")
         (root / "ro").chmod(0o500)
         for changes in ([Change("a.py", b"2", b"3"), Change("ro/b.py", b"1", b"2")], [Change("ro/b.py", b"1", None)]):
@@ -296,7 +297,7 @@ def test_a_damaged_entry_is_told_and_undoes_nothing(root, undo_log):
 
 
 def test_only_so_many_changes_are_kept(root, undo_log, monkeypatch):
-    monkeypatch.setattr(undo_logs, "KEPT", 3)
+    monkeypatch.setattr(change_records, "KEPT", 3)
     for number in range(5):
         undo_log.apply(
             root, [Change("a.py", f"x = {number + 1}\n".encode(), f"x = {number + 2}\n".encode())], str(number)
