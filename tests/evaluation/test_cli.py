@@ -36,7 +36,7 @@ CASES = [
     (("replay", "runs", "--data", "nowhere.jsonl", "--out", "o"), 1, "nowhere.jsonl: no such file"),
     (("replay", "mint", "--data", ".", "--out", "o", "--budget", "2"), 2, "2.0 is not in the range"),
     (("table", "nowhere.jsonl"), 1, "nowhere.jsonl: cannot be read: No such file"),
-    (("own",), 1, "no recorded task yet that was done"),
+    (("own",), 1, "no finished task is recorded yet"),
 ]
 
 
