@@ -33,7 +33,8 @@ class JsonlStore:
         """The value of every line. Lines that a kill cut short are skipped."""
         if self.file is None or not self.file.exists():
             return
-        for line in self.file.read_bytes().splitlines():
+        data = self.file.read_bytes()
+        for line in data[: data.rfind(b"\n") + 1].splitlines():
             try:
                 yield json.loads(line)
             except ValueError:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 EPS = 1e-5
 BASE = 10_000.0  # of the rotary frequencies
-SPREAD = 0.25  # standard deviation of initial embeddings: with the usual 0.02 a small model learns words three times as slowly
+SPREAD = 0.25  # of initial embeddings: with the usual 0.02 a small model learns words three times as slowly
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ SAMPLE = 500  # tasks of each kind that the fingerprint is taken over
 
 
 def fingerprint() -> str:
-    """Version of the data, and a digest of the operations, the prompts and the first tasks inside and outside the trade."""
+    """Version of the data, and a digest of operations, prompts and the first tasks inside and outside the trade."""
     digest = hashlib.sha256(repr(OPERATIONS).encode())
     digest.update("\0".join(source(name) for name in sorted(names()) if name.startswith("trade/")).encode())
     random = Random("elsewhere")  # the seed of the data that the models were trained on
