@@ -36,8 +36,8 @@ def test_no_training_text_holds_a_held_out_step(trained: list[Made]):
     assert [task.text for task in trained if holds_held_out(task.text)] == []
     parts = {part for task in trained for part in _parts(task.text)}
 
-    def found(patterns: str) -> set[str]:
-        spelled = (t for o in OPERATIONS for p in getattr(o, patterns) for t in patterns.spelled_out(p))
+    def found(which: str) -> set[str]:
+        spelled = (t for o in OPERATIONS for p in getattr(o, which) for t in patterns.spelled_out(p))
         both = {said for text in spelled for said in (patterns.inflected(text), patterns.plain(text))}
         return {said for said in both if _words(said) in parts}
 
@@ -65,8 +65,8 @@ def test_a_text_that_holds_a_held_out_wording_is_told():
     assert holds_held_out("please Throw away numbers equal to seven, then sum them")
     assert holds_held_out("It sorts them, and halves the numbers rounding down.")
     assert not holds_held_out("Write a function that keeps what is even.")
-    frames = [*task_text.HELD_INFLECTED, *task_text.HELD_PLAIN]
-    assert not {*frames} & {*frames.INFLECTED, *frames.PLAIN}
+    held = [*task_text.HELD_INFLECTED, *task_text.HELD_PLAIN]
+    assert not {*held} & {*frames.INFLECTED, *frames.PLAIN}
 
 
 LONGEST = 16  # words of a wording
