@@ -7,7 +7,7 @@ import re
 from random import Random
 
 import pytest
-from training import wording, written
+from training import frames, wording, written
 from training.held_out import holds_held_out
 from training.tasks import make, training
 
