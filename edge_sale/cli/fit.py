@@ -1,4 +1,4 @@
-"""`edge-sale fit`: what outcomes say of the weights."""
+"""`edge-sale fit`: fit the weights to recorded outcomes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 @click.command()
 @data_options
 @click.option("--apply", "apply_", is_flag=True, help="Put the proposed weights in force.")
-@click.option("--list", "list_", is_flag=True, help="List all versions, and how the one in force holds.")
+@click.option("--list", "list_", is_flag=True, help="List all versions, and whether the one in force still holds.")
 @click.option("--rollback", type=click.IntRange(0), metavar="N", help="Put version N in force again; 0: as shipped.")
 @click.option(
-    "--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="For the paper's program, at most."
+    "--seconds", type=click.FloatRange(1), default=60.0, show_default=True, help="Time limit for the paper's program."
 )
 @click.option(
     "--slack",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     default=1.0,
     show_default=True,
     metavar="POINTS",
-    help="Of pass@1, given up for what is cheaper.",
+    help="Points of pass@1 to give up for lower cost.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Same seed, same folds.")
 def fit(
@@ -49,9 +49,9 @@ def fit(
 ) -> None:
     """Fit the weights to recorded outcomes.
 
-    Two ways, compared by cross-validation with the weights as shipped: the paper's min-max program, and the log
-    odds of success. The better one is proposed. Learns from the newest 5,000 auctions in memory, or from RUNS: what
-    bench run wrote, or a folder of MINT's traces.
+    Two ways of fitting are compared by cross-validation with the weights as shipped: the paper's min-max program,
+    and the log odds of success. The better one is proposed. The data are the newest 5,000 auctions in memory, or
+    RUNS: a file of bench run, or a folder of MINT's traces.
 
     \b
     edge-sale fit
@@ -62,7 +62,7 @@ def fit(
     from edge_sale.learning import versions
 
     if sum((apply_, list_, rollback is not None)) > 1:
-        raise click.UsageError("--apply, --list and --rollback are three different things")
+        raise click.UsageError("--apply, --list and --rollback exclude each other")
     settings = settings_of(pool)
     if list_:
         _list(settings, as_json)
@@ -70,7 +70,7 @@ def fit(
     if rollback is not None:
         name = pool_of(settings)
         versions.roll_back(settings.weights_dir, name, rollback)
-        _say(as_json, {"pool": name, "in_force": rollback}, f"pool {name}: {_called(rollback)} in force")
+        _tell(as_json, {"pool": name, "in_force": rollback}, f"pool {name}: {_version_words(rollback)} in force")
         return
     table = table_of(runs, settings, jury, cache)
     proposal, base = _propose(table, settings, runs, seconds, seed, slack / 100)
@@ -93,7 +93,7 @@ def _propose(
     shipped = assemble.weights_named(parts.pool.weights, settings)
     agents = [agent.name for agent in parts.pool.agents] + [remote.name for remote in parts.bidders]
     if runs and not set(table.agents) & set(agents):
-        agents = list(table.agents)  # strangers' runs: to look at
+        agents = list(table.agents)  # runs of other agents can be compared, and not put in force
     return fitting.propose(table, shipped, parts.weights, agents, seconds, seed, slack), shipped.name
 
 
@@ -104,10 +104,10 @@ def _apply(proposal: Proposal, table: Table, settings: Settings) -> int | None:
 
     parts = assemble.plan(replace(settings, remember=False))
     known = {agent.name for agent in parts.pool.agents} | {remote.name for remote in parts.bidders}
-    strangers = sorted(set(proposal.data["agents"]) - known)
-    if strangers:
+    unknown = sorted(set(proposal.data["agents"]) - known)
+    if unknown:
         raise EdgeSaleError(
-            f"these runs are of {', '.join(strangers)}, not in pool {parts.pool.name!r}: nothing to put in force"
+            f"these runs are of {', '.join(unknown)}, not in pool {parts.pool.name!r}: nothing to put in force"
         )
     if proposal.weights is None or proposal.method is None:
         return None
@@ -125,7 +125,7 @@ def _print(proposal: Proposal, base: str, kept: int | None, *, applied: bool) ->
         f"{data['tasks']} tasks of {data['from']}, {data['outcomes']} outcomes, {data['right']} right: {agents}\n"
     )
     print_table(
-        ["weights", "pass@1 %", "95 %", "against shipped", "95 %", "$/1k tasks", "regret %", "on record %"],
+        ["weights", "pass@1 %", "95 %", "gain on shipped", "95 %", "$/1k tasks", "regret %", "on record %"],
         [
             [
                 f"{row.name} ({base})" if row.name == "shipped" else row.name,
@@ -144,13 +144,13 @@ def _print(proposal: Proposal, base: str, kept: int | None, *, applied: bool) ->
     for note in proposal.notes:
         click.echo(note)
     if proposal.method is None:
-        click.echo("proposed: none; nothing fitted is better than the weights as shipped")
+        click.echo("proposed: none; no fitted weights are better than the shipped ones")
     elif kept:
-        click.echo(f"fit-{kept}, by the {proposal.method}, is in force; back: edge-sale fit --rollback 0")
+        click.echo(f"fit-{kept}, by the {proposal.method}, is in force; to undo: edge-sale fit --rollback 0")
     else:
-        click.echo(f"proposed: {proposal.method}; take it with --apply")
+        click.echo(f"proposed: {proposal.method}; put it in force with --apply")
     if applied and kept and (named := load().weights):
-        click.echo(f"but config.toml names weights {named!r}, and that goes first: take it out")
+        click.echo(f"but config.toml names weights {named!r}, which take precedence: remove that line")
 
 
 def _document(proposal: Proposal, kept: int | None) -> dict[str, Any]:
@@ -192,7 +192,7 @@ def _list(settings: Settings, as_json: bool) -> None:
         echo({"versions": rows, "drift": [asdict(d) | {"drifted": d.drifted} for d in drifts]})
         return
     if not every:
-        click.echo("no fitted weights yet; every pool has its own: edge-sale fit", err=True)
+        click.echo("no fitted weights yet; fit some with: edge-sale fit", err=True)
         return
     from edge_sale.cli.views.tables import print_table
 
@@ -201,7 +201,7 @@ def _list(settings: Settings, as_json: bool) -> None:
         return f"{row['passed']:.1%} ({row['gain']:+.1%})" if row else "–"
 
     print_table(
-        ["version", "pool", "by", "when", "tasks", "outcomes", "pass@1 (against shipped)", ""],
+        ["version", "pool", "by", "when", "tasks", "outcomes", "pass@1 (gain on shipped)", ""],
         [
             [
                 f"fit-{v.number}",
@@ -221,11 +221,11 @@ def _list(settings: Settings, as_json: bool) -> None:
         click.echo(f"since then {drift.words}: {mark}")
 
 
-def _called(number: int) -> str:
+def _version_words(number: int) -> str:
     return f"fit-{number} is" if number else "its own weights are"
 
 
-def _say(as_json: bool, document: dict[str, Any], line: str) -> None:
+def _tell(as_json: bool, document: dict[str, Any], line: str) -> None:
     if as_json:
         echo(document)
     else:

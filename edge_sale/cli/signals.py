@@ -1,4 +1,4 @@
-"""`edge-sale signals`: what outcomes say of what bids say of themselves."""
+"""`edge-sale signals`: how well each signal of a bid tells right work from wrong."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 @click.command()
 @data_options
 def signals(runs: Path | None, pool: str | None, jury: str | None, cache: Path | None, as_json: bool) -> None:
-    """Print what each signal tells of outcomes.
+    """Print how well each signal tells right work from wrong.
 
-    AUC: the chance that a right answer's bid has the higher signal than a wrong one's. Near 0.5 it tells nothing;
-    below 0.5 low is good. The interval is 95 %. Within a task: among the bids for one task.
+    AUC is the chance that the bid of a right answer has a higher signal than the bid of a wrong one. At 0.5 the
+    signal tells nothing; below 0.5 low values are good. Intervals are 95 %. "Within a task" compares the bids for
+    one task.
 
     \b
     edge-sale signals
@@ -33,7 +34,7 @@ def signals(runs: Path | None, pool: str | None, jury: str | None, cache: Path |
     settings = settings_of(pool)
     table = table_of(runs, settings, jury, cache)
     known, _ = fitting.usable(table, table.agents)
-    found = signal_report.tell(known, assemble.plan(replace(settings, remember=False)).weights)
+    found = signal_report.report(known, assemble.plan(replace(settings, remember=False)).weights)
     if as_json:
         echo(
             {

@@ -1,4 +1,4 @@
-"""A recording as arrays, with what the embedder and the jury say of it: what contenders learn from.
+"""A recording as arrays, with the embedder's vectors and the jury's scores: what methods learn from.
 
 Axes: N items, A agents, D dimensions of a vector. Agents are in the recording's order.
 """
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class View:
-    """Arrays over a recording; `opinions` is empty where nobody judged."""
+    """Arrays over a recording. `opinions` is empty where no jury scored the plans."""
 
     of: Recording
     vectors: Floats  # (N, D), unit vectors of the tasks' texts
@@ -37,12 +37,12 @@ class View:
 
     @cached_property
     def largest(self) -> int:
-        """The dearest agent: the one that a market should not need."""
+        """Index of the agent with the highest price."""
         return int(np.argmax(self.prices))
 
     @cached_property
     def local(self) -> list[int]:
-        """All others, the cheapest first."""
+        """Indices of all other agents, the cheapest first."""
         return [int(a) for a in np.argsort(self.prices, kind="stable") if a != self.largest]
 
     @cached_property
@@ -76,22 +76,23 @@ class View:
         """juror -> scores, (N, A)."""
         if not self.opinions:
             return {}
-        heard = [self.opinions[item.task.id].scores for item in self.of.items]
-        return {juror: np.array([[one[juror][agent] for agent in self.agents] for one in heard]) for juror in heard[0]}
+        given = [self.opinions[item.task.id].scores for item in self.of.items]
+        return {juror: np.array([[one[juror][agent] for agent in self.agents] for one in given]) for juror in given[0]}
 
     @cached_property
-    def wording(self) -> Floats:
+    def hashed_features(self) -> Floats:
+        """Unit vectors of the tasks' wording (see `scoring/hashed_features.py`)."""
         return hashed_features.vectors([item.task.text for item in self.of.items])
 
-    def part(self, places: Sequence[int] | NDArray[np.int64]) -> View:
+    def subset(self, places: Sequence[int] | NDArray[np.int64]) -> View:
         """The same over these items only, in this order."""
         chosen = [int(place) for place in places]
-        return View(self.of.part(self.of.items[i] for i in chosen), self.vectors[chosen], self.opinions)
+        return View(self.of.subset(self.of.items[i] for i in chosen), self.vectors[chosen], self.opinions)
 
-    def near(self, past: View) -> Floats:
-        """Cosine of each of our tasks to each of theirs, (N, their N)."""
+    def similarity_to(self, past: View) -> Floats:
+        """Cosine of each item here to each item of `past`, (N, N of past)."""
         return np.asarray(self.vectors @ past.vectors.T, dtype=float)
 
     def _each(self, name: str) -> Floats:
-        grid = [[getattr(self.of.trial(item, agent), name) for agent in self.agents] for item in self.of.items]
-        return np.array(grid, dtype=float)
+        table = [[getattr(self.of.trial(item, agent), name) for agent in self.agents] for item in self.of.items]
+        return np.array(table, dtype=float)

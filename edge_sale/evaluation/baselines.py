@@ -1,36 +1,34 @@
-"""Who is in the table: every contender learns from one recording and sells the tasks of another.
+"""The methods that SALE is compared with. Each learns from one recording and assigns the tasks of another.
 
-Each baseline names its source; `departs` says what is different here. All of them see the same tasks,
-the same vectors and the same outcomes, and each one's dial is set on its training tasks alone.
+Each baseline names its source, and `departs` says what is different here. All methods see the same tasks, vectors
+and outcomes. A method's dial is set on its training tasks alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from edge_sale.evaluation import replay
 from edge_sale.evaluation.arrays import Floats, View
-from edge_sale.evaluation.replay import Seal, Tries, tries_of
+from edge_sale.evaluation.replay import Appraise, Tries, tries_of
 from edge_sale.scoring import success_chance
 from edge_sale.scoring.experience import experience
 
-Learned = Callable[[View, bool], "Bids"]  # the view to sell, and whether it is the training view itself
-NONE = (0.0,)
+Learned = Callable[[View, bool], "Bids"]  # the view to assign, and whether it is the training view itself
+NO_DIAL = (0.0,)
 DIALS = tuple(np.round(np.concatenate([np.arange(0, 1, 0.01), np.arange(1, 3.01, 0.25)]), 2).tolist())
 
 
 @dataclass(frozen=True, slots=True)
 class Bids:
-    """What a contender would do at each dial: asking is dial x cost - value, and the least works."""
+    """What a method does at each dial: the agent with the least dial x cost - value works."""
 
     cost: Floats  # (N, A)
     value: Floats
-    tries: Callable[[float], list[Tries]] | None = None  # for those that do not choose by asking
+    tries: Callable[[float], list[Tries]] | None = None  # for methods that choose otherwise
 
     def at(self, view: View, dial: float, verified: bool) -> list[Tries]:
         if self.tries:
@@ -40,26 +38,30 @@ class Bids:
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """A row of the table. `learn` is given the training view and the order's number."""
+class Method:
+    """A row of the table. A baseline has `learn`, which gets the training view and the number of the task order; an
+    auction has `appraise`."""
 
     name: str
     source: str
-    learn: Callable[[View, int], Learned]
-    dials: Sequence[float] = NONE
+    learn: Callable[[View, int], Learned] | None = None  # None for an auction
+    dials: Sequence[float] = NO_DIAL
     departs: str = ""
     verified: bool = False
-    budget: bool = False  # the dial keeps the largest agent's share within the budget, else it is the best one
-    seal: Callable[[View], Seal] | None = None  # an auction of ours: sold by the product's own code
-    live: bool = False  # every agent, the largest too, bids and is judged
-    group: str = field(default="baseline")
+    budget: bool = False  # the dial keeps the largest agent's share within the budget; else it is the best one
+    appraise: Callable[[View], Appraise] | None = None  # for an auction, held by the product's own code
+    live: bool = False  # all agents bid and are judged, the largest too
+    group: str = "baseline"
+    needs_solver: bool = False  # it solves the paper's program, which takes HiGHS (extra `fit`)
 
 
-def single(name: str) -> Contender:
+def single(name: str) -> Method:
+    """One agent does every task."""
+
     def learn(train: View, order: int) -> Learned:
         return lambda view, itself: _flat(view, [float(agent == name) for agent in view.agents])
 
-    return Contender(name, "each agent alone", learn, group="alone")
+    return Method(name, "each agent alone", learn, group="alone")
 
 
 def at_random(train: View, order: int) -> Learned:
@@ -70,7 +72,7 @@ def at_random(train: View, order: int) -> Learned:
 
 
 def oracle(train: View, order: int) -> Learned:
-    """The cheapest agent that will be right, the cheapest where none will."""
+    """The cheapest agent that will succeed; the cheapest of all where none will."""
     return lambda view, itself: Bids(np.zeros_like(view.success), view.success - 1e-3 * _rank(view.prices))
 
 
@@ -80,38 +82,39 @@ def cheapest(train: View, order: int) -> Learned:
 
 def nearest(train: View, order: int) -> Learned:
     """The agent that did best on similar tasks, whatever it costs."""
-    return lambda view, itself: Bids(np.zeros_like(view.success), _done(train, view, itself))
+    return lambda view, itself: Bids(np.zeros_like(view.success), _success_share(train, view, itself))
 
 
 def wtp(train: View, order: int) -> Learned:
     return lambda view, itself: Bids(
-        experience(view.near(train), _dear(train), but_itself=itself), _done(train, view, itself)
+        experience(view.similarity_to(train), _relative_dollars(train), leave_one_out=itself),
+        _success_share(train, view, itself),
     )
 
 
 def carrot(train: View, order: int) -> Learned:
-    good, dear = _linear(train, train.success), _linear(train, _dear(train))
-    return lambda view, itself: Bids(dear(view, itself), good(view, itself))
+    quality, cost = _linear(train, train.success), _linear(train, _relative_dollars(train))
+    return lambda view, itself: Bids(cost(view, itself), quality(view, itself))
 
 
 def to_router(train: View, order: int) -> Learned:
-    """Similar tasks vote for the agent that was best for them: the cheapest that did them."""
+    """Similar tasks vote for the agent that was best for them: the cheapest that succeeded."""
     best = np.argmax(train.success - 1e-3 * _rank(train.prices), axis=1)
     votes = np.eye(len(train.agents))[best]
     return lambda view, itself: Bids(
-        np.zeros_like(view.success), experience(view.near(train), votes, prior=0.0, but_itself=itself)
+        np.zeros_like(view.success), experience(view.similarity_to(train), votes, prior=0.0, leave_one_out=itself)
     )
 
 
 def routellm(train: View, order: int) -> Learned:
-    """Strong where its chance to beat the weak one, from battles on similar tasks, passes the dial."""
+    """The strong agent where its chance to beat the weak one, from battles on similar tasks, exceeds the dial."""
     means = train.success.mean(axis=0)
     weak, strong = max(train.local, key=lambda a: means[a]), train.largest
     battles = np.where(train.success[:, strong] > train.success[:, weak], 1.0, 0.0)
     ties = np.where(train.success[:, strong] == train.success[:, weak], 0.5, battles)
 
     def bids(view: View, itself: bool) -> Bids:
-        near = view.near(train)
+        near = view.similarity_to(train)
         if itself:
             np.fill_diagonal(near, -1.0)
         weight = 10.0 ** (near / near.max(axis=1, keepdims=True))
@@ -125,14 +128,14 @@ def routellm(train: View, order: int) -> Learned:
 
 
 def frugal(train: View, order: int) -> Learned:
-    """A cascade of three: the next agent is asked while the scorer trusts the answer less than the dial."""
+    """A cascade of three agents: the next one works while the scorer's trust in the answer is below the dial."""
     means = train.success.mean(axis=0)
     chain = sorted(sorted(range(len(means)), key=lambda a: -means[a])[:3], key=lambda a: train.prices[a])
     if train.largest not in chain:
         chain[-1] = train.largest
 
     def signals(view: View, itself: bool) -> list[Floats]:
-        done = success_chance.log_odds(_done(train, view, itself))
+        done = success_chance.log_odds(_success_share(train, view, itself))
         length = np.log(np.maximum(view.plan_tokens, 1.0))
         return [np.column_stack([done[:, a], length[:, a]]) for a in chain]
 
@@ -151,49 +154,36 @@ def frugal(train: View, order: int) -> Learned:
     return bids
 
 
-def _auction(name: str, seal: Callable[[View], Seal], about: str = "", **more: Any) -> Contender:
-    def learn(train: View, order: int) -> Learned:
-        sealed = seal(train)
-
-        def bids(view: View, itself: bool) -> Bids:
-            one = sealed(view, itself)
-            return Bids(one.cost, one.value)
-
-        return bids
-
-    return Contender(name, "SALE (arXiv 2602.02751)", learn, departs=about, seal=seal, **more)
-
-
 BASELINES = (
-    Contender("random", "a uniform draw", at_random),
-    Contender("cheapest", "the least price", cheapest),
-    Contender(
+    Method("random", "a uniform draw", at_random),
+    Method("cheapest", "the least price", cheapest),
+    Method(
         "k-NN",
         "k-NN router of RouterBench (arXiv 2403.12031)",
         nearest,
         departs="neighbours weigh by cosine squared and are shrunk to the agent's mean",
     ),
-    Contender(
+    Method(
         "WTP",
         "RouterBench's willingness to pay (arXiv 2403.12031)",
         wtp,
         DIALS,
         departs="quality and cost by the same k-NN",
     ),
-    Contender(
+    Method(
         "CARROT",
         "arXiv 2502.03261",
         carrot,
         DIALS,
         departs="quality and cost by ridge regression on MiniLM vectors instead of RoBERTa",
     ),
-    Contender(
+    Method(
         "TO-Router",
         "TensorOpera Router (arXiv 2408.12320)",
         to_router,
         departs="the k-NN variant, hard labels of the cheapest right agent",
     ),
-    Contender(
+    Method(
         "FrugalGPT",
         "arXiv 2305.05176",
         frugal,
@@ -201,80 +191,32 @@ BASELINES = (
         departs="scorer: logistic regression on experience and length of the opening, not DistilBERT on "
         "the answer; chain: the three best by accuracy, one threshold",
     ),
-    Contender(
+    Method(
         "RouteLLM",
         "SW ranking (arXiv 2406.18665)",
         routellm,
         DIALS[:100],
         departs="battles are recorded outcomes, not Arena votes; weights 10^similarity, MiniLM vectors",
     ),
-    Contender("WTP, same budget", "as WTP", wtp, DIALS, budget=True),
-    Contender("CARROT, same budget", "as CARROT", carrot, DIALS, budget=True),
-    Contender("FrugalGPT, same budget", "as FrugalGPT", frugal, DIALS[:100], budget=True),
-    Contender("RouteLLM, same budget", "as RouteLLM", routellm, DIALS[:100], budget=True),
-    Contender("oracle", "the cheapest right agent", oracle),
-)
-
-RESERVE: dict[str, Any] = {"dials": DIALS, "budget": True}
-CHECKED: dict[str, Any] = {**RESERVE, "verified": True}
-SALE = "SALE with verified escalation"
-SALES = (
-    _auction(
-        "SALE as published",
-        replay.published,
-        "entropy only where the records hold it; no refinement",
-        live=True,
-        group="sale",
-    ),
-    _auction(
-        "SALE without memory",
-        partial(replay.fitted, without=("topic", "wording")),
-        "value: a chance fitted from outcomes",
-        **RESERVE,
-        group="sale",
-    ),
-    _auction("SALE", replay.fitted, "memory is experience: plans on record cannot be refined", **RESERVE, group="sale"),
-    _auction(SALE, replay.fitted, "where the environment checks work, local agents try first", **CHECKED, group="sale"),
-)
-
-ABLATIONS = (
-    _auction("published, without price", partial(replay.published, without="price"), live=True, group="ablation"),
-    _auction("published, without length", partial(replay.published, without="length"), live=True, group="ablation"),
-    _auction("published, without entropy", partial(replay.published, without="entropy"), live=True, group="ablation"),
-    _auction("published, without jury", partial(replay.published, without="jury"), live=True, group="ablation"),
-    _auction("published, average fitting", partial(replay.published, how="average"), live=True, group="ablation"),
-    _auction("published, self-only jury", partial(replay.published, jurors="self"), live=True, group="ablation"),
-    _auction("published, peer-only jury", partial(replay.published, jurors="peer"), live=True, group="ablation"),
-    *(
-        _auction(f"verified, without {what}", partial(replay.fitted, without=(what,)), **CHECKED, group="ablation")
-        for what in replay.SIGNALS
-    ),
-    _auction("verified, without price", replay.fitted, verified=True, group="ablation"),
+    Method("WTP, same budget", "as WTP", wtp, DIALS, budget=True),
+    Method("CARROT, same budget", "as CARROT", carrot, DIALS, budget=True),
+    Method("FrugalGPT, same budget", "as FrugalGPT", frugal, DIALS[:100], budget=True),
+    Method("RouteLLM, same budget", "as RouteLLM", routellm, DIALS[:100], budget=True),
+    Method("oracle", "the cheapest right agent", oracle),
 )
 
 
-def contenders(view: View) -> list[Contender]:
-    """All that can stand on this recording; a jury of strangers has no self and no peers."""
-    bidding_jury = any(juror in view.agents for juror in view.scores)
-    ablations = [c for c in ABLATIONS if bidding_jury or "-only" not in c.name]
-    if not view.scores:
-        ablations = [c for c in ablations if "jury" not in c.name]
-    if view.entropy is None:
-        ablations = [c for c in ablations if "entropy" not in c.name]
-    return [*(single(name) for name in view.agents), *BASELINES, *SALES, *ablations]
+def _success_share(train: View, view: View, itself: bool) -> Floats:
+    return experience(view.similarity_to(train), train.success, leave_one_out=itself)
 
 
-def _done(train: View, view: View, itself: bool) -> Floats:
-    return experience(view.near(train), train.success, but_itself=itself)
-
-
-def _dear(view: View) -> Floats:
-    """Dollars of the work, as part of the largest agent's mean."""
+def _relative_dollars(view: View) -> Floats:
+    """Dollars of the work, as a share of the largest agent's mean."""
     return np.asarray(view.dollars / view.dollars[:, view.largest].mean(), dtype=float)
 
 
 def _linear(train: View, targets: Floats, ridge: float = 3.0) -> Callable[[View, bool], Floats]:
-    """Ridge regression on the vectors; a training task is answered as if it had been left out."""
+    """Ridge regression on the vectors. A training task's prediction leaves that task out."""
     mean = targets.mean(axis=0)
     kernel = train.vectors @ train.vectors.T
     inverse = np.linalg.inv(kernel + ridge * np.eye(len(kernel)))
@@ -283,7 +225,7 @@ def _linear(train: View, targets: Floats, ridge: float = 3.0) -> Callable[[View,
     def predict(view: View, itself: bool) -> Floats:
         if itself:
             return np.asarray(targets - weights / np.diag(inverse)[:, None], dtype=float)
-        return np.asarray(mean + view.near(train) @ weights, dtype=float)
+        return np.asarray(mean + view.similarity_to(train) @ weights, dtype=float)
 
     return predict
 
@@ -293,5 +235,5 @@ def _flat(view: View, values: Any) -> Bids:
 
 
 def _rank(prices: Floats) -> Floats:
-    """0 for the cheapest agent, 1 for the next, …: of equals the one listed first."""
+    """0 for the cheapest agent, 1 for the next and so on; equal prices by the order of listing."""
     return np.asarray(np.argsort(np.argsort(prices, kind="stable"), kind="stable"), dtype=float)

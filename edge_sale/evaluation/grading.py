@@ -1,7 +1,7 @@
-"""Whether an answer is right, by each set's own rules. A grader that cannot run says so; it never says wrong.
+"""Grade an answer by its set's own rules. A grader that cannot run raises GraderFault; it never says "wrong".
 
-Code is graded in the sandbox: the answer, then the tests, between two marks that the answer cannot guess.
-Without the first mark the tests were never begun, which is a fault of this machine and no wrong answer.
+Code is graded in the sandbox: the answer runs, then the tests, between two marks that the answer cannot guess. If the
+first mark is missing, the tests did not begin: that is a fault of this machine and not a wrong answer.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ MEMORY = 2048  # MB: QuixBugs' own knapsack needs more than one
 
 
 class GraderFault(EdgeSaleError):
-    """The grader could not grade: nothing is known of the answer."""
+    """The grader could not run, so nothing is known about the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A task with what its answer is held to: `how` names an entry of GRADERS, `key` is for it alone."""
+    """A task and how its answer is graded: `how` names an entry of GRADERS, `key` is that grader's answer key."""
 
     item: Item
     how: str
@@ -59,8 +59,8 @@ print({mark!r}, "passed", flush=True)
 
 
 def tests(answer: str, key: dict[str, str], sandbox: str) -> tuple[bool, float]:
-    """Whether key["tests"] run to their end in the namespace of the answer's code."""
-    for _ in range(2):  # a machine that is out of breath once is given another chance
+    """Whether key["tests"] run to the end in the namespace of the answer's code."""
+    for _ in range(2):  # a busy machine may fail to start once, so try again
         mark = secrets.token_hex(8)
         code = PROGRAM.format(mark=mark, before=key.get("before", ""), answer=code_in(answer), tests=key["tests"])
         ran = run_python(code, seconds=SECONDS, memory_mb=MEMORY, mode=sandbox)
@@ -68,7 +68,7 @@ def tests(answer: str, key: dict[str, str], sandbox: str) -> tuple[bool, float]:
             passed = ran.exit_code == 0 and f"{mark} passed" in ran.stdout
             return passed, float(passed)
     why = " ".join(ran.stderr.split())[-200:] or f"exit code {ran.exit_code}"
-    raise GraderFault(f"the tests were never begun: {why}")
+    raise GraderFault(f"the tests did not begin: {why}")
 
 
 # --- words --------------------------------------------------------------------------------
@@ -98,13 +98,13 @@ def exact(answer: str, key: list[str], sandbox: str) -> tuple[bool, float]:
 
 
 def contains(answer: str, key: list[str], sandbox: str) -> tuple[bool, float]:
-    """NQ-open with passages (best_subspan_em) and PopQA: a gold answer stands in the answer."""
+    """NQ-open with passages (best_subspan_em) and PopQA: the answer contains a gold answer."""
     found = any(plain(gold) in plain(answer) for gold in key if plain(gold))
     return found, max([float(found), *(f1(answer, gold) for gold in key)])
 
 
 def number(answer: str, key: str, sandbox: str) -> tuple[bool, float]:
-    """GSM8K: the number behind ####, else the last one."""
+    """GSM8K: the number after ####, else the last number."""
     said = re.findall(r"-?\d[\d,]*(?:\.\d+)?", answer.rpartition("####")[2]) or [""]
     pick = said[0] if "####" in answer else said[-1]
     try:
@@ -115,7 +115,7 @@ def number(answer: str, key: str, sandbox: str) -> tuple[bool, float]:
 
 
 def letter(answer: str, key: str, sandbox: str) -> tuple[bool, float]:
-    """Multiple choice: the letter that is said to be the answer, else the first that stands alone, no article."""
+    """Multiple choice: the letter named as the answer, else the first letter that stands alone and is no article."""
     said = re.search(r"answer(?: is)?:?\s*\**\(?([A-H])\b", answer, re.IGNORECASE) or re.search(
         r"(?:^|[\s(*`])([A-H])(?=[).:*`]|\s*$)", answer, re.MULTILINE
     )

@@ -1,10 +1,10 @@
-"""Real local models as the jury of a replay: what they make of every recorded plan, asked once, ever.
+"""Local models as the jury of a replay: they score every recorded plan, and each is asked once.
 
-The agents of a recording are gone, so the jurors are the models of a pool of this machine, one juror
-for each model and method. A juror never bids here: self-only and peer-only juries mean nothing for
-such a replay, and are measured on recordings of our own runs instead.
+The agents of a recording are not here, so the jurors are the models of a pool of this machine, one juror for each
+model and judging method. Such jurors never bid: self-only and peer-only juries have no meaning for them, and are
+measured on recordings of our own runs instead.
 
-Beside the scores, the same weights say of each task how little they expected its words: `unlikely`.
+Beside the scores, the same models give `unlikely`: how little they expected the words of each task.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from edge_sale.auction.judging import METHODS
 from edge_sale.auction.ledger import Ledger, Sum
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError
-from edge_sale.evaluation.cache import Cache, key
+from edge_sale.evaluation.jsonl_store import KeyedStore, key
 from edge_sale.evaluation.records import Item, Recording
 from edge_sale.events import EventBus
 from edge_sale.prompts import render
 from edge_sale.types import Choice, Choose, Embedder, Engine, Generate, Generation, Job, LogLik, LogProb, Prompt
 
-Told = Callable[[int], None]  # hears how many more are done
-BITE = 32  # texts embedded at a time
+Progress = Callable[[int], None]  # called with how many more are done
+BATCH = 32  # texts embedded at a time
 
 
-def quiet(count: int) -> None:
-    """For those who show no progress."""
+def no_progress(count: int) -> None:
+    """For callers that show no progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What the jury makes of one task and the plans for it."""
+    """The jury's scores of the plans for one task."""
 
     scores: Mapping[str, Mapping[str, float]]  # juror -> agent -> score, 0..5
     unlikely: float  # -mean log p of the task's words, nats a token
@@ -50,7 +50,7 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """The samples of one ask, as the cache keeps them."""
+    """The samples of one request, as the store keeps them."""
 
     samples: list[dict[str, Any]]
 
@@ -60,12 +60,12 @@ class _Drawn:
 
 
 @dataclass(slots=True)
-class Remembered:
-    """An engine behind a cache: implements `types.Engine`, and loads the real one when it must ask it."""
+class CachedEngine:
+    """An engine behind a store of its answers: implements `types.Engine`, and loads the real engine when needed."""
 
     name: str
     identity: str  # sha256 of the weights
-    cache: Cache
+    cache: KeyedStore
     load: Callable[[], Engine]
     context: int = 0
     engine: Engine | None = None
@@ -76,9 +76,9 @@ class Remembered:
     def generate(
         self, requests: Sequence[Generate], seconds: float | None = None
     ) -> list[list[Generation] | Exception]:
-        quiet = [dataclasses.replace(one, on_text=None) for one in requests]  # who listens is no part of the question
-        told = self._answers(quiet, lambda new: [self._drawn(r) for r in self._real().generate(new, seconds)], _Drawn)
-        replies = [reply if isinstance(reply, Exception) else reply.generations for reply in told]
+        silent = [dataclasses.replace(one, on_text=None) for one in requests]  # listeners are no part of the key
+        kept = self._answers(silent, lambda new: [self._drawn(r) for r in self._real().generate(new, seconds)], _Drawn)
+        replies = [reply if isinstance(reply, Exception) else reply.generations for reply in kept]
         for request, reply in zip(requests, replies, strict=True):
             if request.on_text and not isinstance(reply, Exception):
                 request.on_text(reply[0].text)
@@ -114,23 +114,27 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Juror:
-    """A model that only judges; what the scheduler needs to know of an agent."""
+    """A model that only judges: what the scheduler needs to know of an agent."""
 
     name: str
     model: str
     price: float
-    prompts: str = ""  # the folder of prompts that its model is used to
+    prompts: str = ""  # the folder of prompts made for its model
 
 
 def opinions(
-    of: Recording, jurors: Sequence[Juror], engines: Mapping[str, Engine], methods: Sequence[str], told: Told = quiet
+    of: Recording,
+    jurors: Sequence[Juror],
+    engines: Mapping[str, Engine],
+    methods: Sequence[str],
+    progress: Progress = no_progress,
 ) -> dict[str, Opinion]:
-    """The opinion on each task by its id. Raises EdgeSaleError where a juror could not read a task or plan."""
-    voices: dict[str, Any] = {f"{juror.name} {method}": juror for juror in jurors for method in methods}
+    """The jury's opinion of each task, by task id. Raises EdgeSaleError where a juror could not read a task or plan."""
+    seats: dict[str, Any] = {f"{juror.name} {method}": juror for juror in jurors for method in methods}
     found: dict[str, Opinion] = {}
     for item in of.items:
         ledger = Ledger()
-        everyone: dict[str, Any] = {**voices, TASK: jurors[0]}
+        everyone: dict[str, Any] = {**seats, TASK: jurors[0]}
         scheduler = Scheduler(engines, EventBus(ledger), agents=everyone)
         plans = [of.trial(item, agent).plan for agent in of.agents]
         jobs: dict[str, Job[Any]] = {
@@ -138,13 +142,13 @@ def opinions(
             for juror in jurors
             for method in methods
         }
-        heard: dict[str, Any] = scheduler.drive({**jobs, TASK: _expected(item)}, "judge")
-        for voice, reply in heard.items():
+        replies: dict[str, Any] = scheduler.drive({**jobs, TASK: _expected(item)}, "judge")
+        for seat, reply in replies.items():
             if isinstance(reply, EdgeSaleError):
-                raise EdgeSaleError(f"{voice} could not judge {item.task.id!r}: {reply}") from reply
-        scores = {voice: dict(zip(of.agents, heard[voice], strict=True)) for voice in voices}
-        found[item.task.id] = Opinion(scores, -heard[TASK], ledger.auction)
-        told(1)
+                raise EdgeSaleError(f"{seat} could not judge {item.task.id!r}: {reply}") from reply
+        scores = {seat: dict(zip(of.agents, replies[seat], strict=True)) for seat in seats}
+        found[item.task.id] = Opinion(scores, -replies[TASK], ledger.auction)
+        progress(1)
     return found
 
 
@@ -152,16 +156,16 @@ TASK = "the task"
 
 
 def _expected(item: Item) -> Job[float]:
-    """Mean log p of the task's words; `recoverability` asks the same, so it costs nothing beside it."""
+    """Mean log p of the task's words. The judging method `recoverability` asks the same, so both cost one request."""
     replies: list[LogProb] = yield [LogLik(render("recover-nothing"), f" {item.task.text}")]
     return replies[0].mean
 
 
 def panel(parts: MarketPlan, folder: Path | None) -> tuple[list[Juror], dict[str, Engine]]:
-    """A juror for each model of the plan's pool, and their engines behind a cache in `folder`."""
-    settings, cache = parts.settings, Cache(folder, "jury")
+    """A juror for each model of the plan's pool, and their engines behind a store in `folder`."""
+    settings, cache = parts.settings, KeyedStore(folder / "jury.jsonl" if folder else None)
     engines: dict[str, Engine] = {
-        card.name: Remembered(
+        card.name: CachedEngine(
             card.name, assemble.identity(card, settings), cache, partial(assemble.engine, card, settings), card.context
         )
         for card in parts.chat
@@ -170,8 +174,10 @@ def panel(parts: MarketPlan, folder: Path | None) -> tuple[list[Juror], dict[str
     return [Juror(card.name, card.name, card.price, used[card.name]) for card in parts.chat], engines
 
 
-def vectors(texts: Sequence[str], parts: MarketPlan, folder: Path | None, told: Told = quiet) -> NDArray[np.float64]:
-    """A unit vector a text, shape (texts, dimension), by the plan's embedder; cached in `folder`."""
+def vectors(
+    texts: Sequence[str], parts: MarketPlan, folder: Path | None, progress: Progress = no_progress
+) -> NDArray[np.float64]:
+    """A unit vector for each text, shape (texts, dimension), by the plan's embedder; kept in `folder`."""
     if parts.embedder is None:
         raise EdgeSaleError("this pool has no embedder")
     card, settings = parts.embedder, parts.settings
@@ -183,6 +189,10 @@ def vectors(texts: Sequence[str], parts: MarketPlan, folder: Path | None, told: 
             loaded.append(assemble.embedder(card, settings))
         return [[round(float(x), 5) for x in vector] for vector in loaded[0].embed([texts[i] for i in places])]
 
-    found = np.array(Cache(folder, "vectors").fill([key(name, text) for text in texts], request, BITE, told))
+    found = np.array(
+        KeyedStore(folder / "vectors.jsonl" if folder else None).fill(
+            [key(name, text) for text in texts], request, BATCH, progress
+        )
+    )
     unit: NDArray[np.float64] = found / np.linalg.norm(found, axis=1, keepdims=True)
     return unit

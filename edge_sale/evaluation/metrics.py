@@ -1,4 +1,4 @@
-"""What a table says, as pure functions over arrays. Success is 0 or 1, shares are 0..1, prices dollars.
+"""The figures of a table, as pure functions over arrays. Success is 0 or 1, shares are 0..1, prices are dollars.
 
 Sources: RouteLLM `routellm/evals/evaluate.py` (PGR, APGR, CPT), RouterBench (AIQ; here divided by the
 range of cost, as its paper writes and its code does not), LLMRouterBench (PerfGain, CostSave, Gap@O),
@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from edge_sale.scoring.auc import auc as auc
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +33,7 @@ def interval(
 ) -> tuple[float, float]:
     """A percentile bootstrap interval of the mean of `values`, one a task.
 
-    `clusters`, a mark a task: tasks with the same mark are not independent, so whole clusters are drawn.
+    `clusters` has a label for each task. Tasks with the same label are not independent, so whole clusters are drawn.
     """
     data = np.asarray(values, dtype=float)
     if not len(data):
@@ -47,7 +45,7 @@ def interval(
         drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)
         means = (drawn @ sums) / (drawn @ sizes)
     elif len((different := np.unique(data, return_counts=True))[0]) <= 64:
-        worth, counts = different  # of few different values only the counts matter: quick for millions of tasks
+        worth, counts = different  # few different values: drawing their counts is quick for millions of tasks
         means = rng.multinomial(len(data), counts / len(data), size=draws) @ worth / len(data)
     else:
         means = np.array([data[rng.integers(0, len(data), len(data))].mean() for _ in range(min(draws, 500))])
@@ -56,7 +54,7 @@ def interval(
 
 
 def per_million(dollars: float, tokens: float) -> float:
-    """$/Mt: what a million of the tokens spent has cost on average."""
+    """$/Mt: dollars per million tokens spent."""
     return dollars / tokens * 1e6 if tokens else math.nan
 
 
@@ -73,7 +71,7 @@ def apgr(shares: Sequence[float], qualities: Sequence[float], weak: float, stron
     x, y = _sorted(shares, qualities)
     if strong == weak or len(x) < 2 or x[0] == x[-1]:
         return math.nan
-    area, span = _trapezoid(y, x), float(x[-1] - x[0])
+    area, span = float(np.trapezoid(y, x)), float(x[-1] - x[0])
     return (area - weak * span) / ((strong - weak) * span)
 
 
@@ -94,9 +92,9 @@ def aiq(costs: Sequence[float], qualities: Sequence[float], least: float, most: 
     if most <= least:
         return math.nan
     x, y = hull(costs, qualities)
-    grid = np.unique(np.concatenate([np.clip(x, least, most), [least, most]]))
-    heights = np.interp(grid, x, y, left=0.0)
-    return _trapezoid(heights, grid) / (most - least)
+    points = np.unique(np.concatenate([np.clip(x, least, most), [least, most]]))
+    heights = np.interp(points, x, y, left=0.0)
+    return float(np.trapezoid(heights, points)) / (most - least)
 
 
 def hull(costs: Sequence[float], qualities: Sequence[float]) -> tuple[Floats, Floats]:
@@ -124,23 +122,19 @@ def perf_gain(qualities: Sequence[float], best_single: float) -> float:
 
 
 def cost_save(costs: Sequence[float], qualities: Sequence[float], single_cost: float, single: float) -> float:
-    """LLMRouterBench's CostSave: the largest cut of cost with at least the best single agent's accuracy."""
-    fit = [cost for cost, quality in zip(costs, qualities, strict=True) if quality >= single]
-    return 1.0 - min(fit) / single_cost if fit and single_cost else math.nan
+    """LLMRouterBench's CostSave: the largest saving with at least the best single agent's accuracy."""
+    enough = [cost for cost, quality in zip(costs, qualities, strict=True) if quality >= single]
+    return 1.0 - min(enough) / single_cost if enough and single_cost else math.nan
 
 
 def arena(accuracy: float, dollars_per_task: float) -> float:
-    """RouterArena's score of accuracy (0..1) and cost; a free agent needs a stated price, log 0 is undefined."""
+    """RouterArena's score of accuracy (0..1) and cost; nan for a cost of 0, whose logarithm is not defined."""
     if dollars_per_task <= 0:
         return math.nan
     top, bottom = math.log2(ARENA_MOST), math.log2(ARENA_LEAST)
     cheap = min(1.0, max(0.0, (top - math.log2(dollars_per_task * 1000)) / (top - bottom)))
     below = ARENA_BETA * accuracy + cheap
     return (1 + ARENA_BETA) * accuracy * cheap / below if below else 0.0
-
-
-def _trapezoid(y: Floats, x: Floats) -> float:
-    return float(((x[1:] - x[:-1]) * (y[1:] + y[:-1])).sum() / 2)
 
 
 def _sorted(xs: Sequence[float], ys: Sequence[float]) -> tuple[Floats, Floats]:
@@ -152,7 +146,7 @@ def _sorted(xs: Sequence[float], ys: Sequence[float]) -> tuple[Floats, Floats]:
 
 
 def shapley(agents: Sequence[str], worth: Callable[[frozenset[str]], float]) -> dict[str, float]:
-    """Each agent's Shapley value for `worth` of a pool; exact, so for at most about a dozen agents."""
+    """Each agent's Shapley value, where `worth` is a pool's value. Exact, so feasible for about a dozen agents."""
     n = len(agents)
     weight = [math.factorial(k) * math.factorial(n - k - 1) / math.factorial(n) for k in range(n)]
     known = {frozenset(c): worth(frozenset(c)) for k in range(n + 1) for c in combinations(agents, k)}
@@ -164,10 +158,10 @@ def shapley(agents: Sequence[str], worth: Callable[[frozenset[str]], float]) -> 
     }
 
 
-def confusion(sold_to: Sequence[str], oracle: Sequence[str]) -> dict[tuple[str, str], int]:
-    """How often (oracle's agent, ours): right of the diagonal by price is over-escalation."""
+def confusion(chosen: Sequence[str], oracle: Sequence[str]) -> dict[tuple[str, str], int]:
+    """Counts of (oracle's agent, chosen agent). A chosen agent dearer than the oracle's is over-escalation."""
     found: dict[tuple[str, str], int] = {}
-    for pair in zip(oracle, sold_to, strict=True):
+    for pair in zip(oracle, chosen, strict=True):
         found[pair] = found.get(pair, 0) + 1
     return found
 

@@ -1,11 +1,11 @@
 """Recorded agent traces of MINT (https://github.com/xingyaoww/mint-bench, Apache-2.0) as a recording.
 
 The folder holds `tasks.jsonl.gz` (id, family, prompt) and `runs.jsonl.gz` (task, model, success,
-prompt_tokens, completion_tokens, thought, first). A run's opening thought is its plan: nobody was
-asked for one, and there are no logits, so a plan has no entropy.
+prompt_tokens, completion_tokens, thought, first). MINT's agents were asked for no plan, so the opening thought of a
+run is its plan. There are no logits, so a plan has no entropy.
 
-Where the environment itself tells whether work is right (the tests of a program, the goal of a
-household world) an item is `checked`; an answer to a question is right by its key alone.
+An item is `checked` where the environment itself tells whether work is right: the tests of a program, the goal of a
+household world. An answer to a question is checked by the answer key alone, which is not `checked`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_sale.evaluation.records import BadRecord, Item, Recording, Trial, lines, recording, take
+from edge_sale.evaluation.jsonl_store import BadRecord, lines, take
+from edge_sale.evaluation.records import Item, Recording, Trial, recording
 from edge_sale.types import Task
 
 DOLLARS_PER_BILLION = 0.01125  # the paper's prices: Qwen3 8B $0.09, 14B $0.16, 32B $0.36 per million tokens
@@ -41,7 +42,7 @@ POOL = (
     "gpt-4-0613",
 )
 CHECKED = ("code_generation", "decision_making")
-TOKEN = 4.0  # characters a token, for plans: the runs count their whole turns only
+TOKEN = 4.0  # characters a token, for plans: MINT counts tokens of whole turns only
 
 
 def read(folder: Path, agents: Sequence[str] = POOL) -> Recording:
@@ -70,7 +71,7 @@ def _item(where: str, value: dict[str, object]) -> Item:
 
 def _trial(where: str, value: dict[str, object]) -> Trial:
     thought, first = take(where, value, "thought", str), take(where, value, "first", str)
-    plan = thought or first  # an agent that opened without a thought bid what it said instead
+    plan = thought or first  # without an opening thought, the agent's first message is its plan
     return Trial(
         task=take(where, value, "task", str),
         agent=take(where, value, "model", str),

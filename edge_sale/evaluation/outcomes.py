@@ -1,4 +1,4 @@
-"""Recorded runs as a table of bids and outcomes: for `edge-sale fit` and `edge-sale signals`, by path."""
+"""Recorded runs as a table of bids and outcomes, for `edge-sale fit RUNS` and `edge-sale signals RUNS`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import numpy as np
 from edge_sale import assemble
 from edge_sale.catalog import installed
 from edge_sale.evaluation import judges, mint, run_records
+from edge_sale.evaluation.jsonl_store import BadRecord
 from edge_sale.evaluation.judges import Opinion
-from edge_sale.evaluation.records import BadRecord, Recording
+from edge_sale.evaluation.records import Recording
 from edge_sale.learning.table import Floats, Table
 from edge_sale.settings import Settings
 from edge_sale.types import Bid, Strategy
 
-Told = Callable[[str, int, int], None]  # what, done, of how many
+Progress = Callable[[str, int, int], None]  # what, done, of how many
 
 
 def read(
-    path: Path, settings: Settings, method: str = "", cache: Path | None = None, told: Told | None = None
+    path: Path, settings: Settings, judging: str = "", cache: Path | None = None, progress: Progress | None = None
 ) -> Table:
-    """The runs at `path`: what `bench run` wrote, or a folder of MINT's traces. Raises BadRecord.
+    """The runs at `path`: a file of `bench run`, or a folder of MINT's traces. Raises BadRecord.
 
-    Where the pool's embedder is here, its vectors let experience be worked out. With `method` the pool's models
-    judge plans that were never judged; vectors and scores are kept in `cache`.
+    Where the pool's embedder is installed, the table has its vectors, from which experience is computed. With
+    `judging` (a judging method) the pool's models score plans that have no scores. Both are kept in `cache`.
     """
     if not path.exists():
         raise BadRecord(f"{path}: no such file or folder; bench run writes one with --out")
@@ -34,28 +35,28 @@ def read(
     vectors: Floats | None = None
     count = len(of.items)
 
-    def heard(what: str) -> Callable[[int], None]:
+    def step(what: str) -> Callable[[int], None]:
         done = [0]
 
         def more(some: int) -> None:
             done[0] += some
-            if told:
-                told(what, done[0], count)
+            if progress:
+                progress(what, done[0], count)
 
         return more
 
     if parts.embedder and not installed.missing([parts.embedder], settings.models_dir):
         texts = [item.task.text for item in of.items]
-        vectors = judges.vectors(texts, parts, cache, heard(f"vectors of {count} tasks"))
+        vectors = judges.vectors(texts, parts, cache, step(f"vectors of {count} tasks"))
     opinions = run_records.opinions(of) if path.is_file() else {}
-    if method and not opinions:
+    if judging and not opinions:
         jurors, engines = judges.panel(parts, cache)
-        opinions = judges.opinions(of, jurors, engines, [method], heard(f"jury of {count} tasks"))
+        opinions = judges.opinions(of, jurors, engines, [judging], step(f"jury of {count} tasks"))
     return table(of, opinions, vectors)
 
 
 def table(of: Recording, opinions: dict[str, Opinion], vectors: Floats | None = None) -> Table:
-    """The grid of trials as bids and outcomes."""
+    """The recording's trials as bids and outcomes."""
     bids: list[dict[str, Bid]] = []
     for item in of.items:
         found: dict[str, Bid] = {}

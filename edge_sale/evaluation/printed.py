@@ -1,4 +1,4 @@
-"""Rows of a table as text: for a terminal, as Markdown, as JSON."""
+"""Rows of the table as text: cells for a terminal, Markdown, JSON."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edge_sale.evaluation.table import Runs, TableRow, escalations, pool_value
+from edge_sale.evaluation.markdown import markdown_table
+from edge_sale.evaluation.runs import Runs
+from edge_sale.evaluation.table import TableRow, escalations, pool_value
 
 HEAD = (
-    "contender",
+    "method",
     "pass@1 %",
     "95 %",
     "± orders",
@@ -27,7 +29,7 @@ HEAD = (
     "Gap@O",
     "arena",
 )
-PARTS = (range(8), (0, *range(8, 16)))  # columns of the two tables that a terminal has room for
+PARTS = (range(8), (0, *range(8, 16)))  # the columns of two tables, each narrow enough for a terminal
 
 
 def cells(rows: Sequence[TableRow]) -> tuple[list[str], list[list[str]]]:
@@ -36,20 +38,19 @@ def cells(rows: Sequence[TableRow]) -> tuple[list[str], list[list[str]]]:
 
 
 def markdown(rows: Sequence[TableRow]) -> str:
-    """The first columns as a Markdown table, that a README has room for."""
-    shown = [[row[i] for i in PARTS[0]] for row in (list(HEAD), *cells(rows)[1])]
-    lines = ["| " + " | ".join(row) + " |" for row in shown]
-    lines.insert(1, "|---" + "|---:" * (len(PARTS[0]) - 1) + "|")
-    return "\n".join(lines)
+    """The first columns, those of the README's table, as Markdown."""
+    head, body = cells(rows)
+    shown = PARTS[0]
+    return markdown_table([head[i] for i in shown], [[row[i] for i in shown] for row in body], right=shown[1:])
 
 
 def bins(rows: Sequence[TableRow]) -> tuple[list[str], list[list[str]]]:
-    """pass@1 (and the largest agent's share) of each contender in each bin."""
+    """pass@1 (and the largest agent's share) of each method in each bin."""
     return _by_bin(rows, lambda bin: f"{100 * bin[0]:.0f} ({100 * bin[1]:.0f})")
 
 
 def costs(rows: Sequence[TableRow]) -> tuple[list[str], list[list[str]]]:
-    """Millionths of a dollar a task, with what choosing took, of each contender in each bin."""
+    """Millionths of a dollar a task, including the choosing, of each method in each bin."""
     return _by_bin(rows, lambda bin: f"{1e6 * bin[3]:.3g}")
 
 
@@ -59,45 +60,45 @@ def _by_bin(
     names = sorted({name for row in rows for name in row.bins})
     sizes = {name: max(row.bins[name][2] for row in rows if name in row.bins) for name in names}
     body = [[row.name, *(shown(row.bins[n]) if n in row.bins else "–" for n in names)] for row in rows]
-    return ["contender", *(f"{name} n={sizes[name]}" for name in names)], body
+    return ["method", *(f"{name} n={sizes[name]}" for name in names)], body
 
 
 def notes(runs: Runs, rows: Sequence[TableRow]) -> list[str]:
-    """What must be known to read the table."""
+    """Notes that explain the table."""
     about = runs.about
-    said = [
+    found = [
         f"{about.get('set')}: {rows[0].tasks} tasks, {about.get('orders', 1)} order(s); {about.get('learned', '')}; "
         f"dials with a budget plan for at most {100 * about.get('budget', 1):.0f} % of {runs.largest}",
         "95 %: bootstrap over tasks; ± orders: standard deviation over task orders; dollars and tokens include the "
         "auction; AIQ is divided by the range of cost, CPT is a share of the largest agent, – is not defined",
     ]
     if worth := pool_value(runs):
-        said.append("Shapley value for the oracle: " + ", ".join(f"{a} {v:.3f}" for a, v in worth.items()))
+        found.append("Shapley value for the oracle: " + ", ".join(f"{a} {v:.3f}" for a, v in worth.items()))
     for row in rows:
         over, under, _ = escalations(runs, row.name) if row.group == "sale" else (math.nan, math.nan, {})
         if not math.isnan(over):
-            said.append(f"{row.name}: over-escalated {100 * over:.0f} % of tasks, under-escalated {100 * under:.0f} %")
-    for name, contender in runs.contenders.items():
-        if contender.get("group") in ("baseline", "sale") and name in runs.columns:
-            departs = contender.get("departs")
-            said.append(f"{name}: {contender.get('source', '')}" + (f"; here: {departs}" if departs else ""))
-    return said
+            found.append(f"{row.name}: over-escalated {100 * over:.0f} % of tasks, under-escalated {100 * under:.0f} %")
+    for name, method in runs.methods.items():
+        if method.get("group") in ("baseline", "sale") and name in runs.columns:
+            departs = method.get("departs")
+            found.append(f"{name}: {method.get('source', '')}" + (f"; here: {departs}" if departs else ""))
+    return found
 
 
 def document(runs: Runs, rows: Sequence[TableRow]) -> dict[str, Any]:
-    """Everything as plain JSON values; what is not defined is null."""
+    """Everything as plain JSON values. Undefined figures are null."""
     return {
         "about": {name: value for name, value in runs.about.items() if name != "clusters"},
         "bids": runs.bids,
         "shapley": pool_value(runs),
         "rows": [plain(dataclasses.asdict(row)) for row in rows],
         "confusion": {row.name: escalations(runs, row.name)[2] for row in rows if row.group == "sale"},
-        "contenders": list(runs.contenders.values()),
+        "methods": list(runs.methods.values()),
     }
 
 
 def plain(value: Any) -> Any:
-    """As JSON has it: what is not defined is null, and floats end after eight digits."""
+    """The value for JSON: nan becomes null, and floats are rounded to eight digits."""
     if isinstance(value, float):
         return None if math.isnan(value) else round(value, 8)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What every bench prints: a table of what, value, unit, goal and whether it is met, and the machine."""
+"""What every bench prints: figures with their units and goals as a table, and the machine they belong to."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Literal
 
 from edge_sale import __version__
+from edge_sale.evaluation.markdown import markdown_table
 from edge_sale.hardware.processors import cores, processor
 
 PACKAGES = ("llama-cpp-python", "numpy", "apsw", "sqlite-vec")
@@ -18,7 +19,7 @@ PACKAGES = ("llama-cpp-python", "numpy", "apsw", "sqlite-vec")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure. `goal` is a bound, None where a figure is only reported."""
+    """One measured figure. `goal` is a bound on it; None where the figure is only reported."""
 
     what: str
     value: float
@@ -40,19 +41,14 @@ def as_json(figures: Sequence[Figure]) -> str:
 
 
 def as_line(figure: Figure) -> str:
-    """One figure in a line, for while others are still being taken."""
+    """One figure in a line, to print while others are still measured."""
     what, value, unit, goal, met = _cells(figure)
     return f"= {what}: {value} {unit}" + (f" (goal {goal}: {met})" if figure.goal is not None else "")
 
 
 def as_table(figures: Sequence[Figure]) -> str:
-    """The figures as a Markdown table, so that it can stand in the README as it is."""
-    rows = [("what", "value", "unit", "goal", "met")]
-    rows += [_cells(figure) for figure in figures]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = ["| " + " | ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
-    return "\n".join(lines)
+    """The figures as a Markdown table."""
+    return markdown_table(["what", "value", "unit", "goal", "met"], [_cells(figure) for figure in figures])
 
 
 def _cells(f: Figure) -> tuple[str, str, str, str, str]:
@@ -63,7 +59,7 @@ def _cells(f: Figure) -> tuple[str, str, str, str, str]:
 
 
 def machine() -> str:
-    """The machine and the versions that figures belong to, in a line."""
+    """The machine and the versions that the figures belong to, in a line."""
     versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (

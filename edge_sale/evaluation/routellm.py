@@ -1,8 +1,8 @@
 """Outcome files of RouteLLM (https://github.com/lm-sys/RouteLLM, Apache-2.0) as a recording.
 
 `routellm/evals/mmlu/responses/mmlu_*.csv` and `routellm/evals/gsm8k/gsm8k_responses.csv`: a prompt, then a
-column of True or False an agent. There are no plans, so no jury and no auction over plans, and no token
-counts: an answer is taken as long as it is on record (GSM8K) or as one token (MMLU's letter).
+column of True or False for each agent. The files hold no plans, so there is no jury, and no token counts: the length of
+an answer is that of the recorded text (GSM8K) or one token (MMLU's letter).
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edge_sale.evaluation.jsonl_store import BadRecord
 from edge_sale.evaluation.mint import DOLLARS_PER_BILLION, TOKEN
-from edge_sale.evaluation.records import BadRecord, Item, Recording, Trial, recording
+from edge_sale.evaluation.records import Item, Recording, Trial, recording
 from edge_sale.types import Task
 
-# Mixtral by its size like MINT's agents; GPT-4 Turbo as published, $10/30 at nine tokens read for one written
+# Mixtral by its size, as MINT's agents; GPT-4 Turbo as published: $10/30 at nine tokens read for one written
 PRICES = {"mixtral-8x7b-instruct-v0.1": round(46.7 * DOLLARS_PER_BILLION, 4), "gpt-4-1106-preview": 12.0}
 
 

@@ -1,4 +1,4 @@
-"""The trials of our own `bench run`, as a recording: live plans, entropies and a jury that bids itself."""
+"""The trials of our own runs files as a recording: live plans, entropies, and jurors that bid themselves."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from edge_sale.auction.ledger import Sum
+from edge_sale.evaluation.jsonl_store import BadRecord, lines, take
 from edge_sale.evaluation.judges import Opinion
-from edge_sale.evaluation.records import BadRecord, Item, Recording, Trial, lines, recording, take
+from edge_sale.evaluation.records import Item, Recording, Trial, recording
 from edge_sale.types import Task
 
 NUMBER = (int, float)
@@ -84,7 +85,7 @@ def from_line(where: str, value: Mapping[str, Any]) -> tuple[Item, Trial]:
 
 
 def opinions(of: Recording) -> dict[str, Opinion]:
-    """What the agents made of each other's plans when they were bid. Jurors that failed anywhere are left out."""
+    """The agents' scores of each other's plans, as given when they bid. A juror that failed anywhere is left out."""
     everyone = [of.trial(item, agent) for item in of.items for agent in of.agents]
     jurors = set.intersection(*(set(trial.scores) for trial in everyone))
     found = {}

@@ -1,8 +1,8 @@
-"""Which weights would have sold best: each way of fitting, on tasks that it had not seen.
+"""Compare ways of fitting the weights, each on tasks that it was not fitted to.
 
-Of a bid whose work nobody ordered the outcome is not known. It counts as that agent's share on the record
-(`outcome.expected`), so what is said of auctions that other weights would have sold otherwise is an estimate,
-and `known` says how much of a figure is not.
+The outcome of a bid that did no work is unknown. The agent's share of successes on record stands for it
+(`outcome_model.expected`). So the figures of weights that would have picked another winner are estimates, and
+`known` says which share of a figure is on record.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from edge_sale.learning import outcome_model, paper_program
 from edge_sale.learning.outcome_model import SLACK
 from edge_sale.learning.table import Floats, Places, Table, experienced
+from edge_sale.scoring import program
 from edge_sale.scoring.auc import LEVEL
 from edge_sale.scoring.weights import Weights
 
@@ -25,7 +26,7 @@ SHIPPED, PAPER, OUTCOME = "shipped", "paper's program", "outcome model"
 
 @dataclass(frozen=True, slots=True)
 class WeightsRow:
-    """What a way of choosing comes to, a task. Regret: of the tasks that somebody did right, those it missed."""
+    """Mean figures a task of one way of choosing. Regret: share of tasks that some agent, but not it, did right."""
 
     name: str
     passed: float
@@ -33,19 +34,19 @@ class WeightsRow:
     dollars: float
     regret: float  # nan where not everybody's outcome is known
     known: float  # share of the chosen bids whose outcome is on record
-    gain: float = 0.0  # in `passed` against the weights as shipped, task by task
+    gain: float = 0.0  # of `passed` over the shipped weights, task by task
     gain_error: float = 0.0
     shares: Mapping[str, float] | None = None  # agent -> share of the tasks
 
     @property
     def told_apart(self) -> bool:
-        """Whether the gain is more than chance would have it, at 95 %."""
+        """Whether the gain differs from 0 at the 95 % level."""
         return abs(self.gain) > LEVEL * self.gain_error > 0
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsComparison:
-    """All rows; `best` is the way of fitting that is proposed, None where nothing is better than what is shipped."""
+    """All rows. `best` names the proposed way of fitting; None where nothing beats the shipped weights."""
 
     rows: tuple[WeightsRow, ...]
     best: str | None
@@ -62,22 +63,21 @@ def compare(
     seed: int = 0,
     slack: float = SLACK,
 ) -> WeightsComparison:
-    """Every way of fitting by cross-validation beside the shipped weights, those in force, and each agent alone.
+    """Cross-validate every way of fitting, beside the shipped weights, those in force and each agent alone.
 
-    Weights in force that were fitted have seen these very outcomes, if they are newer than the fit: they are
-    shown for what they do, and not chosen by.
+    Fitted weights in force may have been fitted to these very outcomes. Their row is shown, and never proposed.
+    The paper's program has no row where its solver is not installed.
     """
-    work_strategies: dict[str, Fit] = {
-        SHIPPED: lambda train: shipped,
-        PAPER: lambda train: paper_program.fit(train, shipped, seconds / outcome_model.FOLDS).weights,
-        OUTCOME: lambda train: outcome_model.fit(train, shipped, seed, slack).weights,
-    }
+    fits: dict[str, Fit] = {SHIPPED: lambda train: shipped}
+    if program.installed():
+        fits[PAPER] = lambda train: paper_program.fit(train, shipped, seconds / outcome_model.FOLDS).weights
+    fits[OUTCOME] = lambda train: outcome_model.fit(train, shipped, seed, slack).weights
     passed, paid = outcome_model.expected(table)
-    chosen = {name: np.zeros(len(table.bids), dtype=int) for name in work_strategies}
+    chosen = {name: np.zeros(len(table.bids), dtype=int) for name in fits}
     for train, test in outcome_model.folds(len(table.bids), seed):
         past = table.part(train)
         seen = experienced(table.part(test), past)
-        for name, fit in work_strategies.items():
+        for name, fit in fits.items():
             chosen[name][test] = choice(seen, fit(past))
     if now is not None and now.name != shipped.name:
         chosen[f"in force: {now.name}"] = choice(experienced(table, table), now)
@@ -88,7 +88,7 @@ def compare(
 
 
 def choice(table: Table, weights: Weights) -> Places:
-    """The place of the agent that asks least for each task."""
+    """For each task, the index of the agent whose bid asks least, shape (N,)."""
     cost, value = table.sides(weights)
     return np.asarray(np.argmin(cost - value, axis=1), dtype=np.int64)
 
@@ -113,7 +113,7 @@ def _row(name: str, table: Table, places: Places, passed: Floats, paid: Floats, 
 
 
 def _alone(table: Table, passed: Floats, paid: Floats, base: Floats) -> list[WeightsRow]:
-    """Each agent doing everything, the cheapest first; only where all have bid for everything."""
+    """A row for each agent doing every task, the cheapest first. Empty unless all agents bid for every task."""
     prices = table.signal("price")
     if not table.present.all():
         return []
@@ -124,12 +124,12 @@ def _alone(table: Table, passed: Floats, paid: Floats, base: Floats) -> list[Wei
 
 
 def _better(rows: list[WeightsRow], slack: float) -> str | None:
-    """Of the fitted ways the better by pass@1, within `slack` the cheaper; None unless it beats the shipped."""
+    """The cheapest fit within `slack` of the best pass@1; None unless it beats the shipped weights."""
     known = {row.name: row for row in rows}
     shipped = known[SHIPPED]
-    best = max(known[name].passed for name in (PAPER, OUTCOME))
-    near = [known[name] for name in (OUTCOME, PAPER) if known[name].passed >= best - slack]
-    found = min(near, key=lambda row: row.dollars)
+    fitted = [known[name] for name in (OUTCOME, PAPER) if name in known]
+    best = max(row.passed for row in fitted)
+    found = min((row for row in fitted if row.passed >= best - slack), key=lambda row: row.dollars)
     if found.passed > shipped.passed + slack:
         return found.name
     cheaper = found.dollars < 0.99 * shipped.dollars

@@ -1,4 +1,4 @@
-"""From recorded outcomes to a proposal: what can be fitted, how it compares, and what would be put in force."""
+"""From recorded outcomes to a proposal: fit, compare, and say which weights to put in force."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from edge_sale.errors import EdgeSaleError
+from edge_sale.errors import EdgeSaleError, ExtraMissing
 from edge_sale.learning import compare, outcome_model, paper_program
 from edge_sale.learning.compare import PAPER, WeightsComparison
 from edge_sale.learning.table import Table
+from edge_sale.scoring import program
 from edge_sale.scoring.weights import Weights
 
 LEAST = 10  # outcomes below which nothing is fitted
 FEW = 100  # below which a comparison says so
-SAY = "say how answers were with edge-sale good or edge-sale bad, or run tasks with --check"
+SAY = "rate answers with edge-sale good or edge-sale bad, or run tasks with --check"
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What came of a fit. `weights` None: nothing is better than what is shipped."""
+    """The result of a fit. `weights` is None where nothing beats the shipped weights."""
 
     comparison: WeightsComparison
     method: str | None
     weights: Weights | None
     moved: float  # how far outcomes moved the outcome model from the shipped weights, 0..1
-    how: str  # of the paper's program
+    how: str  # how far the paper's program was solved, or why it was left out
     notes: tuple[str, ...]
     data: dict[str, Any]
 
@@ -40,18 +41,21 @@ class Proposal:
 
 
 def usable(table: Table, agents: Sequence[str]) -> tuple[Table, list[str]]:
-    """The part of the table that says something of these agents, and what was left out. Raises EdgeSaleError."""
+    """The part of the table that is about these agents, and notes on what was left out.
+
+    Raises EdgeSaleError, with what is missing, where there is too little to fit.
+    """
     notes: list[str] = []
     if not table.bids:
         raise EdgeSaleError(f"nothing recorded yet to learn from; run some tasks and {SAY}")
     if table.outcomes == 0:
-        raise EdgeSaleError(f"of none of the {len(table.bids)} recorded tasks is it known how they went; {SAY}")
+        raise EdgeSaleError(f"none of the {len(table.bids)} recorded tasks has a known outcome; {SAY}")
     gone = [name for name in table.agents if name not in agents]
     here = [name for name in table.agents if name in agents]
     left = {name: int((~np.isnan(table.right[:, table.agents.index(name)])).sum()) for name in gone}
     if not here:
         raise EdgeSaleError(
-            f"all {table.outcomes} outcomes are of agents that are not in the pool: {', '.join(gone)}; there are "
+            f"all {table.outcomes} outcomes are of agents that are not in the pool: {', '.join(gone)}; the pool has "
             f"{', '.join(agents)}: name their pool with --pool, or {SAY}"
         )
     if gone:
@@ -63,14 +67,14 @@ def usable(table: Table, agents: Sequence[str]) -> tuple[Table, list[str]]:
     if known.outcomes and right in (0, known.outcomes):
         which, other = ("right", "bad") if right else ("wrong", "good")
         raise EdgeSaleError(
-            f"all {known.outcomes} known outcomes are {which}: weights learn to tell right from wrong, so some of "
-            f"the other kind are needed too; edge-sale {other} ID says that an answer was {other}"
+            f"all {known.outcomes} known outcomes are {which}: weights learn to tell right from wrong, so both kinds "
+            f"are needed; mark an answer as {other} with: edge-sale {other} ID"
         )
     if known.outcomes < LEAST:
-        raise EdgeSaleError(f"{known.outcomes} outcomes are known, {LEAST} are the least to learn from; {SAY}")
+        raise EdgeSaleError(f"{known.outcomes} outcomes are known, at least {LEAST} are needed; {SAY}")
     silent = [name for name in agents if name not in here or np.isnan(known.right[:, known.agents.index(name)]).all()]
     if silent:
-        notes.append(f"no outcome is known of {', '.join(silent)}: what holds for all is taken to hold for them")
+        notes.append(f"no outcome is known of {', '.join(silent)}: they get the weights that all agents share")
     return known, notes
 
 
@@ -83,31 +87,33 @@ def propose(
     seed: int = 0,
     slack: float = outcome_model.SLACK,
 ) -> Proposal:
-    """Fits both ways, compares them on tasks held out, and says which is better. Raises EdgeSaleError."""
+    """Fit in both ways, compare them on held-out tasks and propose the better. Raises EdgeSaleError."""
     known, notes = usable(table, agents)
     compared = compare.compare(known, shipped, now, seconds, seed, slack)
-    fitted, solved = outcome_model.fit(known, shipped, seed, slack), paper_program.fit(known, shipped, seconds)
-    notes.append(f"the paper's program: {solved.how}")
+    fitted = outcome_model.fit(known, shipped, seed, slack)
+    solved = paper_program.fit(known, shipped, seconds) if program.installed() else None
+    how = solved.how if solved else f"left out: {ExtraMissing('highspy', 'fit')}"
+    notes.append(f"the paper's program: {how}")
     if known.outcomes < FEW:
         notes.append(
-            f"{known.outcomes} outcomes are few: the outcome model has gone {fitted.moved:.0%} of its way, the rest is "
-            "as shipped, and so is what a dollar counts for"
+            f"{known.outcomes} outcomes are few: they moved the outcome model {fitted.moved:.0%} of the way from the "
+            "shipped weights; the weight of a dollar stays as shipped"
         )
     else:
-        notes.append(f"the outcome model has gone {fitted.moved:.0%} of its way from the shipped weights")
+        notes.append(f"outcomes moved the outcome model {fitted.moved:.0%} of the way from the shipped weights")
     if not known.complete:
         part = min(row.known for row in compared.rows)
         notes.append(
-            "only the outcomes of work that was done are known: where other weights would have sold otherwise (down to "
-            f"{part:.0%} are on record), an agent's usual share stands for its outcome"
+            "only the outcomes of work that was done are known: where other weights would have picked another winner "
+            f"(down to {part:.0%} are on record), the agent's usual share stands for its outcome"
         )
     weights = None
     if compared.best:
-        weights = solved.weights if compared.best == PAPER else fitted.weights
+        weights = solved.weights if solved and compared.best == PAPER else fitted.weights
         weights = replace(weights, provenance=_provenance(compared.best, known, weights))
         if not compared.row(compared.best).told_apart:
-            notes.append("its gain in pass@1 is not told apart from chance: more outcomes will say")
-    return Proposal(compared, compared.best, weights, fitted.moved, solved.how, tuple(notes), _about(known))
+            notes.append("its gain in pass@1 may be chance; more outcomes will tell")
+    return Proposal(compared, compared.best, weights, fitted.moved, how, tuple(notes), _about(known))
 
 
 def _about(table: Table) -> dict[str, Any]:

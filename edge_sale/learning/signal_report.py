@@ -1,4 +1,4 @@
-"""What each signal tells of outcomes: its AUC overall, for each agent, and among the bids on one task."""
+"""How well each signal tells right work from wrong: its AUC overall, for each agent, and within tasks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from edge_sale.scoring.weights import Weights
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """One signal: above 0.5 high is good, below 0.5 low is good, at 0.5 it says nothing."""
+class SignalAuc:
+    """One signal. Above 0.5 high values are good, below 0.5 low values are; at 0.5 it tells nothing."""
 
     signal: str
     overall: Area
@@ -25,8 +25,8 @@ class Telling:
     about: str
 
 
-def tell(table: Table, now: Weights | None = None) -> list[Telling]:
-    """Every signal that the bids hold, every juror, and the value V of the weights in force; the most telling first."""
+def report(table: Table, now: Weights | None = None) -> list[SignalAuc]:
+    """Every signal of the bids, every juror, and V of the weights in force; the most informative first."""
     known = experienced(table, table)
     done = ~np.isnan(known.right)
     columns: dict[str, tuple[Floats, str]] = {
@@ -47,5 +47,5 @@ def tell(table: Table, now: Weights | None = None) -> list[Telling]:
             for a, agent in enumerate(known.agents)
         }
         overall = auc.clustered(x[here], known.right[here], task[here])
-        found.append(Telling(name, overall, auc.within(x[here], known.right[here], task[here]), agents, about))
+        found.append(SignalAuc(name, overall, auc.within(x[here], known.right[here], task[here]), agents, about))
     return sorted(found, key=lambda one: -abs(np.nan_to_num(one.overall.auc, nan=0.5) - 0.5))

@@ -143,7 +143,7 @@ def experienced(table: Table, past: Table) -> Table:
     if table.vectors is None or past.vectors is None:
         return table
     near = np.asarray(table.vectors @ past.vectors.T, dtype=float)
-    share = np.clip(experience(near, past.right, but_itself=table is past), 0.02, 0.98)
+    share = np.clip(experience(near, past.right, leave_one_out=table is past), 0.02, 0.98)
     odds = np.where(table.present, np.log(share / (1 - share)), np.nan)
     return replace(table, columns={**table.columns, "experience": odds})
 

@@ -31,12 +31,14 @@ Measure = Callable[..., Iterable[Figure]]
 
 @click.command()
 @click.argument("name")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of benchmark data, where one is needed.")
-@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Runs to take medians of.")
-@click.option("--limit", type=click.IntRange(min=1), help="work: the first so many tasks of each set.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of benchmark data, for benches that need it.")
+@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Runs to take medians over.")
+@click.option("--limit", type=click.IntRange(min=1), help="work: only the first N tasks of each set.")
 @click.option("--part", help="work: mbpp, quixbugs, loop, bipia (together code), or docs.")
-@click.option("--out", type=click.Path(path_type=Path), help="work: keep what was measured here, and go on from it.")
-@click.option("--json", "as_json_", is_flag=True, help="A JSON list of what, value, unit, goal and met.")
+@click.option("--out", type=click.Path(path_type=Path), help="work: keep results in this file, and continue from it.")
+@click.option(
+    "--json", "as_json_", is_flag=True, help="Print a JSON list with the keys what, value, unit, goal and met."
+)
 def bench(
     name: str, data: Path | None, runs: int, limit: int | None, part: str | None, out: Path | None, as_json_: bool
 ) -> None:
@@ -61,7 +63,7 @@ def bench(
         for figure in measure(data, runs, lambda line: click.echo(line, err=True), **more):
             figures.append(figure)
             click.echo(as_line(figure), err=True)
-    except KeyboardInterrupt:  # what was measured stands
+    except KeyboardInterrupt:  # what was measured so far is printed
         stopped = True
         click.echo(f"stopped; {len(figures)} figures were taken", err=True)
     click.echo(as_json(figures) if as_json_ else f"{as_table(figures)}\n\n{machine()}")

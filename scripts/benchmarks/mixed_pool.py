@@ -1,8 +1,8 @@
-"""`./scripts/bench home --data DIR`: specialists and the starter's general agents in one market, on a mixed set.
+"""`./scripts/bench mixed --data DIR`: specialists and the starter's general agents in one market, on a mixed set.
 
-A part of the tasks is of the specialists' trade, generated and written by hand, a part is published tasks of other
-kinds and prompts that only sound like the trade. There is no memory. Who wins is counted, and work on the trade is
-graded. The hand-written prompts are sold by the bundled pool alone, too, as where nothing was pulled.
+Some of the tasks are of the specialists' trade, generated or written by hand. The others are published tasks of other
+kinds, and prompts that only sound like the trade. There is no memory. The bench counts who wins, and grades work on the
+trade. The bundled pool alone does the hand-written prompts too, as on a machine where nothing was pulled.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training import out_of_domain
+from training import out_of_domain, written
 
 from edge_sale import assemble
 from edge_sale.auction.market import Market
@@ -19,7 +19,6 @@ from edge_sale.catalog.cards import BUNDLED_POOL, MIXED_POOL, load
 from edge_sale.errors import EdgeSaleError, NoBids
 from edge_sale.evaluation import task_sets
 from edge_sale.evaluation.bundled_eval import tasks
-from edge_sale.evaluation.bundled_tasks import written
 from edge_sale.evaluation.grading import Question, grade
 from edge_sale.evaluation.report import Figure
 from edge_sale.events import silent
@@ -32,8 +31,8 @@ SEED = 9000
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
-    """What came of some tasks, in shares of all of them, and the seconds of a mean auction."""
+class Shares:
+    """The outcomes of some tasks, in shares of all of them, and the mean seconds of an auction."""
 
     won: float  # by a specialist
     answered: float
@@ -42,40 +41,40 @@ class Sold:
 
 
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterator[Figure]:
-    """The figures; `runs` is not used, for greedy plans are the same each time."""
+    """The figures. `runs` is not used, because greedy plans are the same each time."""
     if data is None:
         raise EdgeSaleError("this bench needs published task sets: --data DIR")
     settings = replace(settings_of(), remember=False, seed=SEED)
     trade = [job.question for job in tasks.exam(BIN, SEED)]
-    typed = {"hand-written": written.questions(), "hand-written later": written.questions(written.MORE)}
+    typed = {"hand-written": written.questions(), "hand-written later": written.questions(written.LATER)}
     others = {name: task_sets.load(name, data / folder)[100 : 100 + EACH] for name, folder in OTHERS.items()}
-    # the reserve price was fitted on the first ones of each set, and on other prompts from next door
+    # the reserve price was fitted on the first tasks of each set and on other prompts that sound like the trade
     outside = {**others, "next door": out_of_domain.questions()}
 
     alone = assemble.market(assemble.plan(replace(settings, pool=BUNDLED_POOL)))
     for name, questions in typed.items():
         tell(f"{name}, the bundled pool alone: {len(questions)} tasks")
-        one = sold(alone, questions, settings.sandbox)
+        one = auctioned(alone, questions, settings.sandbox)
         yield Figure(f"{name}, the bundled pool alone: answered", 100 * one.answered, "%")
         yield Figure(f"{name}, the bundled pool alone: right", 100 * one.right, "%")
     both = assemble.market(assemble.plan(replace(settings, pool=MIXED_POOL)))
     for name, questions in {"generated": trade, **typed}.items():
         tell(f"{name}, both pools: {len(questions)} tasks")
-        one = sold(both, questions, settings.sandbox)
+        one = auctioned(both, questions, settings.sandbox)
         yield Figure(f"{name}, of the trade", len(questions), "tasks")
         yield Figure(f"{name}: won by a specialist", 100 * one.won, "%", 95, "least")
         yield Figure(f"{name}: right", 100 * one.right, "%")
         yield Figure(f"{name}: an auction", one.seconds, "s")
     for name, questions in outside.items():
         tell(f"{name}, both pools: {len(questions)} tasks")
-        one = sold(both, questions, settings.sandbox, execute=False)
+        one = auctioned(both, questions, settings.sandbox, execute=False)
         yield Figure(f"{name}, of other kinds", len(questions), "tasks")
         yield Figure(f"{name}: won by a general agent", 100 - 100 * one.won, "%", 95, "least")
         yield Figure(f"{name}: an auction", one.seconds, "s")
 
 
-def sold(market: Market, questions: Sequence[Question], sandbox: str, *, execute: bool = True) -> Sold:
-    """Auctions of all the questions; without `execute` nobody does the work."""
+def auctioned(market: Market, questions: Sequence[Question], sandbox: str, *, execute: bool = True) -> Shares:
+    """Auctions of all questions; without `execute` no agent does the work."""
     special = {agent.name for agent in load().pool(BUNDLED_POOL).agents}
     won = answered = right = 0
     seconds = 0.0
@@ -90,4 +89,4 @@ def sold(market: Market, questions: Sequence[Question], sandbox: str, *, execute
             answered += 1
             right += grade(question, sale.outcome.answer, sandbox)[0]
     count = len(questions)
-    return Sold(won / count, answered / count, right / count, seconds / count)
+    return Shares(won / count, answered / count, right / count, seconds / count)

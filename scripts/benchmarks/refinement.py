@@ -1,14 +1,12 @@
-"""Does refinement help? The same tasks sold with lessons from memory and without, in several orders, as time goes on.
+"""Does refinement help? The same tasks with lessons from memory and without them, in several orders.
 
-The bundled pool on its own trade, 300 tasks that come back in other words: real auctions, real work, real grading
-(`evaluation/bundled_eval/sales.py`). What memory changes shows over time: who wins, and how often the answer is
-right. Every order
-that is done is kept in the data folder, and a run that was stopped goes on with the next one.
+The bundled pool does 300 tasks of its own trade that come back in other words, with real auctions, work and grading
+(`evaluation/bundled_eval/live_auctions.py`). The effect of memory shows over time, in who wins and how often the answer
+is right. Every finished order is kept in the data folder, and a run that was stopped goes on with the next one.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -18,20 +16,22 @@ from typing import Any
 import numpy as np
 
 from edge_sale import assemble
-from edge_sale.evaluation.bundled_eval import sales, tasks
-from edge_sale.evaluation.bundled_eval.sales import Line
-from edge_sale.evaluation.cache import key
+from edge_sale.evaluation import runs_file
+from edge_sale.evaluation.bundled_eval import live_auctions, tasks
+from edge_sale.evaluation.bundled_eval.live_auctions import Line
+from edge_sale.evaluation.jsonl_store import key, write_whole
 from edge_sale.evaluation.report import Figure
+from edge_sale.evaluation.result_lines import NO_AGENT
 from edge_sale.prompts import fingerprint
 from edge_sale.settings import Settings, load
 
 TASKS = 300
-PARTS = 3  # stretches of an order that are told apart
+PARTS = 3  # parts of an order that are compared
 POOL = "bundled"
 
 
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterator[Figure]:
-    """`data` is the folder that keeps what is done; `runs` is the number of orders."""
+    """`data` is the folder that keeps finished orders; `runs` is the number of orders."""
     settings = replace(load(), pool=POOL, seed=0)
     folder = data or settings.prefix_dir.parent / "bench-refinement"
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,34 +39,32 @@ def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterat
     prices = {agent.name: agent.price for agent in assemble.plan(settings).pool.agents}
     dearest = max(prices, key=lambda name: prices[name])
     with_, without = (
-        [sold(jobs, replace(settings, refine=refine), folder, order, tell) for order in range(runs)]
+        [order_lines(jobs, replace(settings, refine=refine), folder, order, tell) for order in range(runs)]
         for refine in (True, False)
     )
     yield from compared(with_, without, dearest)
 
 
-def sold(
+def order_lines(
     jobs: Sequence[tasks.Job], settings: Settings, folder: Path, order: int, tell: Callable[[str], None]
 ) -> list[Line]:
-    """The lines of one order; from the folder where the very same was sold before."""
+    """The lines of one order; from the folder if the same order was run before."""
     parts = assemble.plan(settings)
     models = [assemble.identity(card, settings) for card in parts.chat]
-    same = key(*(job.id for job in jobs), *models, fingerprint(), repr(parts.weights), str(settings.refine))
+    setup = key(*(job.id for job in jobs), *models, fingerprint(), repr(parts.weights), str(settings.refine))
     name = "with lessons" if settings.refine else "without lessons"
-    file = folder / f"{name.replace(' ', '-')}-{order}-{same[:12]}.jsonl"
+    file = folder / f"{name.replace(' ', '-')}-{order}-{setup[:12]}.jsonl"
     if file.exists():
-        tell(f"{name}, order {order}: as sold before")
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        tell(f"{name}, order {order}: from the last run")
+        return [line for _, line in runs_file.read(file)]
     tell(f"{name}, order {order}: {len(jobs)} auctions")
-    lines = sales.sell(jobs, settings, folder, name, order)
-    beside = file.with_suffix(".part")
-    beside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    beside.replace(file)
+    lines = live_auctions.run_order(jobs, settings, folder, name, order)
+    write_whole(file, lines)
     return lines
 
 
 def compared(with_: Sequence[Sequence[Line]], without: Sequence[Sequence[Line]], dearest: str) -> Iterator[Figure]:
-    """What lessons change, as figures; differences order by order, with their standard error."""
+    """The effect of lessons: differences in each order, with their standard error over the orders."""
     for name, found in (("with lessons", with_), ("without lessons", without)):
         yield Figure(f"pass@1, {name}", 100 * _mean(found, lambda line: line["success"]), "%")
         yield Figure(f"won by cheaper agents, {name}", 100 * _mean(found, _cheaper(dearest)), "%")
@@ -95,7 +93,7 @@ def _mean(orders: Sequence[Sequence[Line]], of: Callable[[Line], Any]) -> float:
 
 
 def _cheaper(dearest: str) -> Callable[[Line], bool]:
-    return lambda line: line["tried"][-1] not in (dearest, "nobody")
+    return lambda line: line["tried"][-1] not in (dearest, NO_AGENT)
 
 
 def _dollars(line: Line) -> float:
@@ -107,7 +105,7 @@ def _last(order: Sequence[Line], dearest: str) -> float:
 
 
 def _better(line: Line) -> list[bool]:
-    """Of each agent that refined: whether that bid asks less than the one it opened with."""
+    """For each agent that refined: whether its refined bid asks less than its opening bid."""
     asked = {(bid["agent"], bid["phase"]): bid["cost"] - bid["value"] for bid in line["bids"]}
     refined = [agent for agent, phase in asked if phase == "refined" and (agent, "opening") in asked]
     return [asked[agent, "refined"] < asked[agent, "opening"] for agent in refined]

@@ -14,12 +14,12 @@ from edge_sale.evaluation.report import Figure
 
 BIDS = 10_000_000
 AGENTS = {"a": 0.08, "b": 0.09, "c": 0.1, "d": 0.2, "e": 0.4, "remote": 30.0}
-CONTENDERS = ("SALE", "SALE without memory", "SALE with verified escalation")
+METHODS = ("SALE", "SALE without memory", "SALE with verified escalation")
 ORDERS = 5
 
 
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Sequence[Figure]:
-    """Seconds and peak memory of one run; `runs` and `data` do not matter."""
+    """Seconds and peak memory of one run. `runs` and `data` are not used."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "runs.jsonl")
         bids = make(file, BIDS)
@@ -52,15 +52,15 @@ def make(file: Path, bids: int) -> int:
             for a, p in AGENTS.items()
         ]
         shapes.append(json.dumps(offers))
-    tasks = -(-bids // (len(AGENTS) * len(CONTENDERS) * ORDERS))
+    tasks = -(-bids // (len(AGENTS) * len(METHODS) * ORDERS))
     with file.open("w", encoding="utf-8") as out:
         out.write(json.dumps({"kind": "set", "set": "made up", "prices": AGENTS, "orders": ORDERS}) + "\n")
-        for name in CONTENDERS:
+        for name in METHODS:
             for order in range(ORDERS):
                 for task in range(tasks):
                     head = {
-                        "kind": "sold",
-                        "contender": name,
+                        "kind": "result",
+                        "method": name,
                         "order": order,
                         "task": f"task/{task}",
                         "bin": f"bin {task % 8}",
@@ -73,4 +73,4 @@ def make(file: Path, bids: int) -> int:
                         "dial": 0.1,
                     }
                     out.write(f'{json.dumps(head)[:-1]}, "bids": {shapes[task % 200]}}}\n')
-    return tasks * len(CONTENDERS) * ORDERS * len(AGENTS)
+    return tasks * len(METHODS) * ORDERS * len(AGENTS)

@@ -31,9 +31,9 @@ from edge_sale.documents.texts import Seen
 from edge_sale.documents.walk import Wanted
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.grading import exact, f1
-from edge_sale.evaluation.records import take
+from edge_sale.evaluation.jsonl_store import take
 from edge_sale.evaluation.report import Figure
-from edge_sale.evaluation.task_sets import _lines
+from edge_sale.evaluation.task_sets import set_lines
 from edge_sale.settings import load
 
 READ = 5
@@ -89,12 +89,12 @@ def corpus(data: Path) -> tuple[list[tuple[str, str]], list[Question]]:
     def file(title: str, text: str) -> str:
         return f"{places.setdefault((title, text), len(places))}.md"
 
-    for where, row in _lines(data / "nq_open_oracle"):
+    for where, row in set_lines(data / "nq_open_oracle"):
         gold = tuple(file(c["title"], c["text"]) for c in take(where, row, "ctxs", list) if c.get("isgold"))
         questions.append(
             Question("NQ", take(where, row, "question", str), gold, tuple(take(where, row, "answers", list)))
         )
-    for where, row in _lines(data / "hotpotqa_distractor_100"):
+    for where, row in set_lines(data / "hotpotqa_distractor_100"):
         context = take(where, row, "context", dict)
         files = {
             title: file(title, "".join(sentences))

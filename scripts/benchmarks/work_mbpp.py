@@ -1,8 +1,8 @@
-"""MBPP with and without drafts: how much a check is worth.
+"""MBPP with and without drafts: how much a check helps.
 
-The sanitized set's half in the folder, graded by its README's recipe. pass@1 of each agent of the pool, one
-answer, no check. Then `drafts` with the first assertion visible as its check: at 8 (the first wave alone) and
-at 32 (both waves, and the round of repairs). All assertions are the grade.
+The tasks are those of the sanitized set in the folder, graded by its README's recipe. First pass@1 of each agent of the
+pool, with one answer and no check. Then the agent `drafts`, with the first assertion visible as its check: at 8 drafts
+(the first wave alone) and at 32 (both waves and the round of repairs). All assertions are the grade.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.work import WorkSetup
+from benchmarks.work_setup import WorkSetup
 from edge_sale.agents.local import LocalAgent
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation import task_sets
@@ -22,19 +22,21 @@ from edge_sale.prompts import fingerprint
 from edge_sale.sandbox.batch import which_pass
 from edge_sale.types import Task
 
-SECONDS = 2.0  # for one draft with all of its tests: they are small functions
+SECONDS = 2.0  # for one draft with all of its tests, which are small functions
 
 
 def measure(setup: WorkSetup) -> Iterator[Figure]:
     """Figures of the pool's agents alone, and of drafts under a check."""
     folder = setup.data / "mbpp_sanitized"
-    plain, seen = (task_sets.load("mbpp", folder, visible=visible)[: setup.limit] for visible in (False, True))
+    without_check, with_check = (
+        task_sets.load("mbpp", folder, visible=visible)[: setup.limit] for visible in (False, True)
+    )
     rows: list[dict[str, Any]] = []
-    for number, (bare, shown) in enumerate(zip(plain, seen, strict=True), start=1):
-        row = setup.book.get(f"mbpp/{bare.item.task.id}/{fingerprint()}", lambda: _one(setup, bare, shown))  # noqa: B023 - called at once
+    for number, (bare, shown) in enumerate(zip(without_check, with_check, strict=True), start=1):
+        row = setup.results.get(f"mbpp/{bare.item.task.id}/{fingerprint()}", lambda: _one(setup, bare, shown))  # noqa: B023 - called at once
         rows.append(row)
         so_far = ", ".join(f"{name} {sum(bool(r.get(name)) for r in rows)}" for name in rows[0] if name[0] != "_")
-        setup.tell(f"mbpp {number} of {len(plain)}: {so_far}")
+        setup.tell(f"mbpp {number} of {len(without_check)}: {so_far}")
     count, many = len(rows), setup.drafter().name
 
     def share(name: str) -> float:
@@ -54,7 +56,7 @@ def measure(setup: WorkSetup) -> Iterator[Figure]:
 
 
 def _one(setup: WorkSetup, bare: Question, shown: Question) -> dict[str, Any]:
-    """Which ways of working were right on one task."""
+    """Which ways of working gave a right answer to one task."""
     task, scheduler = bare.item.task, setup.market.scheduler
     bids = scheduler.drive({agent.name: agent.bid(task) for agent in setup.agents}, "bid")
     plans = {name: "1. Do it." if isinstance(bid, EdgeSaleError) else bid.text for name, bid in bids.items()}
@@ -63,13 +65,13 @@ def _one(setup: WorkSetup, bare: Question, shown: Question) -> dict[str, Any]:
     answers = ["" if isinstance(outcome, EdgeSaleError) else outcome.answer for outcome in done.values()]
     row: dict[str, Any] = dict(zip(done, right(bare, answers, setup.settings.sandbox), strict=True))
     began = time.monotonic()
-    waves: list[list[str]] = []  # texts that passed, of each wave: the first, the second, the repairs
-    many = _Listening(replace(setup.drafter(), samples=8), waves).agent
+    waves: list[list[str]] = []  # texts that passed in each wave: the first, the second, the repairs
+    many = _RecordedDrafts(replace(setup.drafter(), samples=8), waves).agent
     outcome = setup.work(many, many.execute(shown.item.task, plans[many.name], lambda text: None))
     row["_seconds"] = time.monotonic() - began
     row["passed its check"] = outcome.verified is True
-    first = waves[0][0] if waves and waves[0] else ""  # what the first wave alone would have given
-    drawn = [text for wave in waves[:2] for text in wave]  # what fails its first assertion is not right
+    first = waves[0][0] if waves and waves[0] else ""  # the answer of the first wave alone
+    drawn = [text for wave in waves[:2] for text in wave]  # a draft that fails the first assertion is not right
     texts = [outcome.answer, first, *drawn]
     graded = dict(zip(texts, right(shown, texts, setup.settings.sandbox), strict=True))
     row["at 8"], row["at 32"] = graded[first], graded[outcome.answer]
@@ -77,8 +79,8 @@ def _one(setup: WorkSetup, bare: Question, shown: Question) -> dict[str, Any]:
     return row
 
 
-class _Listening:
-    """An agent whose drafts are heard as they are read."""
+class _RecordedDrafts:
+    """An agent with the drafts that passed its check, recorded wave by wave."""
 
     def __init__(self, agent: LocalAgent, waves: list[list[str]]) -> None:
         self.waves, self.inner = waves, agent.checks

@@ -1,6 +1,6 @@
-"""QuixBugs: a repository with the program and its cases as a test, repaired with `--check` by `drafts`.
+"""QuixBugs: a repository with a program and its test cases, repaired with `--check` by the agent `drafts`.
 
-What stands in the end is held to the cases once more, beside files that no agent has touched.
+The repaired program is tested once more, beside files that no agent has touched.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.work import WorkSetup, workspace
+from benchmarks.work_setup import WorkSetup, workspace
 from edge_sale.evaluation.report import Figure
 from edge_sale.evaluation.task_sets import quixbugs_tests
 from edge_sale.prompts import fingerprint
 from edge_sale.types import Task
 
 CHECK = "timeout 4 python -B check.py"
-# Programs on graphs have no JSON cases but tests for pytest, which the sandbox need not have.
+# Programs on graphs have no JSON cases, but tests for pytest, which may be missing in the sandbox.
 TESTS = """import sys, types
 sys.modules["pytest"] = types.SimpleNamespace(use_correct=False)
 sys.modules["python_programs"] = types.ModuleType("python_programs")
@@ -33,11 +33,11 @@ for name, test in sorted(globals().items()):
 
 
 def measure(setup: WorkSetup) -> Iterator[Figure]:
-    """How many programs are repaired, and how long one takes."""
+    """The number of repaired programs, and the time for one."""
     names = programs(setup.data / "quixbugs")[: setup.limit]
     fixed, seconds = 0, 0.0
     for number, name in enumerate(names, start=1):
-        found = setup.book.get(f"quixbugs/{name}/{fingerprint()}", lambda: _repair(setup, name))  # noqa: B023 - called at once
+        found = setup.results.get(f"quixbugs/{name}/{fingerprint()}", lambda: _repair(setup, name))  # noqa: B023 - called at once
         fixed, seconds = fixed + found["fixed"], seconds + found["seconds"]
         what = "fixed" if found["fixed"] else "not fixed"
         setup.tell(f"quixbugs {number} of {len(names)}, {fixed} fixed: {name} {what}; {found['note']}")
@@ -86,14 +86,14 @@ def repository(folder: Path, name: str, scratch: Path) -> Path:
 
 
 def programs(folder: Path, *, plain_only: bool = False) -> list[str]:
-    """Names of the programs that have tests, those with JSON cases first; or these alone."""
+    """Names of the programs that have tests, those with JSON cases first; with `plain_only` these alone."""
     plain = sorted(file.stem for file in (folder / "json_testcases").glob("*.json"))
     tested = sorted(file.stem.removeprefix("test_") for file in (folder / "python_testcases").glob("test_*.py"))
     return plain if plain_only else [*plain, *(name for name in tested if name not in plain)]
 
 
 def _check(folder: Path, name: str) -> str:
-    """A program that fails where the program `name` beside it does."""
+    """A program that fails where the program `name` beside it is wrong."""
     cases = folder / "json_testcases" / f"{name}.json"
     if not cases.exists():
         tests = (folder / "python_testcases" / f"test_{name}.py").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NAMES = ("senior", "lists", "texts", "junior")  # the longest first; the embedder is made with the senior
 EMBEDDER = "embedder"
-NEEDED = "the family is trained with torch and tokenizers; get them with: pip install 'edge-sale[train]'"
+NEEDED = "training needs torch and tokenizers; install them with: pip install 'edge-sale[train]'"
 
 
 @click.command()
@@ -32,13 +32,21 @@ NEEDED = "the family is trained with torch and tokenizers; get them with: pip in
     type=click.Path(path_type=Path),
     default=Path("build/bundled"),
     show_default=True,
-    help="Where the vocabulary and checkpoints are kept; a stopped training goes on from there.",
+    help="Folder of the vocabulary and checkpoints; a stopped training continues from there.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for GGUF files; else models/bundled (or WORK).")
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Models at a time, a core each.")
-@click.option("--updates", type=click.IntRange(min=1), help="Stop so early: for trying things out.")
-@click.option("--measure/--no-measure", "scored", default=True, help="Measure them and record the scores (minutes).")
-@click.option("--only-measure", is_flag=True, help="Train nothing; measure what is there.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for GGUF files; default: models/bundled (with --updates: WORK).",
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Models to train at a time, one core each."
+)
+@click.option("--updates", type=click.IntRange(min=1), help="Stop after this many updates, to try things out.")
+@click.option(
+    "--measure/--no-measure", "scored", default=True, help="Measure the models and record the scores (minutes)."
+)
+@click.option("--only-measure", is_flag=True, help="Train nothing; measure the files that are there.")
 @click.option("--here", is_flag=True, hidden=True, help="Train in this process.")
 def train(
     names: tuple[str, ...],
@@ -53,8 +61,8 @@ def train(
     """Train the bundled models NAMES (all of them where none is named), export and measure them.
 
     \b
-    ./scripts/train_bundled             the whole family, about 50 minutes on two cores
-    ./scripts/train_bundled junior      one of it
+    ./scripts/train_bundled             all models, about 50 minutes on two cores
+    ./scripts/train_bundled junior      one of them
     ./scripts/bench bundled             how good the committed ones are
     """
     out = out or (work if updates else shipped_dir() / "bundled")
@@ -76,20 +84,20 @@ def train(
         return
     began = time.monotonic()
     limit = ["--updates", str(updates)] if updates else []
-    alike = ["--here", "--work", str(work), "--out", str(out), *limit]
-    commands = [[sys.executable, "-m", "training", name, *alike] for name in wanted]
+    options = ["--here", "--work", str(work), "--out", str(out), *limit]
+    commands = [[sys.executable, "-m", "training", name, *options] for name in wanted]
     with ThreadPoolExecutor(jobs) as pool:
         codes = list(pool.map(lambda command: run(command, check=False).returncode, commands))
     if any(codes):
         failed = [name for name, code in zip(wanted, codes, strict=True) if code]
-        raise SystemExit(f"edge-sale: training of {', '.join(failed)} ended early; the same command takes it up again")
+        raise SystemExit(f"edge-sale: training of {', '.join(failed)} ended early; the same command continues it")
     click.echo(f"trained {', '.join(wanted)} in {(time.monotonic() - began) / 60:.0f} minutes -> {out}", err=True)
     if scored and not updates:
         _measure(out, wanted)
 
 
 def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[str], None]) -> None:
-    """Trains one member and writes its file and its record."""
+    """Train one model and write its file and its record."""
     import dataclasses
 
     import torch
@@ -124,7 +132,7 @@ def one(name: str, work: Path, out: Path, updates: int | None, tell: Callable[[s
 
 
 def embedder(out: Path, words: Vocabulary, tell: Callable[[str], None], updates: int | None) -> None:
-    """Tunes the embedder from the senior's file in `out` and writes its file and its record."""
+    """Tune the embedder from the senior's file in `out` and write its file and its record."""
     from training.embedder import SEED, UPDATES, tuned
     from training.export import export
     from training.load import load
@@ -146,13 +154,13 @@ def embedder(out: Path, words: Vocabulary, tell: Callable[[str], None], updates:
 
 
 def _measure(out: Path, names: Sequence[str]) -> None:
-    """Scores into the record; digests and sizes into the cards, where these are the shipped weights."""
+    """Write scores into the record and, for the shipped weights, digests and sizes into the model cards."""
     from edge_sale.evaluation.bundled_tasks.functions import STEPS
-    from training.measure import in_steps, of_embedder, of_member
+    from training.measure import in_steps, of_embedder, of_model
 
     recorded = read(out).get("senior", {}).get("scores", {})
     best = {n: recorded[key] for n in range(1, STEPS + 1) if (key := f"pass@1, {in_steps(n)}") in recorded}
-    measures = {name: partial(of_member, name, out, best) for name in names}
+    measures = {name: partial(of_model, name, out, best) for name in names}
     if "senior" in names:  # the first of them: the junior is compared with it
         measures[EMBEDDER] = partial(of_embedder, out)
     for name, measure in measures.items():
@@ -166,7 +174,7 @@ def _measure(out: Path, names: Sequence[str]) -> None:
 
 
 def _vocabulary(work: Path) -> Path:
-    """The file of the vocabulary for the data as it is, made if it is not there."""
+    """The file of the vocabulary for the present data; made if it is missing."""
     from training.texts import corpus
     from training.tokens import Vocabulary
 

@@ -1,8 +1,8 @@
-"""The embedder: the senior's words and first layers, tuned so that tasks of one structure lie close together.
+"""The embedder: the senior's embeddings and first layer, tuned so that tasks of one structure get similar vectors.
 
-The senior's own pooled states say what comes next rather than what was asked: of tasks whose structure occurs again one
-of the 8 nearest has it for 63 % by its last layer. Here two wordings of one chain of operations, with other arguments,
-are to find each other among the tasks of a batch (InfoNCE, van den Oord et al. 2018, arXiv 1807.03748).
+The senior's own pooled states represent what comes next rather than what was asked: by its last layer, one of the 8
+nearest tasks has the same structure for 63 % of the tasks. Here two wordings of one chain of operations, with other
+arguments, must find each other among the tasks of a batch (InfoNCE, van den Oord et al. 2018, arXiv 1807.03748).
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ from torch.nn import functional as F
 
 from edge_sale.evaluation.bundled_tasks import functions
 from training.model import Llama
+from training.tasks import make, reworded
 from training.tokens import Vocabulary
 
 SEED = 1
 LAYERS = 1  # of the senior's
 PAIRS = 64  # tasks a batch, each in two wordings
 UPDATES = 400
-RATE, WARM = 0.002, 30
+RATE, WARM_UP = 0.002, 30
 TEMPERATURE = 0.05
 EVERY = 50  # updates from one line to the next
 
 
 def tuned(senior: Llama, words: Vocabulary, tell: Callable[[str], None], updates: int = UPDATES) -> Llama:
-    """The embedder's weights, the same for one seed; a few minutes, so nothing is kept on the way."""
+    """The tuned model, the same for one seed. It takes minutes, so there are no checkpoints."""
     torch.manual_seed(SEED)
     model = Llama(dataclasses.replace(senior.shape, layers=LAYERS))
     first = senior.state_dict()
@@ -39,9 +40,9 @@ def tuned(senior: Llama, words: Vocabulary, tell: Callable[[str], None], updates
     began, losses = time.monotonic(), list[float]()
     for update in range(updates):
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min((update + 1) / WARM, 1.0, 2 * (updates - update) / updates)
+            group["lr"] = RATE * min((update + 1) / WARM_UP, 1.0, 2 * (updates - update) / updates)
         one, other = pairs(Random(f"embedder {SEED} {update}"))
-        loss = contrast(vectors(model, words, one), vectors(model, words, other))
+        loss = contrastive_loss(vectors(model, words, one), vectors(model, words, other))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -54,13 +55,13 @@ def tuned(senior: Llama, words: Vocabulary, tell: Callable[[str], None], updates
 
 
 def pairs(random: Random) -> tuple[list[str], list[str]]:
-    """PAIRS tasks, and each again in other words with other arguments."""
-    tasks = [functions.make(random, random.randint(1, functions.STEPS)) for _ in range(PAIRS)]
-    return [task.text for task in tasks], [functions.reworded(task, random).text for task in tasks]
+    """PAIRS tasks, and the same tasks in other words with other arguments."""
+    tasks = [make(random, random.randint(1, functions.STEPS)) for _ in range(PAIRS)]
+    return [task.text for task in tasks], [reworded(task, random).text for task in tasks]
 
 
 def vectors(model: Llama, words: Vocabulary, texts: Sequence[str]) -> Tensor:
-    """A unit vector a text: the mean of its tokens' last states, as llama.cpp pools them."""
+    """A unit vector for each text: the mean of its tokens' last states, as llama.cpp pools them."""
     tokens = [words.encode(text) for text in texts]
     padded = torch.nn.utils.rnn.pad_sequence([torch.tensor(one) for one in tokens], batch_first=True)
     there = torch.arange(padded.shape[1]) < torch.tensor([len(one) for one in tokens])[:, None]
@@ -68,8 +69,8 @@ def vectors(model: Llama, words: Vocabulary, texts: Sequence[str]) -> Tensor:
     return F.normalize(states.sum(dim=1), dim=1)
 
 
-def contrast(one: Tensor, other: Tensor) -> Tensor:
-    """How hard it is to find each text's other wording among all of them, both ways."""
-    likeness = one @ other.T / TEMPERATURE
+def contrastive_loss(one: Tensor, other: Tensor) -> Tensor:
+    """InfoNCE in both directions: the loss of finding each text's other wording among all of the batch."""
+    similarity = one @ other.T / TEMPERATURE
     own = torch.arange(len(one))
-    return (F.cross_entropy(likeness, own) + F.cross_entropy(likeness.T, own)) / 2
+    return (F.cross_entropy(similarity, own) + F.cross_entropy(similarity.T, own)) / 2

@@ -1,7 +1,7 @@
-"""A trained model as a GGUF of the llama architecture: weights, vocabulary, merges and chat template in one file.
+"""Write a trained model as a GGUF of the llama architecture: weights, vocabulary, merges and chat template.
 
-Matrices are stored as float16, the rest as float32; `exact` stores all as float32, for comparison with torch.
-The output matrix is the embedding, which llama.cpp takes where a file has none of its own.
+Matrices are stored as float16, the rest as float32. `exact` stores all as float32, to compare with torch. The file has
+no output matrix: llama.cpp then uses the embedding matrix.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ LICENCE = "Apache-2.0"
 
 
 def export(model: Llama, words: Vocabulary, file: Path, title: str, *, exact: bool = False) -> None:
-    """Writes the file whole, or not at all."""
-    beside = file.with_name(f".{file.name}.writing")
+    """Write the file, whole or not at all."""
+    staged = file.with_name(f".{file.name}.writing")
     try:
-        _write(model, words, beside, title, exact)
-        beside.replace(file)
+        _write(model, words, staged, title, exact)
+        staged.replace(file)
     finally:
-        beside.unlink(missing_ok=True)
+        staged.unlink(missing_ok=True)
 
 
 def _write(model: Llama, words: Vocabulary, file: Path, title: str, exact: bool) -> None:
@@ -61,6 +61,6 @@ def _vocabulary(out: gguf.GGUFWriter, words: Vocabulary) -> None:
     out.add_token_types([gguf.TokenType.CONTROL if t in MARKS else gguf.TokenType.NORMAL for t in tokens])
     out.add_token_merges(words.merges)
     out.add_add_bos_token(False)
-    out.add_bos_token_id(words.mark("end"))  # llama.cpp wants to know of one; none is ever added
+    out.add_bos_token_id(words.mark("end"))  # llama.cpp requires one; it is never added
     out.add_eos_token_id(words.mark("end"))
     out.add_chat_template(TEMPLATE)

@@ -1,19 +1,17 @@
-"""The bundled pool's weights and floor, fitted from outcomes: `python -m training.fit_bundled --data DIR`.
+"""Fit the bundled pool's weights and reserve price to outcomes: `python -m training.fit_bundled --data DIR`.
 
-Weights. Every agent does every training task (made under a seed of its own; of single steps and held-out words there
-are only so many, so some recur in benches). The value of a bid is what
-tells right from wrong among them: a ridge logistic regression (`scoring/success_chance.py`) of success on the
-paper's signals,
-certainty (entropy with its sign turned) and each juror's score, without those that would get a negative weight. What
-cost weighs is then chosen on the same tasks: the most with which pass@1 stays within SLACK of the best. All is scaled
-to sum to 1, as in the paper's normalisation; the regression's constant changes no order and is left out.
+Weights. Every agent does every training task. The tasks have a seed of their own; there are few different ones of
+single steps, so some occur in benches too. The value of a bid is a ridge logistic regression of success
+(`scoring/success_chance.py`) on the paper's signals: certainty (entropy with its sign turned) and each juror's score.
+Signals that would get a negative weight are left out. The weight of cost is then chosen on the same tasks: the largest
+with which pass@1 stays within SLACK of the best. All weights are scaled to sum to 1, as in the paper; the regression's
+constant is left out, because it changes no order.
 
-Reserve price. A ridge logistic regression of "is of the trade" on familiarity and certainty, over the bids of all
-agents, on
-half of the tasks, and on hand-written prompts, of the trade (`tasks/written.py`, MORE) and such that sound like it and
-are not of it (`tasks/strangers.py`, FITTED), which count NEAR times; `least` is where the sum of both error rates is
-least there. A task is refused when no agent's bid reaches it. The error rates in the file are those of the other half,
-and of WRITTEN and WANTED there, which were not fitted to.
+Reserve price. A ridge logistic regression of "this task is of the trade" on familiarity and certainty, over the bids of
+all agents. It is fitted on half of the tasks, and on prompts written by hand, which count NEAR times: of the trade
+(LATER in `written.py`), and such that only sound like it (FITTED in `out_of_domain.py`). `least` is the threshold at
+which the sum of both error rates is least there. A task is refused when no agent's bid reaches it. The error rates in
+the file are those of the other half, of WRITTEN and of WANTED, to which nothing was fitted.
 """
 
 from __future__ import annotations
@@ -36,15 +34,15 @@ from edge_sale.catalog.cards import BUNDLED_POOL, DEFAULT_POOL, shipped_dir
 from edge_sale.catalog.cards import load as load_cards
 from edge_sale.evaluation import run_records, task_sets
 from edge_sale.evaluation.arrays import View
-from edge_sale.evaluation.bundled_eval import grid, sales, tasks
-from edge_sale.evaluation.bundled_tasks import written
-from edge_sale.evaluation.cache import Cache
+from edge_sale.evaluation.bundled_eval import live_auctions, tasks, trials
 from edge_sale.evaluation.grading import Question
+from edge_sale.evaluation.jsonl_store import KeyedStore
 from edge_sale.scoring import success_chance
 from edge_sale.scoring.reserve_price import ReservePrice
 from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import load
-from training import out_of_domain
+from edge_sale.types import Strategy
+from training import out_of_domain, written
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +58,7 @@ OUTSIDE = {
     "quixbugs": "quixbugs",
 }
 EACH = 60  # tasks of each of these
-NEAR = 4  # times that a prompt counts which somebody wrote, of the trade or from next door: those are what people try
+NEAR = 4  # times that a hand-written prompt counts, because those are what people try
 SLACK = 0.005  # of pass@1
 SHARE = 0.95  # of the bundled pool's weights where both pools bid
 RESERVE_PRICE = ("familiarity", "certainty")
@@ -71,9 +69,9 @@ RESERVE_PRICE = ("familiarity", "certainty")
     "--data",
     type=click.Path(path_type=Path, exists=True),
     required=True,
-    help="Folder of published task sets: what is outside the trade.",
+    help="Folder of published task sets, as tasks outside the trade.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The weights file; else the shipped one.")
+@click.option("--out", type=click.Path(path_type=Path), help="The weights file; default: the shipped one.")
 @click.option("--count", default=COUNT, show_default=True, help="Tasks that weights are fitted on.")
 @click.option("--sandbox", default="auto", show_default=True, help="Where answers are tested.")
 def main(data: Path, out: Path | None, count: int, sandbox: str) -> None:
@@ -81,19 +79,19 @@ def main(data: Path, out: Path | None, count: int, sandbox: str) -> None:
     settings = replace(load(), pool=BUNDLED_POOL, seed=SEED, threads=1, remember=False, sandbox=sandbox)
     folder = Path("bundled-fitting.cache")
     folder.mkdir(exist_ok=True)
-    market = sales.market(settings, Cache(folder, sales.ASKS))
-    weights, told = fitted(market, count, sandbox)
-    reserve_price, said = priced(market, data)
+    market = live_auctions.market(settings, KeyedStore(folder / f"{live_auctions.REPLIES}.jsonl"))
+    weights, found = fitted(market, count, sandbox)
+    reserve_price, errors = fitted_reserve_price(market, data)
     now = f"{datetime.now(UTC):%Y-%m-%d}"
     models = {card.name: assemble.identity(card, settings)[:12] for card in assemble.plan(settings).chat}
-    text = written_out(weights, reserve_price, {**told, **said}, now, models)
+    text = written_out(weights, reserve_price, {**found, **errors}, now, models)
     target = out or shipped_dir() / "weights" / "bundled-1.toml"
     target.write_text(text, encoding="utf-8")
     beside = target.with_name("mixed-1.toml")
     beside.write_text(
         joined(weights, reserve_price, read(shipped_dir() / "weights" / "starter-1.toml")), encoding="utf-8"
     )
-    click.echo(json.dumps({**told, **said}, indent=2))
+    click.echo(json.dumps({**found, **errors}, indent=2))
     click.echo(f"{target}, {beside}: written", err=True)
 
 
@@ -101,9 +99,9 @@ def main(data: Path, out: Path | None, count: int, sandbox: str) -> None:
 
 
 def fitted(market: Market, count: int, sandbox: str) -> tuple[dict[str, float], dict[str, Any]]:
-    """Weights by name (price_length, certainty, a juror's name), summing to 1; and what was found."""
+    """Weights by name (price_length, certainty, a juror's name), summing to 1, and figures of the fit."""
     jobs = tasks.stream(count, SEED, families=count // 2)
-    of = grid.everyone([job.question for job in jobs], market, sandbox, "training")
+    of = trials.all_trials([job.question for job in jobs], market, sandbox, "training")
     view = View(of, np.zeros((len(jobs), 1)), run_records.opinions(of))
     assert view.entropy is not None
     names = ["certainty", *view.scores]
@@ -116,7 +114,7 @@ def fitted(market: Market, count: int, sandbox: str) -> tuple[dict[str, float], 
     weights = {"price_length": rate / total, **dict(zip(names, (value / total).tolist(), strict=True))}
     chosen = np.argmin(rate * cost - worth, axis=1)
     every = np.arange(len(chosen))
-    told = {
+    figures = {
         "training tasks": len(jobs),
         "pass@1": float(view.success[every, chosen].mean()),
         "share of the senior": float((chosen == view.largest).mean()),
@@ -124,11 +122,11 @@ def fitted(market: Market, count: int, sandbox: str) -> tuple[dict[str, float], 
         "oracle": float(view.success.max(axis=1).mean()),
         "w_c, pass@1, share": curve,
     }
-    return weights, told
+    return weights, figures
 
 
 def useful(rows: Floats, right: Floats) -> Floats:
-    """The regression's weights on the signals' own scales; what would count against success is left out, one by one."""
+    """The regression's weights on the signals' own scales. Signals with a negative weight are left out, one by one."""
     kept = list(range(rows.shape[1]))
     while True:
         model = success_chance.fit(rows[:, kept], right)
@@ -142,7 +140,7 @@ def useful(rows: Floats, right: Floats) -> Floats:
 
 
 def cost_rate(cost: Floats, worth: Floats, success: Floats) -> tuple[float, list[list[float]]]:
-    """The most that a unit of cost may weigh with pass@1 within SLACK of the best; and (w_c, pass@1, share) tried."""
+    """The largest weight of cost with pass@1 within SLACK of the best, and a sample of (w_c, pass@1, share)."""
     spread = float(np.std(worth) / (np.std(cost) or 1.0))
     every = np.arange(len(cost))
     large = int(np.argmax(cost.mean(axis=0)))
@@ -155,16 +153,16 @@ def cost_rate(cost: Floats, worth: Floats, success: Floats) -> tuple[float, list
     return rate, [[round(x, 4) for x in point] for point in curve[::6]]
 
 
-# --- floor -------------------------------------------------------------------
+# --- reserve price -------------------------------------------------------------------
 
 
-def priced(market: Market, data: Path) -> tuple[ReservePrice, dict[str, Any]]:
-    """The reserve price, and its error rates on what it was not fitted to, source by source."""
+def fitted_reserve_price(market: Market, data: Path) -> tuple[ReservePrice, dict[str, Any]]:
+    """The reserve price, and its error rates on what it was not fitted to, by source."""
     names = [agent.name for agent in market.agents]
     inside = {"trade": mixed([job.question for job in tasks.exam(EACH, SEED + 1)])}
     outside = {name: mixed(task_sets.load(name, data / place)[:EACH]) for name, place in OUTSIDE.items()}
     hand = {"hand-written": written.questions(), "near": out_of_domain.questions()}
-    typed = {"typed": written.questions(written.MORE), "next door": out_of_domain.questions(out_of_domain.FITTED)}
+    typed = {"typed": written.questions(written.LATER), "next door": out_of_domain.questions(out_of_domain.FITTED)}
     reads = {source: signals(qs, market) for source, qs in {**inside, **outside, **hand, **typed}.items()}
     fit_on = [(row, 1.0) for source in inside for row in reads[source][::2]]
     fit_on += [(row, 0.0) for source in outside for row in reads[source][::2]]
@@ -177,8 +175,8 @@ def priced(market: Market, data: Path) -> tuple[ReservePrice, dict[str, Any]]:
     slopes = model.weights[1:] / model.scale
     constant = float(model.weights[0] - (slopes * model.centre).sum())
     reached = {source: [best(row, constant, slopes) for row in found] for source, found in reads.items()}
-    home = [r for s in inside for r in reached[s][::2]] + reached["typed"] * NEAR
-    least = parting(home, [r for s in outside for r in reached[s][::2]] + reached["next door"] * NEAR)
+    of_trade = [r for s in inside for r in reached[s][::2]] + reached["typed"] * NEAR
+    least = threshold(of_trade, [r for s in outside for r in reached[s][::2]] + reached["next door"] * NEAR)
 
     def refused(sources: Sequence[str]) -> float:
         return float(np.mean([r < least for s in sources for r in reached[s][1::2]]))
@@ -189,37 +187,48 @@ def priced(market: Market, data: Path) -> tuple[ReservePrice, dict[str, Any]]:
         "let_in_of_others": 1 - refused(list(outside)),
         "let_in_of_neighbours": float(np.mean([r >= least for r in reached["near"]])),
     }
-    said = {**errors, **{f"let in of {source}": 1 - refused([source]) for source in outside}}
+    by_source = {**errors, **{f"let in of {source}": 1 - refused([source]) for source in outside}}
     sources = ", ".join([*inside, *outside])
     about = f"fitted on half of each of {sources}, errors on the other half; and on prompts written by hand"
     signs = dict(zip(RESERVE_PRICE, slopes.tolist(), strict=True))
     reserve_price = ReservePrice(
         least, constant, signs, tuple(names), about, {k: round(v, 4) for k, v in errors.items()}
     )
-    return reserve_price, said
+    return reserve_price, by_source
 
 
 def mixed(questions: Sequence[Question]) -> list[Question]:
-    """In an order that says nothing of them, so that every second one is a fair half."""
+    """The questions in random order, so that every second one is a fair half."""
     return [questions[i] for i in np.random.default_rng(SEED).permutation(len(questions))]
 
 
 def signals(questions: Sequence[Question], market: Market) -> list[list[list[float]]]:
-    """The reserve price's signals of each agent's bid for each task; of an agent that makes none, nothing."""
+    """The reserve price's signals of each agent's bid for each task. An agent that does not bid has none."""
     found: list[list[list[float]]] = []
-    for start in range(0, len(questions), grid.BITE):
-        for bids in grid.bids(questions[start : start + grid.BITE], market, familiar=True):
-            found.append([[plan.signals["familiarity"], -plan.entropy] for plan in bids])
+    for start in range(0, len(questions), trials.BATCH):
+        for plans in plans_of(questions[start : start + trials.BATCH], market):
+            found.append([[plan.signals["familiarity"], -plan.entropy] for plan in plans])
     return found
 
 
+def plans_of(questions: Sequence[Question], market: Market) -> list[list[Strategy]]:
+    """The plans that agents bid for each task, with familiarity as an extra signal."""
+    everyone: Sequence[Any] = market.agents
+    agents = [replace(agent, extra_signals=("familiarity",)) for agent in everyone]
+    pairs = [(question, agent) for question in questions for agent in agents]
+    jobs = {trials.label(q, agent): (agent, agent.bid(q.item.task)) for q, agent in pairs}
+    plans, _ = trials.drive(market, "bid", jobs)
+    found = [[plans[trials.label(question, agent)] for agent in agents] for question in questions]
+    return [[plan for plan in row if isinstance(plan, Strategy)] for row in found]
+
+
 def best(row: Sequence[Sequence[float]], constant: float, slopes: Floats) -> float:
-    """How far the best of a task's bids comes, 0..1; 0 where there is none."""
+    """The highest chance that any of a task's bids reaches, 0..1; 0 where there is no bid."""
     return max((float(1 / (1 + np.exp(-(constant + slopes @ np.array(bid))))) for bid in row), default=0.0)
 
 
-def parting(inside: Sequence[float], outside: Sequence[float]) -> float:
-    """The threshold at which the shares of the trade that are refused and of others that are let in add up to least."""
+def threshold(inside: Sequence[float], outside: Sequence[float]) -> float:
+    """The threshold with the least sum of two shares: of the trade that is refused, and of the rest that is let in."""
     points = np.unique([0.0, *inside, *outside, 1.0])
     middle = (points[1:] + points[:-1]) / 2
     wrong = [(np.mean(np.array(inside) < x), np.mean(np.array(outside) >= x)) for x in middle]
@@ -230,7 +239,7 @@ def parting(inside: Sequence[float], outside: Sequence[float]) -> float:
 
 
 def joined(weights: Mapping[str, float], reserve_price: ReservePrice, starter: Weights) -> str:
-    """The weights of both pools in one market: SHARE of the bundled pool's, and the rest of the starter's."""
+    """The weights of both pools in one market: SHARE of the bundled pool's, the rest from the starter's."""
     general = [agent.name for agent in load_cards().pool(DEFAULT_POOL).agents]
     signals = {name: weights[name] * SHARE for name in ("price_length", "certainty")}
     for name, weight in starter.signals.items():
@@ -250,21 +259,21 @@ def joined(weights: Mapping[str, float], reserve_price: ReservePrice, starter: W
 def written_out(
     weights: Mapping[str, float],
     reserve_price: ReservePrice,
-    told: Mapping[str, Any],
+    figures: Mapping[str, Any],
     now: str,
     models: Mapping[str, str],
 ) -> str:
     """The weights file as text."""
-    alone = ", ".join(f"{agent} {100 * x:.1f}" for agent, x in told["pass@1 of each alone"].items())
+    alone = ", ".join(f"{agent} {100 * x:.1f}" for agent, x in figures["pass@1 of each alone"].items())
     held = ", ".join(f"{name} {sha}" for name, sha in models.items())
     jury = {name: x for name, x in weights.items() if name not in ("price_length", "certainty")}
     why = [
         f"Fitted {now} by scripts/training/fit_bundled.py, which says how, for these weights (sha256):",
         f"{held}.",
-        f"{told['training tasks']} generated tasks of 1 to 8 steps, every agent at every one. On these, in %: pass@1",
-        f"{alone}; this auction without memory {100 * told['pass@1']:.1f}",
-        f"with {100 * told['share of the senior']:.1f} of the tasks to the senior;",
-        f"oracle {100 * told['oracle']:.1f}.",
+        f"{figures['training tasks']} generated tasks of 1 to 8 steps, every agent at every one. On these, in %:",
+        f"pass@1 {alone}; this auction without memory {100 * figures['pass@1']:.1f}",
+        f"with {100 * figures['share of the senior']:.1f} of the tasks to the senior;",
+        f"oracle {100 * figures['oracle']:.1f}.",
     ]
     return _toml("bundled-1", why, {name: weights[name] for name in ("price_length", "certainty")}, jury, reserve_price)
 

@@ -1,4 +1,4 @@
-"""The weights of a GGUF of ours back in torch: to compare what llama.cpp computes, or to train on."""
+"""Load the weights of one of our GGUF files into torch, to compare with llama.cpp or to train further."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def load(file: Path) -> Llama:
     """The model in `file`, its float16 matrices as float32."""
     reader = gguf.GGUFReader(file)
 
-    def said(key: str) -> int:
+    def number(key: str) -> int:
         field: Any = reader.fields[key]
         return int(field.contents())
 
     shape = Shape(
-        vocabulary=said("llama.vocab_size"),
-        width=said("llama.embedding_length"),
-        layers=said("llama.block_count"),
-        heads=said("llama.attention.head_count"),
-        inner=said("llama.feed_forward_length"),
-        context=said("llama.context_length"),
+        vocabulary=number("llama.vocab_size"),
+        width=number("llama.embedding_length"),
+        layers=number("llama.block_count"),
+        heads=number("llama.attention.head_count"),
+        inner=number("llama.feed_forward_length"),
+        context=number("llama.context_length"),
     )
     model = Llama(shape)
     weights = {tensor.name: torch.tensor(tensor.data.astype("float32")) for tensor in reader.tensors}
@@ -35,7 +35,7 @@ def load(file: Path) -> Llama:
 
 
 def vocabulary(file: Path) -> Vocabulary:
-    """The vocabulary in `file`, as training has it."""
+    """The vocabulary in `file`, in the form that training uses."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     reader = gguf.GGUFReader(file)

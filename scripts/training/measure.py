@@ -1,11 +1,11 @@
-"""How good each member of the family is at its four roles, through llama.cpp, on what no training text holds.
+"""Measure each bundled model in its four roles, through llama.cpp, on tasks that no training text holds.
 
-    plan, work   pass@1: a plan is drawn, code is written along it, the code is run
-    judge        AUC of the expected score over right and spoilt plans; how far p(5) is from being right
-    refine       pass@1 on tasks beyond the agent's own range, with and without lessons of the same chain
+    plan, work   pass@1: the model draws a plan and writes code along it, and the code runs
+    judge        AUC of the expected score over right and faulty plans; calibration of p(5)
+    refine       pass@1 on tasks beyond the model's own range, with and without lessons of the same chain
     entropy      AUC of a plan's mean entropy for telling failures
 
-and how well the embedder puts tasks of one structure together.
+The embedder is measured by how well it puts tasks of one structure together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edge_sale.agents.local import LESSON_CHARACTERS, tidy, within
 from edge_sale.catalog.cards import shipped_dir
 from edge_sale.evaluation.bundled_eval import retrieval_eval
 from edge_sale.evaluation.bundled_eval.tasks import stream
-from edge_sale.evaluation.bundled_tasks import functions, written
+from edge_sale.evaluation.bundled_tasks import functions
 from edge_sale.evaluation.bundled_tasks.functions import STEPS, Made, numbered
 from edge_sale.evaluation.bundled_tasks.grading import grade_all
 from edge_sale.evaluation.metrics import calibration
@@ -32,22 +32,29 @@ from edge_sale.llama.tuning import Tuning
 from edge_sale.prompts import render
 from edge_sale.scoring.auc import auc
 from edge_sale.types import Choose, Generate, Generation, Lesson, Sampling
-from training.texts import spoilt
+from training import tasks as training_tasks
+from training import written
+from training.texts import faulty_plan
 
 NAMES = ("junior", "lists", "texts", "senior")
-HALVES = {"lists": "lists", "texts": "texts"}  # the rest of the family knows all of the trade
+HALVES = {"lists": "lists", "texts": "texts"}  # the other models know all of the trade
 RANGES = {"junior": 2, "lists": 4, "texts": 4, "senior": STEPS}
-CROSSED = {"junior": 2, "lists": 4, "texts": 4, "senior": 6}  # steps at which words and compositions are told apart
+CROSSED = {
+    "junior": 2,
+    "lists": 4,
+    "texts": 4,
+    "senior": 6,
+}  # steps at which new words and new compositions are compared
 EACH = 100  # tasks a bin
 PLAN = Sampling(max_tokens=80, seed=1)
 CODE = Sampling(max_tokens=256)
-TOGETHER = 64  # prompts a batch
+BATCH = 64  # prompts a batch
 CONTEXT = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """What came of the tasks of one kind."""
+    """The outcomes of the tasks of one kind."""
 
     right: list[bool]
     entropies: list[float]
@@ -58,23 +65,23 @@ class Bin:
 
 
 def measure(data: Path | None, runs: int, tell: Callable[[str], None]) -> Iterator[Figure]:
-    """The figures of every member; `data` is a folder of weights other than the shipped ones."""
+    """The figures of all models; `data` is a folder of other weights than the shipped ones."""
     folder = data or shipped_dir() / "bundled"
     best: dict[int, float] = {}
     for name in reversed(NAMES):
-        yield from of_member(name, folder, best)
+        yield from of_model(name, folder, best)
     yield from of_embedder(folder)
 
 
 def of_embedder(folder: Path) -> Iterator[Figure]:
-    """Recall of tasks with the same structure, among those of `bench bundled`; of the senior's own states beside it."""
+    """Retrieval of tasks with the same structure by the embedder, and by the senior's own states for comparison."""
     jobs = stream(100 * STEPS, 0, families=20 * STEPS)
     for name in ("embedder", "senior"):
         made = LlamaEmbedder(name, folder / f"{name}.gguf", "", threads=1)
         vectors = np.concatenate(
             [
-                made.embed([job.question.item.task.text for job in jobs[start : start + TOGETHER]])
-                for start in range(0, len(jobs), TOGETHER)
+                made.embed([job.question.item.task.text for job in jobs[start : start + BATCH]])
+                for start in range(0, len(jobs), BATCH)
             ]
         ).astype(np.float64)
         found = retrieval_eval.recall(vectors, [job.chain for job in jobs])
@@ -83,8 +90,8 @@ def of_embedder(folder: Path) -> Iterator[Figure]:
         yield Figure(f"embedder: by the {name}, one of the 8 nearest has it", 100 * found["any"], "%")
 
 
-def of_member(name: str, folder: Path, best: dict[int, float]) -> Iterator[Figure]:
-    """The figures of one; the senior's shares by steps are put into `best`, the junior's are compared with them."""
+def of_model(name: str, folder: Path, best: dict[int, float]) -> Iterator[Figure]:
+    """The figures of one model. The senior's shares by steps go into `best`; the junior's are compared with them."""
     engine = LlamaEngine(name, folder / f"{name}.gguf", context=CONTEXT, tuning=Tuning(threads=1))
     found, seen = dict[int, float](), list[Bin]()
     for steps in range(1, STEPS + 1):
@@ -96,12 +103,12 @@ def of_member(name: str, folder: Path, best: dict[int, float]) -> Iterator[Figur
     if name == "senior":
         best |= found
     if name == "junior" and best:
-        yield from _beside(found, best)
+        yield from _compared_with_senior(found, best)
     yield from _alone(name, engine, seen)
     engine.close()
 
 
-def _beside(found: dict[int, float], best: dict[int, float]) -> Iterator[Figure]:
+def _compared_with_senior(found: dict[int, float], best: dict[int, float]) -> Iterator[Figure]:
     share = {steps: 100 * found[steps] / max(best[steps], 1e-9) for steps in found}
     for steps in (1, 2):
         yield Figure(f"junior: beside senior, {in_steps(steps)}", share[steps], "%", 92.0, bound="least")
@@ -118,27 +125,27 @@ def _alone(name: str, engine: LlamaEngine, seen: Sequence[Bin]) -> Iterator[Figu
         for steps, one in enumerate(own, start=1):
             yield Figure(f"{name}: its own half, {in_steps(steps)}", one.share, "%")
     yield Figure(f"{name}: hand-written prompts", 100 * hand_written(engine, written.WRITTEN), "%")
-    yield Figure(f"{name}: hand-written prompts, later ones", 100 * hand_written(engine, written.MORE), "%")
+    yield Figure(f"{name}: hand-written prompts, later ones", 100 * hand_written(engine, written.LATER), "%")
     right = [fine for one in seen for fine in one.right]
-    surety = [-entropy for one in seen for entropy in one.entropies]
+    certainty = [-entropy for one in seen for entropy in one.entropies]
     if len(set(right)) > 1:
-        yield Figure(f"{name}: AUC of its plans' entropy", auc(surety, right), "", 0.9, bound="least")
+        yield Figure(f"{name}: AUC of its plans' entropy", auc(certainty, right), "", 0.9, bound="least")
     yield from crossed(name, engine)
-    yield from verdicts(name, engine)
+    yield from judging(name, engine)
     if name != "senior":
         yield from lessons(name, engine)
 
 
 def crossed(name: str, engine: LlamaEngine) -> Iterator[Figure]:
-    """Where the loss comes from: words and compositions that training had, and ones that it had not, four ways."""
+    """Where failures come from: pass@1 with known and new wordings, each with known and new compositions."""
     steps = CROSSED[name]
     for chains in (False, True):
         for words in (False, True):
             random = Random(f"crossed {name} {chains} {words}")
             tasks = list[Made]()
             while len(tasks) < EACH:
-                made = functions.make(random, steps, half=HALVES.get(name, "all"), held=chains)
-                task = functions.reworded(made, random, held=words, fresh=False)
+                made = training_tasks.make(random, steps, half=HALVES.get(name, "all"), held=chains)
+                task = training_tasks.reworded(made, random, held=words, fresh=False)
                 if functions.telling(task):
                     tasks.append(task)
             what = f"{'new' if chains else 'met'} compositions in {'new' if words else 'met'} words"
@@ -146,7 +153,7 @@ def crossed(name: str, engine: LlamaEngine) -> Iterator[Figure]:
 
 
 def solved(engine: LlamaEngine, tasks: Sequence[Made], past: Sequence[Lesson] | None = None) -> Bin:
-    """A plan and code for each task, run; with `past`, the plan is refined from that one lesson each."""
+    """A plan and its code for each task, graded. With `past`, each plan is refined from that one lesson."""
     requests = []
     for place, task in enumerate(tasks):
         known = within([past[place]], LESSON_CHARACTERS) if past else []
@@ -165,7 +172,7 @@ def hand_written(engine: LlamaEngine, prompts: Sequence[written.Written]) -> flo
 
 
 def worked(engine: LlamaEngine, plans: Sequence[Generation]) -> list[str]:
-    """The code along each plan."""
+    """The code that the model writes along each plan."""
     requests = [
         Generate(
             render(
@@ -182,19 +189,19 @@ def worked(engine: LlamaEngine, plans: Sequence[Generation]) -> list[str]:
     return [drawn.text for drawn in generated(engine, requests)]
 
 
-def verdicts(name: str, engine: LlamaEngine) -> Iterator[Figure]:
-    """Scores of right and of spoilt plans for tasks within the agent's range."""
+def judging(name: str, engine: LlamaEngine) -> Iterator[Figure]:
+    """Scores of right and of faulty plans for tasks within the model's range."""
     random = Random(5)
     requests, truth = [], list[bool]()
     for steps in range(1, RANGES[name] + 1):
         for task in functions.exam(EACH // 2, steps, seed=3, half=HALVES.get(name, "all")):
             right = [step.plan for step in task.chain]
-            for plan in (right, spoilt(task, random)):
+            for plan in (right, faulty_plan(task, random)):
                 requests.append(Choose(render("trade/likert", task=task.text, plan=numbered(plan)), tuple("012345")))
                 truth.append(plan == right)
     scores, sure = list[float](), list[float]()
-    for start in range(0, len(requests), TOGETHER):
-        for choice in engine.choose(requests[start : start + TOGETHER]):
+    for start in range(0, len(requests), BATCH):
+        for choice in engine.choose(requests[start : start + BATCH]):
             if isinstance(choice, Exception):
                 raise choice
             scores.append(sum(digit * p for digit, p in enumerate(choice.probabilities)))
@@ -206,7 +213,7 @@ def verdicts(name: str, engine: LlamaEngine) -> Iterator[Figure]:
 
 
 def lessons(name: str, engine: LlamaEngine) -> Iterator[Figure]:
-    """Tasks beyond the agent's range, alone and with one past task of the same chain."""
+    """Tasks beyond the model's range, alone and with one past task of the same chain."""
     random = Random(6)
     tasks = [
         task
@@ -215,18 +222,18 @@ def lessons(name: str, engine: LlamaEngine) -> Iterator[Figure]:
     ]
     past = []
     for task in tasks:
-        like = functions.reworded(task, random, held=True)
-        past.append(Lesson("", like.text, like.plan, numbered(spoilt(like, random)), "", "", similarity=0.9))
+        same = functions.reworded(task, random)
+        past.append(Lesson("", same.text, same.plan, numbered(faulty_plan(same, random)), "", "", similarity=0.9))
     reach = f"{RANGES[name] + 1} to {RANGES[name] + 3} steps"
     yield Figure(f"{name}: {reach}, without a lesson", solved(engine, tasks).share, "%")
     yield Figure(f"{name}: {reach}, with one", solved(engine, tasks, past).share, "%")
 
 
 def generated(engine: LlamaEngine, requests: Sequence[Generate]) -> list[Generation]:
-    """One sample of each ask. Raises what any of them failed with."""
+    """One sample for each request. Raises the error of any that failed."""
     found: list[Generation] = []
-    for start in range(0, len(requests), TOGETHER):
-        for reply in engine.generate(requests[start : start + TOGETHER]):
+    for start in range(0, len(requests), BATCH):
+        for reply in engine.generate(requests[start : start + BATCH]):
             if isinstance(reply, Exception):
                 raise reply
             found.append(reply[0])

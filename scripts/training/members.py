@@ -1,8 +1,9 @@
-"""The family: how large each member is, what it learns and for how long. Seeds are fixed.
+"""The bundled models: their sizes, courses and lengths of training. Seeds are fixed.
 
-Texts with lessons are three times as long as others: the junior's earlier share of 0.28 was two thirds of all it read,
-and with half of that, in the same time, it did 95 and 79 % of tasks of one and two steps instead of 87 and 64; with a
-fourth layer 93 and 84. It is trained longest, for it is to be as good there as the senior.
+Texts with lessons are three times as long as others. With an earlier share of 0.28 of the texts they were two thirds of
+all tokens that the junior read. With half that share, in the same time, it solved 95 and 79 % of tasks of one and two
+steps instead of 87 and 64; with a fourth layer 93 and 84. The junior is trained longest, because on short tasks it has
+to be as good as the senior.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 EPS = 1e-5
 BASE = 10_000.0  # of the rotary frequencies
-SPREAD = 0.25  # of fresh embeddings: with the usual 0.02 a small model takes three times as long to tell words apart
+SPREAD = 0.25  # of initial embeddings: with the usual 0.02 a small model learns words three times as slowly
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Shape:
 
 
 class Llama(nn.Module):
-    """The whole model; parameters have the names that llama.cpp gives them in a file."""
+    """The whole model. Parameters have the names of llama.cpp's tensors."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ class Llama(nn.Module):
         self.token_embd = nn.Embedding(shape.vocabulary, shape.width)
         self.blk = nn.ModuleList(Block(shape) for _ in range(shape.layers))
         self.output_norm = nn.RMSNorm(shape.width, EPS)
-        self.turns: Tensor
-        self.register_buffer("turns", rotations(shape), persistent=False)
+        self.rotations: Tensor
+        self.register_buffer("rotations", rotations(shape), persistent=False)
         nn.init.normal_(self.token_embd.weight, std=SPREAD)
         for name, weight in self.named_parameters():
             if weight.dim() == 2 and "token_embd" not in name:
@@ -50,20 +50,20 @@ class Llama(nn.Module):
                 nn.init.normal_(weight, std=weight.shape[1] ** -0.5 / ((2 * shape.layers) ** 0.5 if last else 1))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """What is known at each position, shape (batch, length, width); `logits` reads it."""
+        """The last hidden state at each position, shape (batch, length, width), for `logits`."""
         x = self.token_embd(tokens)
-        cos, sin = self.turns[:, : tokens.shape[1]]
+        cos, sin = self.rotations[:, : tokens.shape[1]]
         for block in self.blk:
             x = block(x, cos, sin)
-        known: Tensor = self.output_norm(x)
-        return known
+        states: Tensor = self.output_norm(x)
+        return states
 
-    def logits(self, known: Tensor) -> Tensor:
-        return F.linear(known, self.token_embd.weight)
+    def logits(self, states: Tensor) -> Tensor:
+        return F.linear(states, self.token_embd.weight)
 
 
 class Block(nn.Module):
-    """One layer."""
+    """One transformer layer."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class Block(nn.Module):
         n, length, width = x.shape
         y = self.attn_norm(x)
         q, k, v = (f(y).view(n, length, self.heads, self.head) for f in (self.attn_q, self.attn_k, self.attn_v))
-        q, k = turned(q, cos, sin).transpose(1, 2), turned(k, cos, sin).transpose(1, 2)
+        q, k = rotated(q, cos, sin).transpose(1, 2), rotated(k, cos, sin).transpose(1, 2)
         seen = F.scaled_dot_product_attention(q, k, v.transpose(1, 2), is_causal=True)
         x = x + self.attn_output(seen.transpose(1, 2).reshape(n, length, width))
         y = self.ffn_norm(x)
@@ -97,7 +97,7 @@ def rotations(shape: Shape) -> Tensor:
     return torch.stack((angles.cos(), angles.sin())).float()
 
 
-def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Neighbouring pairs of each head turned by their position: llama.cpp's `norm` kind of rope."""
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate neighbouring pairs of each head by their position: llama.cpp's `norm` kind of RoPE."""
     a, b = x[..., ::2], x[..., 1::2]
     return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)

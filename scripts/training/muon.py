@@ -1,7 +1,7 @@
-"""Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon): steps along orthogonal matrices.
+"""The optimizer Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon): steps along orthogonal matrices.
 
-torch has one, which orthogonalises matrix by matrix in bfloat16; on a CPU that takes longer than the rest of
-a step. Here like shapes go together, in float32.
+torch's own Muon orthogonalises one matrix at a time in bfloat16, which on a CPU takes longer than the rest of a step.
+Here matrices of one shape are orthogonalised together, in float32.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ROUNDS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """For the matrices inside a model; embeddings and norms want another optimizer."""
+    """Muon for the matrices inside a model; embeddings and norms need another optimizer."""
 
     def __init__(
         self, matrices: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
@@ -44,7 +44,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(stack: Tensor) -> Tensor:
-    """Near each matrix of a stack, shape (n, rows, columns), one whose singular values are about 1."""
+    """For each matrix of a stack (n, rows, columns), a nearby matrix whose singular values are about 1."""
     a, b, c = QUINTIC
     tall = stack.shape[1] > stack.shape[2]
     x = stack.mT if tall else stack

@@ -1,8 +1,8 @@
-"""Prompts that sound like the bundled models' trade and are outside it: what its reserve price should refuse.
+"""Prompts that sound like the bundled models' trade and are outside it, which the reserve price should refuse.
 
-No model was trained on them, nor on what says the same. The reserve price is fitted on FITTED and measured on
-WANTED. Two lists, a dictionary, a date, a file: none of it is a chain of the trade's operations over one list, text
-or list of words.
+No model was trained on them or on other wordings of them. The reserve price is fitted on FITTED and measured on
+WANTED. They are about two lists, a dictionary, a date or a file, so none of them is a chain of the trade's operations
+over one list, text or list of words.
 """
 
 from __future__ import annotations
@@ -141,6 +141,6 @@ FITTED = (
 
 
 def questions(wanted: Sequence[str] = WANTED) -> list[Question]:
-    """Such prompts as tasks. Nothing grades their answers: that there is one at all is the mistake."""
+    """The prompts as tasks. Their answers are not graded, because answering at all is the mistake."""
     tasks = (Task(f"near-{one.replace(' ', '-')}", FRAME.format(one), "python") for one in wanted)
     return [Question(Item(task, "near"), "", {}) for task in tasks]

@@ -1,8 +1,8 @@
-"""What the family is trained on: the four roles of an agent as token sequences, made from generated tasks.
+"""The training texts: the four roles of an agent as token sequences, made from generated tasks.
 
-Each sequence is the prompt that an agent of edge-sale sends (`prompts/trade`), then what it should say.
-Plans are right by construction; what a juror reads is a plan with known faults, and what it should say is
-the share of right steps, 5 for none wrong.
+Each sequence is the prompt that an agent of edge-sale sends (`prompts/trade`), then the right reply. Plans are right by
+construction. A juror reads a right plan or one with known faults, and its right reply is the share of right steps
+(5 where no step is wrong).
 """
 
 from __future__ import annotations
@@ -20,31 +20,35 @@ from edge_sale.evaluation.bundled_tasks.inputs import inputs
 from edge_sale.evaluation.bundled_tasks.operations import OPERATIONS, Operation, Step
 from edge_sale.prompts import render
 from edge_sale.types import Lesson
-from training.elsewhere import elsewhere
+from training.tasks import make, reworded, training
 from training.tokens import Vocabulary
+from training.unrelated import unrelated_task
 
-WORDS_WEIGHT = 0.4  # of a token of the user's own words: enough to know a task of the trade when it sees one,
-WORDS_SHARE = 0.25  # in so many of the texts, to save the reading of all those logits
+WORDS_WEIGHT = 0.4  # of a token of the task's text: enough to learn to recognise tasks of the trade
+WORDS_SHARE = 0.25  # share of the texts in which the task's tokens count, to save time
 CODE_WEIGHT = 0.5  # code is long and easy
-STEP_WEIGHT = 1.0  # of a juror's silent verdict on one step, see `_judge`
+STEP_WEIGHT = 1.0  # of a juror's prediction of one step's correctness, see `_judge`
 SCORE_WEIGHT = 3.0
 ROLES = ("plan", "work", "judge", "refine")
-SHORT_UNTIL, FULL_FROM = 0.12, 0.4  # of the training: until when tasks have two steps, from when all they may have
+SHORT_UNTIL, FULL_FROM = (
+    0.12,
+    0.4,
+)  # of the training: tasks have two steps until the first, and all lengths from the second
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What one member of the family learns."""
+    """What one model learns."""
 
     half: str  # of the trade: all, lists or texts
-    steps: int  # the most that it plans on its own
+    steps: int  # the longest task that it plans on its own
     roles: tuple[float, float, float, float]  # shares of the four ROLES
-    longest: int = STEPS  # of the tasks whose plan it is given
+    longest: int = STEPS  # the longest task whose plan it is given
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Tokens, what each position should predict, and how much that counts."""
+    """Tokens, the token that each position should predict, and the weight of that prediction."""
 
     tokens: list[int]
     targets: list[int]
@@ -52,7 +56,7 @@ class Text:
 
 
 def texts(course: Course, words: Vocabulary, random: Random, progress: float = 1.0) -> Iterator[Text]:
-    """Training texts without end. Early in the training tasks are short, and there are few lessons and verdicts."""
+    """Endless training texts. Early in the training tasks are short, with few lessons and judgements."""
     course = at(course, progress)
     makers = {"plan": _plan, "work": _work, "judge": _judge, "refine": _refine}
     while True:
@@ -61,7 +65,7 @@ def texts(course: Course, words: Vocabulary, random: Random, progress: float = 1
 
 
 def at(course: Course, progress: float) -> Course:
-    """What is taught when `progress` (0 to 1) of the training is done: wordings first, long tasks later."""
+    """The course at this `progress` (0 to 1) of the training: wordings first, long tasks later."""
     grown = min(1.0, max(0.0, (progress - SHORT_UNTIL) / (FULL_FROM - SHORT_UNTIL)))
     longest = 2 + round(grown * (STEPS - 2))
     plan, work, judge, refine = course.roles
@@ -70,14 +74,14 @@ def at(course: Course, progress: float) -> Course:
 
 
 def said(words: Vocabulary, prompt: list[int], answer: str, weight: float) -> Text:
-    """The text of a prompt and its answer, up to the end token."""
+    """A prompt with its reply, up to the end token. Only the reply's tokens have this weight."""
     tokens = [*prompt, *words.encode(answer), words.mark("end")]
     weights = [0.0] * (len(prompt) - 1) + [weight] * (len(tokens) - len(prompt))
     return Text(tokens[:-1], tokens[1:], weights)
 
 
 def _make(course: Course, random: Random, most: int) -> Made:
-    return functions.make(random, random.randint(1, most), half=course.half)
+    return make(random, random.randint(1, most), half=course.half)
 
 
 def _plan(course: Course, words: Vocabulary, random: Random) -> Text:
@@ -98,24 +102,24 @@ def _work(course: Course, words: Vocabulary, random: Random) -> Text:
 
 
 def _judge(course: Course, words: Vocabulary, random: Random) -> Text:
-    """Beside the score, the last token of each step of the plan is to predict whether the step is right.
+    """A plan and its score. Besides, the last token of each step predicts whether that step is right.
 
-    Nobody ever reads that prediction; it teaches a juror to look at one step at a time.
+    The product never reads that prediction; it teaches a juror to look at one step at a time.
     """
     if random.random() < 0.06:
         return _judge_stray(course, words, random)
     most = course.steps if random.random() < 0.7 else course.longest
     task = _make(course, random, most)
     right = [step.plan for step in task.chain]
-    plan = right if random.random() < 0.4 else spoilt(task, random)
+    plan = right if random.random() < 0.4 else faulty_plan(task, random)
     matched = common(right, plan)
     return _verdict(words, task.text, plan, [i in matched for i in range(len(plan))], score(right, plan))
 
 
 def _judge_stray(course: Course, words: Vocabulary, random: Random) -> Text:
-    """A task from outside the trade: no plan of the trade is any good for it."""
+    """A task from outside the trade, for which every plan of the trade is wrong."""
     plan = [step.plan for step in _make(course, random, course.steps).chain]
-    return _verdict(words, elsewhere(random), plan, [False] * len(plan), 0)
+    return _verdict(words, unrelated_task(random), plan, [False] * len(plan), 0)
 
 
 def _verdict(words: Vocabulary, task: str, plan: Sequence[str], right: Sequence[bool], score: int) -> Text:
@@ -138,15 +142,15 @@ def _verdict(words: Vocabulary, task: str, plan: Sequence[str], right: Sequence[
 
 
 def _refine(course: Course, words: Vocabulary, random: Random) -> Text:
-    """A task with past ones before it. What is beyond the agent's own range is always among them."""
+    """A task after lessons from past ones. A task longer than the agent's own range always has one of its chain."""
     task = _make(course, random, course.longest)
-    known = task.steps <= course.steps
+    in_range = task.steps <= course.steps
     others = [_make(course, random, course.longest) for _ in range(random.choice((0, 0, 1, 1, 2)))]
-    alike = functions.reworded(task, random)
-    if known and random.random() < 0.4:
+    same_chain = reworded(task, random)
+    if in_range and random.random() < 0.4:
         tasks = others or [_make(course, random, course.steps)]
     else:
-        tasks = [*others, alike]
+        tasks = [*others, same_chain]
         if random.random() < 0.2:
             random.shuffle(tasks)
     lessons = [_lesson(one, place, random) for place, one in enumerate(tasks)]
@@ -155,12 +159,12 @@ def _refine(course: Course, words: Vocabulary, random: Random) -> Text:
 
 
 def _lesson(task: Made, place: int, random: Random) -> Lesson:
-    lost = numbered(spoilt(task, random)) if random.random() < 0.8 else task.plan
+    lost = numbered(faulty_plan(task, random)) if random.random() < 0.8 else task.plan
     return Lesson("", task.text, task.plan, lost, "", "", similarity=0.5 + place / 10)
 
 
 def score(right: Sequence[str], plan: Sequence[str]) -> int:
-    """From 0 to 5 the share of right steps; 5 for the right plan alone."""
+    """The share of right steps as 0 to 4; 5 for the right plan."""
     share = len(common(right, plan)) / max(len(right), len(plan))
     return 5 if list(plan) == list(right) else min(4, int(5 * share))
 
@@ -168,14 +172,14 @@ def score(right: Sequence[str], plan: Sequence[str]) -> int:
 # --- faults ------------------------------------------------------------------
 
 
-def spoilt(task: Made, random: Random) -> list[str]:
-    """The task's plan with one fault or more: never one that does the same, nor with neighbours that are held out."""
+def faulty_plan(task: Made, random: Random) -> list[str]:
+    """The task's plan with one or more faults. It never does what the task asks, and never adds a held-out pair."""
     known = _held_pairs(task.chain)
     while True:
         plan = list(task.chain)
         for _ in range(random.choice((1, 1, 1, 1, 2, 2, 3, 5))):
             plan = _fault(plan, task, random)
-        if _held_pairs(plan) <= known and not _alike(plan, task):
+        if _held_pairs(plan) <= known and not _same_results(plan, task):
             return [step.plan for step in plan]
 
 
@@ -184,8 +188,8 @@ def _held_pairs(chain: Sequence[Step]) -> set[tuple[str, str]]:
     return {(a.name, b.name) for a, b in pairs if functions.held_out(a, b)}
 
 
-def _alike(plan: Sequence[Step], task: Made) -> bool:
-    """Whether both do the same, as far as some inputs show."""
+def _same_results(plan: Sequence[Step], task: Made) -> bool:
+    """Whether plan and task give the same results on some inputs."""
     if not functions.fits(task.start, plan):
         return False
     code = functions.program(task.start, plan)
@@ -198,7 +202,7 @@ def _fault(plan: list[Step], task: Made, random: Random) -> list[Step]:
     place = random.randrange(len(plan))
     if kind < 0.5:
         return [*plan[:place], _another(plan[place], random), *plan[place + 1 :]]
-    if kind < 0.62:  # cut short, as by an agent whose plans are never longer
+    if kind < 0.62:  # cut short, as by an agent that makes short plans only
         return plan[: random.randint(1, len(plan))]
     if kind < 0.74 and len(plan) > 1:
         return plan[:place] + plan[place + 1 :]
@@ -208,11 +212,11 @@ def _fault(plan: list[Step], task: Made, random: Random) -> list[Step]:
     if kind < 0.94 and place:
         return [*plan[: place - 1], plan[place], plan[place - 1], *plan[place + 1 :]]
     half = task.half if task.half != "mixed" else "all"
-    return list(functions.make(random, random.randint(1, len(plan)), half=half).chain)
+    return list(make(random, random.randint(1, len(plan)), half=half).chain)
 
 
 def _another(step: Step, random: Random) -> Step:
-    """Other arguments, an operation that sounds like it, or any that takes the same."""
+    """Another step on the same kind of value: other arguments, a similarly named operation, or any operation."""
     operation = step.operation
     kind = random.random()
     if kind < 0.3 and operation.arguments:
@@ -224,7 +228,7 @@ def _another(step: Step, random: Random) -> Step:
 
 @cache
 def _near(operation: Operation) -> tuple[Operation, ...]:
-    """Operations on the same kind that share a word of the plan with it."""
+    """Operations on the same kind of value whose names share a word with it."""
     words = set(operation.name.split())
     return tuple(o for o in _able(operation.takes) if words & set(o.name.split()))
 
@@ -235,7 +239,7 @@ def _able(kind: str) -> tuple[Operation, ...]:
 
 
 def common(right: Sequence[str], plan: Sequence[str]) -> set[int]:
-    """Places in `plan` of a longest common subsequence with `right`."""
+    """Indices in `plan` of a longest common subsequence with `right`."""
     best = [[0] * (len(plan) + 1) for _ in range(len(right) + 1)]
     for i in reversed(range(len(right))):
         for j in reversed(range(len(plan))):
@@ -254,8 +258,8 @@ def common(right: Sequence[str], plan: Sequence[str]) -> set[int]:
 
 
 def corpus(count: int) -> Iterator[str]:
-    """Texts from which the vocabulary is learnt: as the models will read and write them."""
-    tasks = functions.training(7, 1, STEPS)
+    """Texts to learn the vocabulary from: what the models will read and write."""
+    tasks = training(7, 1, STEPS)
     for _, task in zip(range(count), tasks, strict=False):
         yield f"Plan: {task.text}"
         yield task.plan

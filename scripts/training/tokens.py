@@ -1,6 +1,6 @@
-"""The family's vocabulary: a byte-level BPE in which every digit is a token, and four marks of a chat.
+"""The bundled models' vocabulary: a byte-level BPE in which every digit is a token, with four chat markers.
 
-The chat is `<|user|>…<|end|><|assistant|>…<|end|>`: one token a turn where ChatML takes five.
+The chat format is `<|user|>…<|end|><|assistant|>…<|end|>`: one token for a turn where ChatML takes five.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from edge_sale.types import Prompt
 
 SIZE = 1024
 MARKS = ("<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
-PRE = "smollm"  # llama.cpp's name for this way of cutting a text before it is merged
-# a last turn of the assistant's stays open: an endpoint then goes on where it ends, as our own engine does
+PRE = "smollm"  # llama.cpp's name for this way of splitting a text before merges
+# the assistant's last turn stays open, so that a server continues it as our own engine does
 TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
     "{% if not (loop.last and message['role'] == 'assistant') %}<|end|>{% endif %}{% endfor %}"
@@ -25,7 +25,7 @@ TEMPLATE = (
 
 
 class Vocabulary:
-    """Text to tokens and back, as llama.cpp does it from the same file."""
+    """Text to tokens and back, as llama.cpp does with the same file."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
@@ -60,11 +60,11 @@ class Vocabulary:
         return int(self.tokenizer.get_vocab_size())
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text in which nothing is a mark."""
+        """The tokens of a text in which no marker counts as one."""
         return self._plain.encode(text, add_special_tokens=False).ids
 
     def ends(self, text: str, places: Iterable[int]) -> tuple[list[int], list[int]]:
-        """The tokens of a text, and of each place in it (in characters) the token that ends there."""
+        """The tokens of a text, and for each of these places (in characters) the index of the token that ends there."""
         encoded = self._plain.encode(text, add_special_tokens=False)
         at = {end: i for i, (_, end) in enumerate(encoded.offsets)}
         return encoded.ids, [at[place] for place in places]
@@ -73,7 +73,7 @@ class Vocabulary:
         return int(self.tokenizer.token_to_id(f"<|{name}|>"))
 
     def chat(self, prompt: Prompt) -> list[int]:
-        """The prompt as the engine reads it from the template."""
+        """The tokens of a prompt as the engine gets them from the chat template."""
         tokens: list[int] = []
         for message in prompt.messages:
             tokens += [self.mark(message.role), *self.encode(message.content), self.mark("end")]
@@ -81,19 +81,19 @@ class Vocabulary:
 
     @property
     def tokens(self) -> list[str]:
-        """Every token in GPT-2's letters, by number."""
+        """Every token in GPT-2's characters, by number."""
         by_number = {number: token for token, number in self.tokenizer.get_vocab().items()}
         return [by_number[number] for number in range(len(by_number))]
 
     @property
     def merges(self) -> list[str]:
-        """The merges in order, as GGUF files have them."""
+        """The merges in order, in the form of GGUF files."""
         merges = json.loads(self.tokenizer.to_str())["model"]["merges"]
         return [merge if isinstance(merge, str) else " ".join(merge) for merge in merges]
 
     @cached_property
     def _plain(self) -> Any:
-        """The same without marks, so that `<|end|>` in a user's text is letters."""
+        """The tokenizer without markers, so that `<|end|>` in a user's text is plain characters."""
         from tokenizers import Tokenizer
 
         data = json.loads(self.tokenizer.to_str())

@@ -1,4 +1,4 @@
-"""Training of one member: seeded, on one core, to be taken up again where it was stopped."""
+"""Train one model: seeded, on one core, resumable from its last checkpoint."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from training.record import fingerprint
 from training.texts import Text, texts
 from training.tokens import Vocabulary
 
-POOL = 1024  # texts from which batches of like lengths are cut
+POOL = 1024  # texts that are sorted by length and cut into batches
 EVERY = 200  # updates from one checkpoint to the next
-WARM = 60  # updates over which the rate rises
-SMALL_UNTIL = 0.25  # of the updates: batches of half the size, while any direction is a good one
-STEADY = 0.4  # share of the training at full rate; after that it falls in a line
+WARM_UP = 60  # updates over which the learning rate rises
+SMALL_UNTIL = 0.25  # share of the updates with batches of half the size, at the start
+STEADY = 0.4  # share of the training at the full rate, which then falls linearly
 MATRIX_RATE, OTHER_RATE = 0.006, 0.005
 DECAY = 0.01
-CODE = ("elsewhere", "model", "muon", "texts", "tokens", "train")  # modules of this folder that a training runs
+CODE = ("model", "muon", "texts", "tokens", "train")  # modules beside the data (see `fingerprint`) that a training runs
 
 Batch = tuple[Tensor, Tensor, Tensor]
 Tell = Callable[[str], None]
 
 
 def train(name: str, member: Member, words: Vocabulary, folder: Path, tell: Tell) -> Llama:
-    """The trained model. A checkpoint in `folder` is taken up, so the result is the same after a stop.
+    """Train and return the model. It continues from a checkpoint in `folder`, with the same result as without a stop.
 
-    Raises EdgeSaleError where the checkpoint is of another training: other data, words or settings.
+    Raises EdgeSaleError where the checkpoint is of another training: other data, vocabulary or settings.
     """
     torch.manual_seed(member.seed)
     model = Llama(member.shape)
     optimizers = _optimizers(model)
-    file, of = folder / f"{name}.checkpoint", course(member, words)
+    file, identity = folder / f"{name}.checkpoint", training_identity(member, words)
     done, seconds = 0, 0.0
     if file.exists():
         kept = torch.load(file, weights_only=True)
-        if kept.get("of") != of:
-            raise EdgeSaleError(f"{file}: of another training (data, vocabulary or settings); delete it to start anew")
+        if kept.get("of") != identity:
+            raise EdgeSaleError(f"{file}: of another training (data, vocabulary or settings); delete it to start again")
         model.load_state_dict(kept["model"])
         for optimizer, state in zip(optimizers, kept["optimizers"], strict=True):
             optimizer.load_state_dict(state)
@@ -63,19 +63,19 @@ def train(name: str, member: Member, words: Vocabulary, folder: Path, tell: Tell
         if (update + 1) % EVERY == 0 or update + 1 == member.updates:
             seconds, loss = time.monotonic() - began, sum(losses) / len(losses)
             tell(f"{name}: {update + 1}/{member.updates} updates, loss {loss:.4f}, {seconds:.0f} s, {tokens} tokens")
-            _keep(file, model, optimizers, done=update + 1, seconds=seconds, of=of)
+            _keep(file, model, optimizers, done=update + 1, seconds=seconds, of=identity)
             losses.clear()
     return model
 
 
 def rate(update: int, updates: int) -> float:
-    """The share of the full rate at an update."""
+    """The learning rate at an update, as a share of the full rate."""
     falling = (updates - update) / (updates * (1 - STEADY))
-    return min(1.0, (update + 1) / WARM, falling)
+    return min(1.0, (update + 1) / WARM_UP, falling)
 
 
 def batches(member: Member, words: Vocabulary) -> Iterator[Batch]:
-    """Tokens, targets and weights, each (texts, length), of like lengths; for one seed always the same."""
+    """Batches of texts of similar length: tokens, targets and weights, each (texts, length). The same for one seed."""
     given = 0
     for number in itertools.count():
         random = Random(f"{member.seed} {number}")
@@ -133,13 +133,13 @@ def _optimizers(model: Llama) -> list[torch.optim.Optimizer]:
     return found
 
 
-def course(member: Member, words: Vocabulary) -> str:
-    """A digest of all that a training's result depends on: settings, data, vocabulary, and code."""
+def training_identity(member: Member, words: Vocabulary) -> str:
+    """A digest of everything that the result of a training depends on: settings, data, vocabulary and code."""
     code = [Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8") for name in CODE]
     return hashlib.sha256(f"{member} {fingerprint()} {words.merges} {code}".encode()).hexdigest()
 
 
 def _keep(file: Path, model: Llama, optimizers: list[torch.optim.Optimizer], **facts: object) -> None:
-    beside = file.with_suffix(".writing")
-    torch.save({"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], **facts}, beside)
-    beside.replace(file)
+    staged = file.with_suffix(".writing")
+    torch.save({"model": model.state_dict(), "optimizers": [o.state_dict() for o in optimizers], **facts}, staged)
+    staged.replace(file)

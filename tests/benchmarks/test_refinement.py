@@ -49,21 +49,21 @@ def test_figures_are_worked_by_hand():
     assert found["pass@1, gained by lessons"].met is True
 
 
-def test_an_order_that_is_done_is_not_sold_again(tmp_path, monkeypatch):
+def test_an_order_that_is_done_is_not_run_again(tmp_path, monkeypatch):
     """The same tasks, models, prompts and weights come from the folder; other weights are sold anew."""
     asked: list[str] = []
 
-    def sell(jobs, settings, folder, contender, order):
-        asked.append(contender)
+    def run_order(jobs, settings, folder, method, order):
+        asked.append(method)
         return [line("small", True)]
 
-    monkeypatch.setattr(refinement.sales, "sell", sell)
+    monkeypatch.setattr(refinement.live_auctions, "run_order", run_order)
     settings = replace(load(), pool="starter", seed=0)
 
-    def sold(**changes):
-        return refinement.sold([], replace(settings, **changes), tmp_path, 0, lambda text: None)
+    def lines(**changes):
+        return refinement.order_lines([], replace(settings, **changes), tmp_path, 0, lambda text: None)
 
-    assert sold() == sold() == [line("small", True)]
+    assert lines() == lines() == [line("small", True)]
     assert asked == ["with lessons"]
-    sold(refine=False), sold(weights="mixed-1")
+    lines(refine=False), lines(weights="mixed-1")
     assert asked == ["with lessons", "without lessons", "with lessons"]

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks import work, work_mbpp, work_repairs
+from benchmarks import work, work_mbpp, work_repairs, work_setup
 
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.grading import Question
+from edge_sale.evaluation.jsonl_store import KeyedStore
 from edge_sale.evaluation.records import Item
 from edge_sale.settings import load
 from edge_sale.types import Task
@@ -18,11 +19,11 @@ from tests.workspace.kit import wrapped
 
 def test_what_was_measured_is_not_measured_again(tmp_path: Path) -> None:
     """A second run goes on from the file, also where a kill cut its last line."""
-    book = work.Book(tmp_path / "work.jsonl")
-    assert [book.get(key, lambda key=key: {"n": key}) for key in "ab"] == [{"n": "a"}, {"n": "b"}]
+    store = KeyedStore(tmp_path / "work.jsonl")
+    assert [store.get(key, lambda key=key: {"n": key}) for key in "ab"] == [{"n": "a"}, {"n": "b"}]
     with (tmp_path / "work.jsonl").open("a") as file:
-        file.write('{"key": "c", "val')
-    again = work.Book(tmp_path / "work.jsonl")
+        file.write('["c", {"n"')
+    again = KeyedStore(tmp_path / "work.jsonl")
     assert again.get("a", lambda: pytest.fail("measured again")) == {"n": "a"}
     assert again.get("c", lambda: {"n": "c"}) == {"n": "c"}
 
@@ -53,7 +54,7 @@ def test_a_program_with_its_cases_is_a_repository(tmp_path: Path) -> None:
     (data / "python_programs/inc.py").write_text("def inc(x):\n    return x - 1\n")
     (data / "json_testcases/inc.json").write_text(json.dumps([1, 2]) + "\n" + json.dumps([[5], 6]) + "\n")
     root = work_repairs.repository(data, "inc", tmp_path)
-    workspace = work.workspace(
+    workspace = work_setup.workspace(
         root, load(), tmp_path, work_repairs.CHECK.replace("timeout 4", "timeout 20")
     )  # a busy machine
     at = workspace.begin()

@@ -110,9 +110,9 @@ def test_damaged_weights_stop_a_run_and_can_be_rolled_back(home):
     ("past", "words"),
     [
         (None, "nothing recorded yet to learn from"),
-        ({"count": 12, "known": False}, "of none of the 12 recorded tasks is it known how they went"),
+        ({"count": 12, "known": False}, "none of the 12 recorded tasks has a known outcome"),
         ({"count": 12, "right": True}, "all 12 known outcomes are right"),
-        ({"count": 4}, "4 outcomes are known, 10 are the least"),
+        ({"count": 4}, "4 outcomes are known, at least 10 are needed"),
         ({"count": 12, "pool": "other"}, "nothing recorded yet to learn from"),
     ],
 )

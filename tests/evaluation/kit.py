@@ -51,7 +51,7 @@ def mint(folder: Path, tasks: Sequence[Any] = (), runs: Sequence[Any] = ()) -> P
     return folder
 
 
-def grid(
+def full_recording(
     wins: Mapping[str, str], prices: Mapping[str, float] | None = None, checked: str = "", texts: Sequence[str] = ()
 ) -> Recording:
     """A recording from rows like {"small": "101", "large": "111"}: one task a column, 1 is a success.
@@ -68,4 +68,4 @@ def grid(
         for agent, row in wins.items()
         for i in range(count)
     ]
-    return recording("grid", items, prices or {a: 10.0**i for i, a in enumerate(wins)}, trials)
+    return recording("full", items, prices or {a: 10.0**i for i, a in enumerate(wins)}, trials)

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from training import fit_bundled
 
-from edge_sale.evaluation import run_records, table
+from edge_sale.evaluation import run_records, runs
 from edge_sale.evaluation.arrays import View
-from edge_sale.evaluation.bundled_eval import goals, rows, sales, tasks
+from edge_sale.evaluation.bundled_eval import goals, live_auctions, methods, tasks
 from edge_sale.evaluation.records import Item, Trial, recording
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Task
@@ -20,18 +20,18 @@ from tests.evaluation.kit import write
 
 def test_tasks_come_back_and_none_is_there_twice() -> None:
     """A stream repeats its chains in other words; the training stream has other ones."""
-    sold, learn = tasks.stream(60, 0, families=12), tasks.stream(60, 1, families=12)
-    assert len({job.id for job in sold}) == len(sold)
-    assert 8 <= len({job.chain for job in sold}) <= 12
-    assert not {job.id for job in sold} & {job.id for job in learn}
+    test, train = tasks.stream(60, 0, families=12), tasks.stream(60, 1, families=12)
+    assert len({job.id for job in test}) == len(test)
+    assert 8 <= len({job.chain for job in test}) <= 12
+    assert not {job.id for job in test} & {job.id for job in train}
     assert {job.question.item.bin for job in tasks.exam(1, 0)} == {str(n) for n in range(1, 9)}
 
 
 def test_orders_are_permutations() -> None:
     """Every order has the same tasks, and is always the same: the one in which `evaluate` replays them."""
     jobs = tasks.stream(20, 0, families=4)
-    assert sales.in_order(jobs, 1) == sales.in_order(jobs, 1) != jobs
-    assert sorted(job.id for job in sales.in_order(jobs, 2)) == sorted(job.id for job in jobs)
+    assert live_auctions.in_order(jobs, 1) == live_auctions.in_order(jobs, 1) != jobs
+    assert sorted(job.id for job in live_auctions.in_order(jobs, 2)) == sorted(job.id for job in jobs)
 
 
 # --- auctions over a small grid ----------------------------------------------
@@ -60,8 +60,8 @@ WEIGHTS = Weights("w", 1, "made up", {"price_length": 0.005, "certainty": 0.5}, 
 
 def winners(**how: str) -> list[str]:
     here = view()
-    sealed = rows.under(WEIGHTS, here, **how)(here, False)
-    return [here.agents[i] for i in np.argmin(sealed.asking(1.0), axis=1)]
+    appraisal = methods.under(WEIGHTS, here, **how)(here, False)
+    return [here.agents[i] for i in np.argmin(appraisal.asking(1.0), axis=1)]
 
 
 def test_auctions_of_the_grid_are_the_products_own() -> None:
@@ -69,10 +69,10 @@ def test_auctions_of_the_grid_are_the_products_own() -> None:
     from edge_sale.evaluation import replay
 
     here = view()
-    sealed = rows.under(WEIGHTS, here)(here, False)
+    appraisal = methods.under(WEIGHTS, here)(here, False)
     for place in range(2):
-        award = replay.award(here, sealed, place, 1.0)
-        asking = dict(zip(here.agents, sealed.asking(1.0)[place].tolist(), strict=True))
+        award = replay.award(here, appraisal, place, 1.0)
+        asking = dict(zip(here.agents, appraisal.asking(1.0)[place].tolist(), strict=True))
         assert {s.bid.agent: pytest.approx(s.asking) for s in award.ranked} == asking
     assert winners() == ["small", "large"]
 
@@ -111,11 +111,11 @@ def test_cost_weighs_as_much_as_quality_allows() -> None:
     assert (np.argmin(rate * cost - worth, axis=1) == 1).all()
 
 
-def test_the_floor_parts_what_can_be_parted() -> None:
+def test_the_reserve_price_separates_what_can_be_separated() -> None:
     """Between the two where they are apart; with the fewest errors where they overlap."""
-    assert fit_bundled.parting([0.9, 0.8, 0.7], [0.1, 0.2, 0.3]) == pytest.approx(0.5)
-    assert fit_bundled.parting([0.9, 0.8, 0.4], [0.1, 0.2, 0.6]) == pytest.approx(0.3)  # one error, not two
-    assert fit_bundled.parting([0.9, 0.8, 0.4], [0.5, 0.6, 0.7]) == pytest.approx(0.75)
+    assert fit_bundled.threshold([0.9, 0.8, 0.7], [0.1, 0.2, 0.3]) == pytest.approx(0.5)
+    assert fit_bundled.threshold([0.9, 0.8, 0.4], [0.1, 0.2, 0.6]) == pytest.approx(0.3)  # one error, not two
+    assert fit_bundled.threshold([0.9, 0.8, 0.4], [0.5, 0.6, 0.7]) == pytest.approx(0.75)
 
 
 def test_signals_are_counted_over_all_each_and_within_tasks() -> None:
@@ -140,9 +140,9 @@ def test_signals_are_counted_over_all_each_and_within_tasks() -> None:
 def test_what_memory_adds_is_the_difference_in_the_same_orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Small agents win more at the end of one order, with memory and without; of the other, fewer without it."""
     monkeypatch.setattr(goals, "PART", 1)
-    wins = {  # contender -> who wins the first and the last task of each order
-        rows.SALE: (("senior", "junior"), ("junior", "junior")),
-        rows.FORGETFUL: (("senior", "junior"), ("junior", "senior")),
+    wins = {  # method -> who wins the first and the last task of each order
+        methods.SALE: (("senior", "junior"), ("junior", "junior")),
+        methods.WITHOUT_MEMORY: (("senior", "junior"), ("junior", "senior")),
     }
     clusters = {"t0": "a", "t1": "a"}
     lines = [
@@ -156,13 +156,13 @@ def test_what_memory_adds_is_the_difference_in_the_same_orders(tmp_path: Path, m
         },
         *(
             {
-                "kind": "sold",
-                "contender": name,
+                "kind": "result",
+                "method": name,
                 "order": order,
                 "task": f"t{place}",
                 "bin": "1",
                 "tried": [who],
-                "success": who == "senior" or name == rows.SALE,
+                "success": who == "senior" or name == methods.SALE,
                 "tokens": 1,
                 "dollars": 0.1,
                 "seconds": 1.0,
@@ -173,10 +173,14 @@ def test_what_memory_adds_is_the_difference_in_the_same_orders(tmp_path: Path, m
             for place, who in enumerate(sold)
         ),
     ]
-    runs = table.read([write(tmp_path / "runs.jsonl", lines)])
-    first, last = goals.growth(runs.columns[rows.SALE], runs)
+    measured = runs.read([write(tmp_path / "runs.jsonl", lines)])
+    first, last = goals.growth(measured.columns[methods.SALE], measured)
     assert (first.tolist(), last.tolist()) == ([0.0, 1.0], [1.0, 1.0])
-    found = {figure.what: figure.value for figure in goals._growth(runs)}
+    found = {figure.what: figure.value for figure in goals._growth(measured)}
     assert found["growth that is memory's"] == 50.0  # +100 and 0 with memory, +100 and -100 without
     assert found["growth that is memory's, standard error over orders"] == pytest.approx(50.0)
-    assert goals.beyond(runs, rows.SALE, rows.FORGETFUL) == (0.5, 0.5, 0.5)  # one cluster: drawn, it is always the same
+    assert goals.beyond(measured, methods.SALE, methods.WITHOUT_MEMORY) == (
+        0.5,
+        0.5,
+        0.5,
+    )  # one cluster: drawn, it is always the same

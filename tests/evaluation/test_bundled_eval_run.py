@@ -55,7 +55,7 @@ def test_everyone_is_in_the_table(ran: Ran) -> None:
     assert all(row["tasks"] == 24 for row in rows.values())
     assert rows["oracle"]["passed"] >= max(rows[name]["passed"] for name in ("junior", "lists", "texts", "senior"))
     assert rows["senior"]["share"] == 1.0 and rows["junior"]["share"] == 0.0
-    assert "SALE: who wins" not in ran.done.stdout and (ran.home / "few.html").stat().st_size > 10_000
+    assert "SALE: share of tasks won" not in ran.done.stdout and (ran.home / "few.html").stat().st_size > 10_000
     assert not (ran.home / "egress.jsonl").exists()
 
 
@@ -75,12 +75,12 @@ def test_the_same_command_goes_on_and_says_the_same(ran: Ran) -> None:
     again = edge(ran.home, *FEW, "--no-remote", "--out", str(ran.out), seconds=300)
     assert again.returncode == 0, again.stderr
 
-    def sold(text: str) -> list[Any]:
+    def results(text: str) -> list[Any]:
         values = [json.loads(line) for line in text.splitlines()]
-        names = ("contender", "order", "task", "tried", "success")
-        return [[v[name] for name in names] for v in values if v["kind"] == "sold"]
+        names = ("method", "order", "task", "tried", "success")
+        return [[v[name] for name in names] for v in values if v["kind"] == "result"]
 
-    assert sold(ran.out.read_text()) == sold(before)
+    assert results(ran.out.read_text()) == results(before)
 
 
 @pytest.mark.skipif(bool(remote_senior.lacking()), reason=f"{remote_senior.lacking()} is not installed")

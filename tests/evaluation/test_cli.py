@@ -36,7 +36,7 @@ CASES = [
     (("replay", "runs", "--data", "nowhere.jsonl", "--out", "o"), 1, "nowhere.jsonl: no such file"),
     (("replay", "mint", "--data", ".", "--out", "o", "--budget", "2"), 2, "2.0 is not in the range"),
     (("table", "nowhere.jsonl"), 1, "nowhere.jsonl: cannot be read: No such file"),
-    (("own",), 1, "no recorded task yet that was done"),
+    (("own",), 1, "no finished task is recorded yet"),
 ]
 
 
@@ -57,14 +57,14 @@ def test_a_table_prints_in_every_form(tmp_path):
     assert text.returncode == 0 and "75.0" in text.stdout and "50 (50)" in text.stdout
     assert (tmp_path / "t.html").read_text().startswith("<!doctype html>")
     assert only_document(edge(home, "bench", "table", str(file), "--json").stdout)["rows"][2]["passed"] == 0.75
-    assert edge(home, "bench", "table", str(file), "--markdown").stdout.startswith("| contender |")
+    assert edge(home, "bench", "table", str(file), "--markdown").stdout.startswith("| method ")
 
 
 def test_a_hundred_thousand_bids_are_a_matter_of_seconds(tmp_path):
     """The goal is ten million in a minute and 2 GB (scripts/bench table); a hundredth of it here, with room."""
     bids = [{"agent": a, "price": 1.0, "tokens": 9, "cost": 0.1, "value": 0.2} for a in ("small", "large")] * 5
-    values = [v for v in ten_lines() if v["kind"] != "sold"]
-    line = {**ten_lines()[4], "contender": "SALE", "bids": bids}
+    values = [v for v in ten_lines() if v["kind"] != "result"]
+    line = {**ten_lines()[4], "method": "SALE", "bids": bids}
     file = write(tmp_path / "r.jsonl", [*values, *({**line, "task": f"t{n}"} for n in range(10_000))])
     seconds, peak, code = timed(["bench", "table", str(file), "--json"], EDGE_SALE_HOME=str(tmp_path))
     assert code == 0
@@ -100,7 +100,7 @@ def test_ten_lines_are_replayed_with_a_real_jury_and_asked_only_once(tmp_path):
     assert {file.name: file.read_bytes() for file in (tmp_path / "cache").iterdir()} == kept
     assert (tmp_path / "1.jsonl").read_bytes() == (tmp_path / "2.jsonl").read_bytes()
     values = [json.loads(line) for line in (tmp_path / "1.jsonl").read_text().splitlines()]
-    bid = next(v for v in values if v.get("contender") == "SALE as published")["bids"][0]
+    bid = next(v for v in values if v.get("method") == "SALE as published")["bids"][0]
     assert 0 <= bid["scores"]["bundled-senior likert"] <= 5
 
 
@@ -114,7 +114,7 @@ def test_a_live_run_is_killed_and_goes_on(tmp_path):
     args = ("bench", "run", "own", "--data", str(data), "--out", str(out), "--orders", "1", "--sandbox", "none")
     first = start(home, *args)
     end = time.monotonic() + 200
-    while not (out.exists() and '"sold"' in out.read_text()):
+    while not (out.exists() and '"result"' in out.read_text()):
         assert first.poll() is None and time.monotonic() < end
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
@@ -122,7 +122,7 @@ def test_a_live_run_is_killed_and_goes_on(tmp_path):
     done = edge(home, *args, seconds=300)
     assert done.returncode == 0, done.stderr
     values = [json.loads(line) for line in out.read_text().splitlines()]
-    sold = [(v["contender"], v["order"], v["task"]) for v in values if v["kind"] == "sold"]
+    sold = [(v["method"], v["order"], v["task"]) for v in values if v["kind"] == "result"]
     assert len(sold) == len(set(sold)) == 2 * 5  # four agents alone, and the market
     assert "SALE" in edge(home, "bench", "table", str(out)).stdout
     assert "0 runs made" in edge(home, *args, seconds=300).stderr

@@ -1,4 +1,4 @@
-"""A jury asked once: the cache answers for the same weights and the same question, and for nothing else."""
+"""A jury is asked once: the store answers for the same weights and the same question, and for nothing else."""
 
 import json
 
@@ -6,11 +6,10 @@ import pytest
 
 from edge_sale.errors import EdgeSaleError, PromptTooLong
 from edge_sale.evaluation import judges, routellm
-from edge_sale.evaluation.cache import Cache, key
-from edge_sale.evaluation.judges import Juror, Remembered
-from edge_sale.evaluation.records import BadRecord
+from edge_sale.evaluation.jsonl_store import BadRecord, KeyedStore, key
+from edge_sale.evaluation.judges import CachedEngine, Juror
 from edge_sale.types import LogProb
-from tests.evaluation.kit import grid
+from tests.evaluation.kit import full_recording
 
 
 class Engine:
@@ -28,13 +27,13 @@ class Engine:
 
 
 def jury(folder, engine, identity="sha"):
-    remembered = Remembered("tiny", identity, Cache(folder, "jury"), lambda: engine)
-    return [Juror("tiny", "tiny", 0.02)], {"tiny": remembered}
+    cached = CachedEngine("tiny", identity, KeyedStore(folder / "jury.jsonl"), lambda: engine)
+    return [Juror("tiny", "tiny", 0.02)], {"tiny": cached}
 
 
 def test_the_same_question_is_asked_once(tmp_path):
     """A second replay asks nothing and hears the same, tokens and seconds included."""
-    of, engine = grid({"small": "10", "large": "11"}), Engine()
+    of, engine = full_recording({"small": "10", "large": "11"}), Engine()
     first = judges.opinions(of, *jury(tmp_path, engine), ["recoverability"])
     asked = engine.asked
     again = judges.opinions(of, *jury(tmp_path, engine), ["recoverability"])
@@ -47,7 +46,7 @@ def test_the_same_question_is_asked_once(tmp_path):
 
 def test_other_weights_are_asked_anew(tmp_path):
     """The cache is by the weights' sha256 too."""
-    of, engine = grid({"small": "1"}), Engine()
+    of, engine = full_recording({"small": "1"}), Engine()
     judges.opinions(of, *jury(tmp_path, engine), ["recoverability"])
     before = engine.asked
     judges.opinions(of, *jury(tmp_path, engine, "other"), ["recoverability"])
@@ -62,21 +61,21 @@ def test_a_juror_that_cannot_read_a_plan_is_an_error(tmp_path):
             return [PromptTooLong("tiny", 99, 64) for _ in requests]
 
     with pytest.raises(EdgeSaleError, match=r"could not judge 't0'.*99 tokens"):
-        judges.opinions(grid({"small": "1"}), *jury(tmp_path, Short()), ["recoverability"])
+        judges.opinions(full_recording({"small": "1"}), *jury(tmp_path, Short()), ["recoverability"])
     assert not (tmp_path / "jury.jsonl").exists()
 
 
 def test_a_cache_survives_a_torn_line(tmp_path):
     """What a kill cut short is asked again; what was whole stays, also what is written behind it."""
-    cache = Cache(tmp_path, "x")
+    cache = KeyedStore(tmp_path / "x.jsonl")
     cache.put("a", 1)
     cache.put("b", [2.5])
     file = tmp_path / "x.jsonl"
     file.write_bytes(file.read_bytes()[:-4])
-    torn = Cache(tmp_path, "x")
+    torn = KeyedStore(tmp_path / "x.jsonl")
     assert "a" in torn and "b" not in torn
     torn.put("c", 3)
-    whole = Cache(tmp_path, "x")
+    whole = KeyedStore(tmp_path / "x.jsonl")
     assert (whole["a"], whole["c"], "b" in whole) == (1, 3, False)
 
 
@@ -84,7 +83,7 @@ def test_keys_know_where_parts_end():
     """("ab", "c") and ("a", "bc") are two questions; without a folder nothing is written."""
     assert key("ab", "c") != key("a", "bc")
     asked = []
-    values = Cache(None, "x").fill(["p", "q", "p"], lambda places: asked.append(places) or places, 8, lambda n: None)
+    values = KeyedStore(None).fill(["p", "q", "p"], lambda places: asked.append(places) or places, 8, lambda n: None)
     assert asked == [[2, 1]] and values == [2, 1, 2]
 
 
@@ -122,6 +121,6 @@ def test_a_damaged_outcome_file_is_named_by_line(text, words, tmp_path):
 
 
 def test_keys_are_json(tmp_path):
-    """A line of the cache is a key and its value."""
-    Cache(tmp_path, "x").put("k", {"a": 1})
+    """A line of the store is a key and its value."""
+    KeyedStore(tmp_path / "x.jsonl").put("k", {"a": 1})
     assert json.loads((tmp_path / "x.jsonl").read_text()) == ["k", {"a": 1}]

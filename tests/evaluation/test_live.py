@@ -7,9 +7,11 @@ import pytest
 from edge_sale.auction.market import Market
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError, OutOfMemory
-from edge_sale.evaluation import live, run_records, table
+from edge_sale.evaluation import live, run_records, runs
 from edge_sale.evaluation.grading import Question
-from edge_sale.evaluation.records import BadRecord, Item
+from edge_sale.evaluation.jsonl_store import BadRecord
+from edge_sale.evaluation.records import Item
+from edge_sale.evaluation.runs_file import RunsFile, method_line
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Outcome, Task
 from tests.scripted import Scripted, plan
@@ -37,7 +39,7 @@ def test_each_agent_alone_leaves_a_trial_and_a_line():
     trials = {v["agent"]: v for v in values if v["kind"] == "trial"}
     assert (trials["small"]["success"], trials["large"]["success"]) == (True, False)
     assert trials["large"]["scores"] == {"small": 1.0, "large": 2.0}
-    assert [v["tried"] for v in values if v["kind"] == "sold"] == [["small"], ["large"]]
+    assert [v["tried"] for v in values if v["kind"] == "result"] == [["small"], ["large"]]
     item, trial = run_records.from_line("here", json.loads(json.dumps(trials["small"])))
     assert (item.bin, trial.plan, trial.entropy) == ("easy", "1. Hi.", 1.0)
 
@@ -47,7 +49,7 @@ def test_an_agent_that_makes_no_bid_has_failed_and_says_why():
     here = market(small={"bids": [EngineError("no room")]}, large={"verdicts": [{"1. Ho.": 2.0}]})
     here.agents[0].verdicts = [{"1. Ho.": 1.0}]
     values = live.alone(QUESTION, here, here.agents, "auto")
-    line = next(v for v in values if v["kind"] == "sold" and v["contender"] == "small")
+    line = next(v for v in values if v["kind"] == "result" and v["method"] == "small")
     assert (line["success"], line["note"]) == (False, "no room")
 
 
@@ -61,17 +63,17 @@ def test_a_fault_of_the_machine_is_not_a_wrong_answer():
     assert values[-1]["success"] is False
 
 
-def test_a_sale_is_graded_and_keeps_its_bids():
-    """Sold as a user's task is; the bids with plans and scores stand in the line."""
-    value = live.sold(QUESTION, market(), 0, "auto")
+def test_an_auction_is_graded_and_keeps_its_bids():
+    """The market handles it as a user's task; the bids with plans and scores stand in the line."""
+    value = live.auctioned(QUESTION, market(), 0, "auto")
     assert (value["tried"], value["success"], value["order"]) == (["small"], True, 0)
     assert [(b["agent"], b["plan"]) for b in value["bids"]] == [("small", "1. Hi."), ("large", "1. Ho.")]
 
 
 def test_nobody_s_task_is_a_failure_with_a_reason():
-    """Where every agent sits out, the task was sold to nobody."""
+    """Where every agent sits out, nobody worked."""
     nobody = {name: {"bids": [EngineError("no room")]} for name in ("small", "large")}
-    value = live.sold(QUESTION, market(**nobody), 0, "auto")
+    value = live.auctioned(QUESTION, market(**nobody), 0, "auto")
     assert (value["tried"], value["success"]) == (["nobody"], False)
     assert "no room" in value["note"]
 
@@ -79,42 +81,42 @@ def test_nobody_s_task_is_a_failure_with_a_reason():
 def test_a_killed_run_goes_on_where_it_was(tmp_path):
     """The torn last line is dropped and made again; what was whole stays, byte for byte."""
     file = tmp_path / "r.jsonl"
-    book = live.Book(file)
-    book.begin(ABOUT, [live._about("small", "alone", "")])
+    written = RunsFile(file)
+    written.begin(ABOUT, [method_line("small", "alone", "")])
     here = market()
-    book.add(*live.alone(QUESTION, here, here.agents, "auto"))
-    book.stream.close()
+    written.add(*live.alone(QUESTION, here, here.agents, "auto"))
+    written.close()
     whole = file.read_bytes()
-    file.write_bytes(whole + b'{"kind": "sold", "conten')
-    again = live.Book(file)
+    file.write_bytes(whole + b'{"kind": "result", "metho')
+    again = RunsFile(file)
     again.begin(ABOUT, [])
-    again.stream.close()
+    again.close()
     assert file.read_bytes() == whole
     assert again.done == {("small", 0, "t1"), ("large", 0, "t1")}
-    assert table.read([file]).columns.keys() == {"small", "large"}
+    assert runs.read([file]).columns.keys() == {"small", "large"}
 
 
 @pytest.mark.parametrize("name, value", [("prompts", "q"), ("models", {"m": "x"}), ("set", "mbpp")])
 def test_another_run_s_file_is_not_gone_on_with(name, value, tmp_path):
     """Other prompts, models or tasks: named, and the file untouched."""
     file = tmp_path / "r.jsonl"
-    book = live.Book(file)
-    book.begin(ABOUT, [])
-    book.stream.close()
+    written = RunsFile(file)
+    written.begin(ABOUT, [])
+    written.close()
     before = file.read_bytes()
     with pytest.raises(BadRecord, match=f"these runs have {name}"):
-        live.Book(file).begin({**ABOUT, name: value}, [])
+        RunsFile(file).begin({**ABOUT, name: value}, [])
     assert file.read_bytes() == before
 
 
 def test_trials_can_be_replayed(tmp_path):
     """What a live run wrote is a recording, whose jurors are its bidders."""
     file = tmp_path / "r.jsonl"
-    book = live.Book(file)
-    book.begin(ABOUT, [])
+    written = RunsFile(file)
+    written.begin(ABOUT, [])
     here = market()
-    book.add(*live.alone(QUESTION, here, here.agents, "auto"))
-    book.stream.close()
+    written.add(*live.alone(QUESTION, here, here.agents, "auto"))
+    written.close()
     read = run_records.read(file)
     assert (read.agents, len(read.items)) == (("small", "large"), 1)
     assert run_records.opinions(read)["t1"].scores["large"] == {"small": 3.0, "large": 2.0}

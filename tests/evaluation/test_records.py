@@ -3,8 +3,9 @@
 import pytest
 
 from edge_sale.evaluation import mint
-from edge_sale.evaluation.records import BadRecord, Trial, lines, recording
-from tests.evaluation.kit import LARGE, SMALL, grid, mint_run, mint_task, write
+from edge_sale.evaluation.jsonl_store import BadRecord, lines
+from edge_sale.evaluation.records import Trial, recording
+from tests.evaluation.kit import LARGE, SMALL, full_recording, mint_run, mint_task, write
 from tests.evaluation.kit import mint as mint_folder
 
 
@@ -77,7 +78,7 @@ def test_a_recording_without_tasks_is_refused():
 
 def test_a_part_keeps_agents_and_trials():
     """A part is the same recording over fewer items."""
-    whole = grid({"small": "10", "large": "11"})
-    part = whole.part(whole.items[1:])
+    whole = full_recording({"small": "10", "large": "11"})
+    part = whole.subset(whole.items[1:])
     assert (len(part.items), part.agents) == (1, ("small", "large"))
     assert isinstance(part.trial(part.items[0], "large"), Trial)

@@ -1,25 +1,28 @@
 """From lines to a table: the figures, and what is refused rather than averaged over."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 
 from edge_sale.evaluation import page, printed, table
-from edge_sale.evaluation.records import BadRecord
+from edge_sale.evaluation import runs as runs_of
+from edge_sale.evaluation.jsonl_store import BadRecord
+from edge_sale.evaluation.markdown import markdown_table
 from tests.evaluation.kit import write
 
 SET = {"kind": "set", "set": "x", "prices": {"small": 1.0, "large": 100.0}, "prompts": "p1", "models": {}}
 
 
-def contender(name, group="alone"):
-    return {"kind": "contender", "name": name, "group": group, "source": "", "departs": ""}
+def method(name, group="alone"):
+    return {"kind": "method", "name": name, "group": group, "source": "", "departs": ""}
 
 
-def sold(name, task, success, tried, order=0, **more):
+def result(name, task, success, tried, order=0, **more):
     return {
-        "kind": "sold",
-        "contender": name,
+        "kind": "result",
+        "method": name,
         "order": order,
         "task": task,
         "bin": f"b{task[-1]}",
@@ -38,22 +41,22 @@ def ten_lines():
     """Two tasks, two agents alone, an auction in two orders."""
     return [
         SET,
-        contender("small"),
-        contender("large"),
-        contender("SALE", "sale"),
-        sold("small", "t1", True, ["small"]),
-        sold("small", "t2", False, ["small"]),
-        sold("large", "t1", True, ["large"], dollars=0.1),
-        sold("large", "t2", True, ["large"], dollars=0.1),
-        sold("SALE", "t1", True, ["small"]),
-        sold("SALE", "t2", True, ["small", "large"]),
-        sold("SALE", "t2", False, ["small"], order=1),
-        sold("SALE", "t1", True, ["small"], order=1),
+        method("small"),
+        method("large"),
+        method("SALE", "sale"),
+        result("small", "t1", True, ["small"]),
+        result("small", "t2", False, ["small"]),
+        result("large", "t1", True, ["large"], dollars=0.1),
+        result("large", "t2", True, ["large"], dollars=0.1),
+        result("SALE", "t1", True, ["small"]),
+        result("SALE", "t2", True, ["small", "large"]),
+        result("SALE", "t2", False, ["small"], order=1),
+        result("SALE", "t1", True, ["small"], order=1),
     ]
 
 
 def rows(tmp_path, values, **options):
-    return {row.name: row for row in table.rows(table.read([write(tmp_path / "r.jsonl", values)]), **options)}
+    return {row.name: row for row in table.rows(runs_of.read([write(tmp_path / "r.jsonl", values)]), **options)}
 
 
 def test_a_row_worked_by_hand(tmp_path):
@@ -72,7 +75,7 @@ def test_a_row_worked_by_hand(tmp_path):
 
 def test_shapley_of_the_pool(tmp_path):
     """small does half of what large does alone: 0.25 and 0.75 of the oracle's 1."""
-    runs = table.read([write(tmp_path / "r.jsonl", ten_lines())])
+    runs = runs_of.read([write(tmp_path / "r.jsonl", ten_lines())])
     assert table.pool_value(runs) == {"small": 0.25, "large": 0.75}
 
 
@@ -81,28 +84,28 @@ def test_shapley_of_the_pool(tmp_path):
     [
         (lambda v: [*v[:5], "{half", *v[5:]], "r.jsonl, line 6: is not JSON"),
         (lambda v: v[1:], "line 1: should be the 'set' line"),
-        (lambda v: [*v, sold("SALE", "t1", True, ["small"])], "'SALE' sold task 't1' twice in order 0"),
+        (lambda v: [*v, result("SALE", "t1", True, ["small"])], "'SALE' has task 't1' twice in order 0"),
         (
-            lambda v: [x for x in v if x.get("task") != "t2" or x["contender"] != "small"],
-            "'small' sold 1 of 2 tasks, 't2' is missing",
+            lambda v: [x for x in v if x.get("task") != "t2" or x["method"] != "small"],
+            "'small' has results for 1 of 2 tasks, 't2' is missing",
         ),
         (lambda v: [*v, {**v[-1], "order": 2, "success": "yes"}], "line 13: 'success' should be bool"),
         (lambda v: [*v, {**v[-1], "order": 2, "tokens": None}], "line 13: tokens and dollars should be numbers"),
         (lambda v: [*v, {**v[-1], "order": 2, "tried": []}], "line 13: 'tried' should name an agent"),
         (lambda v: [*v, {"kind": "noise"}], "line 13: 'kind' should be"),
-        (lambda v: v[:4], "holds nothing that was sold"),
+        (lambda v: v[:4], "holds no results"),
     ],
 )
 def test_what_is_wrong_is_named_and_never_averaged_over(change, words, tmp_path):
-    """The line, the contender or the task."""
+    """The line, the method or the task."""
     with pytest.raises(BadRecord) as caught:
         rows(tmp_path, change(ten_lines()))
     assert words in str(caught.value)
 
 
-def test_common_compares_what_all_have_sold(tmp_path):
+def test_common_compares_the_tasks_that_all_methods_have(tmp_path):
     """Asked for, the table stands on the shared tasks."""
-    values = [x for x in ten_lines() if x.get("task") != "t2" or x["contender"] != "small"]
+    values = [x for x in ten_lines() if x.get("task") != "t2" or x["method"] != "small"]
     assert {row.tasks for row in rows(tmp_path, values, common=True).values()} == {1}
 
 
@@ -112,23 +115,25 @@ def test_runs_of_different_kinds_share_no_table(key, value, tmp_path):
     one = write(tmp_path / "1.jsonl", ten_lines())
     other = write(tmp_path / "2.jsonl", [{**SET, key: value}])
     with pytest.raises(BadRecord, match=f"2.jsonl, line 1: {key} is"):
-        table.read([one, other])
+        runs_of.read([one, other])
 
 
 def test_two_files_of_one_kind_are_one_table(tmp_path):
-    """Contenders may be measured in files of their own."""
+    """Methods may be measured in files of their own."""
     values = ten_lines()
     one, other = write(tmp_path / "1.jsonl", values[:8]), write(tmp_path / "2.jsonl", [SET, *values[8:]])
-    assert len(table.rows(table.read([one, other]))) == 3
+    assert len(table.rows(runs_of.read([one, other]))) == 3
 
 
 def test_printed_forms_agree(tmp_path):
     """Text, Markdown and JSON say the same of the same row."""
-    runs = table.read([write(tmp_path / "r.jsonl", ten_lines())])
+    runs = runs_of.read([write(tmp_path / "r.jsonl", ten_lines())])
     found = table.rows(runs)
     head, body = printed.cells(found)
     assert dict(zip(head, body[2], strict=True))["pass@1 %"] == "75.0"
-    assert "| SALE | 75.0 |" in printed.markdown(found)
+    lines = printed.markdown(found).splitlines()
+    assert [cell.strip() for cell in lines[4].split("|")[1:3]] == ["SALE", "75.0"]
+    assert re.fullmatch(r"\|-+\|(-+:\|){7}", lines[1]) and len({len(line) for line in lines}) == 1
     document = json.loads(json.dumps(printed.document(runs, found), allow_nan=False))
     assert document["rows"][2]["passed"] == 0.75
     assert printed.bins(found)[1][2] == ["SALE", "100 (0)", "50 (50)"]
@@ -151,9 +156,9 @@ def test_a_page_holds_its_data_and_reaches_for_nothing(tmp_path):
     }
     values = ten_lines()
     values[8:10] = [{**v, "bids": [bid, {**bid, "agent": "large", "right": False, "value": 0.2}]} for v in values[8:10]]
-    kept = page.Kept()
-    runs = table.read([write(tmp_path / "r.jsonl", values)], kept)
-    page.write(tmp_path / "t.html", runs, table.rows(runs), kept)
+    collected = page.BidCollector()
+    runs = runs_of.read([write(tmp_path / "r.jsonl", values)], collected)
+    page.write(tmp_path / "t.html", runs, table.rows(runs), collected)
     text = (tmp_path / "t.html").read_text()
     assert text.count("</script>") == 2 and "alert(1)</script>" not in text
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
@@ -161,3 +166,10 @@ def test_a_page_holds_its_data_and_reaches_for_nothing(tmp_path):
     assert data["auctions"]["SALE"][0]["bids"][0]["plan"] == evil
     value = next(s for s in data["signals"]["SALE"] if s["name"] == "value")
     assert value["auc"] == 1.0
+
+
+def test_a_cell_cannot_break_the_markdown():
+    """A bar is escaped and a line break becomes a space, so that each row stays one row with its own cells."""
+    found = markdown_table(["a|b", "n"], [["x\ny", "1"]], right=[1]).splitlines()
+    assert [line.replace(" ", "") for line in (found[0], found[2])] == ["|a\\|b|n|", "|xy|1|"]
+    assert found[1] == "|------|--:|"

@@ -7,7 +7,7 @@ import pytest
 from edge_sale.errors import SandboxMissing
 from edge_sale.evaluation import grading as g
 from edge_sale.evaluation import live, task_sets
-from edge_sale.evaluation.records import BadRecord
+from edge_sale.evaluation.jsonl_store import BadRecord
 from edge_sale.sandbox.python import ProcessResult, level
 from tests.evaluation.kit import write
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge_sale.errors import EdgeSaleError
+from edge_sale.errors import EdgeSaleError, ExtraMissing
 from edge_sale.learning import compare, fitting
 from edge_sale.learning.compare import OUTCOME, PAPER
 from edge_sale.learning.compare import SHIPPED as AS_SHIPPED
 from edge_sale.learning.fitting import propose, usable
+from edge_sale.scoring import program
 from tests.learning.kit import LEVELS, SHIPPED, world
 
 AGENTS = tuple(LEVELS)
@@ -65,11 +66,14 @@ def test_few_outcomes_say_so_and_leave_the_cost_side():
     ("change", "words"),
     [
         (lambda t: t.part([]), "nothing recorded yet to learn from"),
-        (lambda t: replace(t, right=np.full_like(t.right, np.nan)), "of none of the 40 recorded tasks is it known"),
+        (
+            lambda t: replace(t, right=np.full_like(t.right, np.nan)),
+            "none of the 40 recorded tasks has a known outcome",
+        ),
         (lambda t: replace(t, right=np.ones_like(t.right)), "all 120 known outcomes are right.*edge-sale bad ID"),
         (lambda t: replace(t, right=np.zeros_like(t.right)), "all 120 known outcomes are wrong.*edge-sale good ID"),
-        (lambda t: t.part([0, 1]), "6 outcomes are known, 10 are the least"),
-        (lambda t: replace(t, agents=("x", "y", "z")), "agents that are not in the pool: x, y, z; there are small"),
+        (lambda t: t.part([0, 1]), "6 outcomes are known, at least 10 are needed"),
+        (lambda t: replace(t, agents=("x", "y", "z")), "agents that are not in the pool: x, y, z; the pool has small"),
     ],
 )
 def test_what_is_missing_is_said(change, words):
@@ -86,7 +90,7 @@ def test_agents_that_are_gone_are_left_out_and_named():
     assert known.agents == ("small", "large") and known.outcomes == 80
     assert notes == [
         "left out, no longer in the pool: middle (40 outcomes)",
-        "no outcome is known of new: what holds for all is taken to hold for them",
+        "no outcome is known of new: they get the weights that all agents share",
     ]
 
 
@@ -95,3 +99,13 @@ def test_weights_in_force_stand_beside_the_others():
     now = replace(fitting.outcome_model.fit(world(100), SHIPPED).weights, name="fit-1")
     found = compare.compare(world(100), SHIPPED, now, seconds=5)
     assert "in force: fit-1" in [row.name for row in found.rows]
+
+
+def test_without_the_solver_the_outcome_model_alone_is_compared(monkeypatch):
+    """The row of the paper's program is left out, and a note says how to install the solver."""
+    monkeypatch.setattr(program, "installed", lambda: False)
+    proposal = propose(world(200, draft=-4.0), SHIPPED, SHIPPED, AGENTS, 5)
+    assert proposal.method == OUTCOME and PAPER not in [row.name for row in proposal.comparison.rows]
+    assert "pip install 'edge-sale[fit]'" in proposal.how
+    with pytest.raises(ExtraMissing, match=r"'highspy'; install it with: pip install 'edge-sale\[fit\]'"):
+        program.solve([[[1.0]]], [[True]], 1)

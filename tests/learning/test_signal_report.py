@@ -14,7 +14,7 @@ from tests.learning.kit import SHIPPED, world
 
 def test_the_signal_that_tells_comes_first():
     """The draft's entropy, low is good; plan entropy says nothing, and its interval says that too."""
-    found = {one.signal: one for one in signal_report.tell(world(500, draft=-3.0), SHIPPED)}
+    found = {one.signal: one for one in signal_report.report(world(500, draft=-3.0), SHIPPED)}
     assert next(iter(found)) in ("draft_entropy", "price", "price_length")
     draft, entropy = found["draft_entropy"], found["entropy"]
     assert draft.overall.high < 0.35 and draft.within.high < 0.35
@@ -25,7 +25,7 @@ def test_the_signal_that_tells_comes_first():
 
 def test_a_price_tells_agents_apart_and_nothing_within_one():
     """The price says who it is: something overall and within a task, nothing at all for one agent."""
-    found = {one.signal: one for one in signal_report.tell(world(300), SHIPPED)}
+    found = {one.signal: one for one in signal_report.report(world(300), SHIPPED)}
     price = found["price"]
     assert price.overall.low > 0.5 and price.within.low > 0.5
     assert all(area.auc == 0.5 for area in price.agents.values())

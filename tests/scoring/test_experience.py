@@ -1,9 +1,9 @@
-"""Experience, wording, fitted chances and the paper's program: pure numpy, by hand."""
+"""Experience, hashed features and fitted chances: pure numpy, by hand."""
 
 import numpy as np
 import pytest
 
-from edge_sale.scoring import hashed_features, program, success_chance
+from edge_sale.scoring import hashed_features, success_chance
 from edge_sale.scoring.experience import experience
 
 
@@ -21,7 +21,7 @@ def test_only_the_k_nearest_count():
 def test_a_task_is_not_its_own_neighbour():
     """Left out: the first task is judged by the second alone."""
     near = np.ones((2, 2))
-    found = experience(near, [[1.0], [0.0]], k=5, prior=1.0, but_itself=True)
+    found = experience(near, [[1.0], [0.0]], k=5, prior=1.0, leave_one_out=True)
     assert found.ravel().tolist() == pytest.approx([0.25, 0.75])
     assert near.tolist() == [[1, 1], [1, 1]]
 
@@ -50,33 +50,13 @@ def test_chance_without_signal_is_the_share():
     assert model.of([[0.0]])[0] == pytest.approx(0.3, abs=0.03)
 
 
-def test_wording_tells_forms_apart():
+def test_hashed_features_tell_forms_apart():
     """Two questions of one form are nearer than one of another form on the same matter; digits are alike."""
     texts = ["What is 3 and 4? Options: A) 7", "What is 8 and 1? Options: B) 9", "Write three plus four."]
     near = hashed_features.vectors(texts) @ hashed_features.vectors(texts).T
     assert near[0, 0] == pytest.approx(1.0)
     assert near[0, 1] > 0.8 > 0.3 > near[0, 2]
     assert hashed_features.vectors([""]).sum() == 0
-
-
-def test_program_weighs_what_solved_tasks_need():
-    """The first signal is low for who solved, the second for who failed: min-max puts all weight on the first."""
-    signs = np.array([[[-1.0, 0.0], [0.0, -1.0]], [[-0.8, 0.0], [0.0, -1.0]]])
-    weights = program.fit(signs, [[True, False], [True, False]])
-    assert weights.tolist() == pytest.approx([1.0, 0.0])
-
-
-def test_program_minimises_the_worst_or_the_mean():
-    """Worst case balances two tasks that pull apart; the mean follows the stronger pull."""
-    signs = np.array([[[-1.0, 0.0]], [[0.0, -0.5]]])
-    solved = [[True], [True]]
-    assert program.fit(signs, solved, "minmax").tolist() == pytest.approx([1 / 3, 2 / 3], abs=0.01)
-    assert program.fit(signs, solved, "average").tolist() == pytest.approx([1.0, 0.0])
-
-
-def test_program_may_choose_anyone_where_nobody_solved():
-    """A task that nobody solved restricts nothing, and weights still sum to 1."""
-    assert program.fit(np.zeros((1, 2, 3)), [[False, False]]).sum() == pytest.approx(1.0)
 
 
 def test_the_likeliest_weights_are_found_from_far_away():

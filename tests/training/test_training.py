@@ -10,18 +10,18 @@ from random import Random
 import numpy as np
 import pytest
 from training import out_of_domain, record
-from training.elsewhere import PARTS
+from training.held_out import holds_held_out, words_of
+from training.unrelated import PARTS
+from training.written import WRITTEN
 
 from edge_sale.agents.local import LocalAgent
 from edge_sale.catalog import gguf_header as header
 from edge_sale.catalog.cards import load, shipped_dir
 from edge_sale.catalog.installed import sha256_of
 from edge_sale.errors import EdgeSaleError
-from edge_sale.evaluation.bundled_tasks import functions, task_text
+from edge_sale.evaluation.bundled_tasks import functions
 from edge_sale.evaluation.bundled_tasks.functions import exam, question
 from edge_sale.evaluation.bundled_tasks.grading import grade_all
-from edge_sale.evaluation.bundled_tasks.task_text import words_of
-from edge_sale.evaluation.bundled_tasks.written import WRITTEN
 from edge_sale.prompts import render
 from edge_sale.types import Lesson
 
@@ -116,9 +116,10 @@ def test_a_juror_learns_the_share_of_right_steps():
     assert common(right, ["a", "x", "c"]) == {0, 2}
 
 
-def test_spoilt_plans_are_wrong():
+def test_faulty_plans_are_wrong():
     """A plan with faults never does what the task asks, and has no neighbours that are held out."""
-    from training.texts import spoilt
+    from training.tasks import training
+    from training.texts import faulty_plan
 
     from edge_sale.evaluation.bundled_tasks.operations import BY_NAME
 
@@ -127,8 +128,8 @@ def test_spoilt_plans_are_wrong():
 
     random = Random(1)
     assert names(["keep above 3", "replace a b", "reverse"]) == ["keep above", "replace", "reverse"]
-    for task in itertools.islice(functions.training(9, 1, 4), 400):
-        plan = spoilt(task, random)
+    for task in itertools.islice(training(9, 1, 4), 400):
+        plan = faulty_plan(task, random)
         assert functions.numbered(plan) != task.plan
         operations = [BY_NAME[name] for name in names(plan)]
         assert not any(functions.held_out(*pair) for pair in itertools.pairwise(operations)), plan
@@ -173,7 +174,7 @@ def test_no_text_of_any_role_holds_what_is_held_out(name: str, monkeypatch: pyte
     member = MEMBERS[name]
     made = texts.texts(member.course, vocabulary(), Random(f"{member.seed} 0"))
     assert all(text.tokens for text in itertools.islice(made, 1000))
-    assert len(said) > 1000 and [text for text in said if task_text.holds_held_out(text)] == []
+    assert len(said) > 1000 and [text for text in said if holds_held_out(text)] == []
     assert {words_of(text) for text in said} & {words_of(one.text) for one in WRITTEN} == set()
 
 

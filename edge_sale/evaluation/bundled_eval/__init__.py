@@ -1,6 +1,11 @@
 """`edge-sale bench bundled`: the paper's table, live, from the models that come with edge-sale.
 
-`tasks.py` what is sold, `grid.py` everyone at everything, in batches, `sales.py` auctions that remember, in several
-orders, `away.py` the senior behind a server, `rows.py` who is in the table, `run.py` all of it in a runs file,
-`goals.py` and `likeness.py` what comes out of it, `printed.py` how it is shown; `fitting.py` makes the pool's weights.
+tasks.py            the tasks
+trials.py           every agent on every task, in batches
+live_auctions.py    auctions with an auction memory, in several task orders
+remote_senior.py    the largest agent behind a server
+methods.py          the rows of the table
+run.py              all of it, written to a runs file
+goals.py            figures of a runs file, with their goals
+retrieval_eval.py   how well the embedder finds tasks of the same structure
 """

@@ -1,4 +1,4 @@
-"""What a runs file of `bench bundled` says of the goals that the bundled pool was made for."""
+"""The goals of the bundled pool: what a runs file of `bench bundled` says of each."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_sale.evaluation.bundled_eval import rows
+from edge_sale.evaluation.bundled_eval import methods
 from edge_sale.evaluation.metrics import interval, over_time
 from edge_sale.evaluation.report import Figure
-from edge_sale.evaluation.table import Column, Runs, TableRow, by_task
+from edge_sale.evaluation.runs import Column, Runs, by_task
+from edge_sale.evaluation.table import TableRow
 from edge_sale.scoring.auc import auc
 
 LARGEST, SMALLEST = "senior", "junior"
-SPAN, PART = 500, 100  # tasks of an order over which small agents should win more, and of each end of it
+SPAN, PART = 500, 100  # tasks of an order over which small agents should win more, and tasks at each end of it
 
 
 def figures(runs: Runs, table: Sequence[TableRow]) -> Iterator[Figure]:
-    """Figures with their goals, in percent where nothing else is said."""
+    """Figures with their goals."""
     row = {one.name: one for one in table}
-    senior, junior, sale = row[LARGEST], row[SMALLEST], row[rows.SALE]
+    senior, junior, sale = row[LARGEST], row[SMALLEST], row[methods.SALE]
     steps = sorted(senior.bins, key=int)
     easy, hard = [s for s in steps if int(s) <= 2], steps[-1]
     reach = [s for s in steps if int(s) <= 6]
@@ -29,20 +30,20 @@ def figures(runs: Runs, table: Sequence[TableRow]) -> Iterator[Figure]:
     yield Figure("junior, of the senior's pass@1 on 1-2 steps", _part(junior, senior, easy), "%", 92, "least")
     yield Figure(f"junior, of the senior's on {hard} steps", _part(junior, senior, [hard]), "%", 25)
     yield Figure("senior, pass@1", 100 * senior.passed, "%")
-    for name in (rows.FORGETFUL, rows.SALE):
-        one, goal = row[name], name == rows.SALE
+    for name in (methods.WITHOUT_MEMORY, methods.SALE):
+        one, goal = row[name], name == methods.SALE
         yield Figure(f"{name}, pass@1", 100 * one.passed, "%", 100 * senior.passed if goal else None, "least")
         yield Figure(f"{name}, tasks that the senior works on", 100 * one.share, "%", 48 if goal else None)
         yield Figure(f"{name}, dollars of the work, of the senior's", _cost(runs, name), "%", 65 if goal else None)
         yield Figure(f"{name}, $/Mt, of the senior's", 100 * one.per_million / senior.per_million, "%")
         yield Figure(f"{name}, dollars with the auction, of the senior's", 100 * one.per_task / senior.per_task, "%")
         yield Figure(f"{name}, auction, of all tokens", 100 * one.overhead, "%")
-    for name in (LARGEST, rows.FORGETFUL):
-        gain, low, high = beyond(runs, rows.SALE, name)
-        yield Figure(f"{rows.SALE}, pass@1 beyond {name}", 100 * gain, "points")
-        yield Figure(f"{rows.SALE}, pass@1 beyond {name}, 95 % from", 100 * low, "points")
-        yield Figure(f"{rows.SALE}, pass@1 beyond {name}, 95 % to", 100 * high, "points")
-    as_good = [name for name in rows.ROUTERS if name in row and _as_good(row[name], sale)]
+    for name in (LARGEST, methods.WITHOUT_MEMORY):
+        gain, low, high = beyond(runs, methods.SALE, name)
+        yield Figure(f"{methods.SALE}, pass@1 beyond {name}", 100 * gain, "points")
+        yield Figure(f"{methods.SALE}, pass@1 beyond {name}, 95 % from", 100 * low, "points")
+        yield Figure(f"{methods.SALE}, pass@1 beyond {name}, 95 % to", 100 * high, "points")
+    as_good = [name for name in methods.ROUTERS if name in row and _as_good(row[name], sale)]
     yield Figure("routers with at least SALE's pass@1 and no more of the senior", len(as_good), "", 0)
     for name, found in runs.about.get("recall", {}).items():
         yield Figure(f"{name}: nearest other task has the same structure", 100 * found["first"], "%")
@@ -51,14 +52,14 @@ def figures(runs: Runs, table: Sequence[TableRow]) -> Iterator[Figure]:
 
 
 def _growth(runs: Runs) -> Iterator[Figure]:
-    """Whether small agents win more as memory fills: against the same orders sold without one."""
+    """Whether small agents win more as memory fills, compared with the same orders without memory."""
     grown = []
-    for name in (rows.SALE, rows.FORGETFUL):
+    for name in (methods.SALE, methods.WITHOUT_MEMORY):
         first, last = growth(runs.columns[name], runs)
         grown.append(last - first)
         yield Figure(f"{name}, small agents win of the first {PART} tasks", 100 * float(first.mean()), "%")
         yield Figure(f"{name}, more of tasks {SPAN - PART + 1} to {SPAN}", 100 * float(grown[-1].mean()), "points")
-    by_memory = 100 * (grown[0] - grown[1])  # which tasks come late in an order is the same for both
+    by_memory = 100 * (grown[0] - grown[1])  # both had the same tasks late in an order
     if len(by_memory) > 1:
         mean, error = float(by_memory.mean()), float(by_memory.std(ddof=1)) / len(by_memory) ** 0.5
         yield Figure("growth that is memory's", mean, "points")
@@ -67,14 +68,14 @@ def _growth(runs: Runs) -> Iterator[Figure]:
 
 
 def beyond(runs: Runs, name: str, other: str) -> tuple[float, float, float]:
-    """How much higher one contender's pass@1 is than another's, and its interval, by the difference on each task."""
+    """How much higher one method's pass@1 is than another's, with the 95 % interval, from each task's difference."""
     (tasks, mine), (_, theirs) = (by_task(runs.columns[one].task, runs.columns[one].success) for one in (name, other))
     gain = mine - theirs
     return (float(gain.mean()), *interval(gain, clusters=runs.clusters(tasks)))
 
 
 def growth(column: Column, runs: Runs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The small agents' share of the first and of the last of the tasks within the span, in each order."""
+    """The small agents' share of the first PART and the last PART tasks of the span, in each order."""
     large = np.asarray(column.agent) == runs.agents[LARGEST]
     order = np.asarray(column.order)
     spans = [~large[order == one][:SPAN] for one in np.unique(order)]
@@ -82,7 +83,7 @@ def growth(column: Column, runs: Runs) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def win_rates(column: Column, runs: Runs, parts: int = 8) -> dict[str, list[float]]:
-    """Each agent's share of the tasks in stretches of the order in which they came, mean over orders."""
+    """Each agent's share of the tasks in each part of an order, a mean over the orders."""
     agent, order = np.asarray(column.agent), np.asarray(column.order)
     return {
         name: np.mean([over_time(agent[order == one] == place, parts) for one in np.unique(order)], axis=0).tolist()
@@ -92,9 +93,10 @@ def win_rates(column: Column, runs: Runs, parts: int = 8) -> dict[str, list[floa
 
 
 def signals(trials: Sequence[dict[str, object]]) -> list[tuple[str, dict[str, float]]]:
-    """AUC of each of the paper's signals for telling right from wrong: over all bids, each agent's, within tasks.
+    """AUC of each of the paper's signals for telling right from wrong: over all bids, by agent, and within tasks.
 
-    Within a task: the share of (right, wrong) pairs of bids that it puts in order. Above 0.5 a high value is good.
+    Within a task it is the share of (right, wrong) pairs of bids that the signal puts in order. Above 0.5 a high
+    value is good.
     """
     jurors = sorted(trials[0]["scores"])  # type: ignore[call-overload]
     of = {
@@ -140,5 +142,5 @@ def _cost(runs: Runs, name: str) -> float:
 
 
 def _as_good(router: TableRow, sale: TableRow) -> bool:
-    """Whether a router is worse than SALE on neither of the two."""
+    """Whether a router has at least SALE's pass@1 and at most its share of the largest agent."""
     return router.passed >= sale.passed and router.share <= sale.share

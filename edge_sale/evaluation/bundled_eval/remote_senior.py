@@ -1,8 +1,8 @@
 """The senior as somebody else's model: behind llama-cpp-python's own server on loopback, a fallback for the others.
 
-The three small agents hold the auctions at home; the senior bids through the same door, log and client as any remote
-with `bids = "live"`, and works on the tasks that the local bids lose. A fallback that is only estimated gets few
-here: these weights go by how sure a plan is, and of a plan that nobody asked for that is not known.
+The three small agents hold the auctions here. The senior bids through the egress gate, log and client like any remote
+with `bids = "live"`, and works on the tasks for which no local bid wins. A fallback whose bid is only estimated would
+get few tasks: these weights count how sure a plan is, which is unknown for a plan that nobody wrote.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from edge_sale import assemble
 from edge_sale.catalog import installed
 from edge_sale.environment import bare_environment
 from edge_sale.errors import EdgeSaleError, ExtraMissing
-from edge_sale.evaluation.bundled_eval import sales
+from edge_sale.evaluation.bundled_eval import live_auctions
 from edge_sale.evaluation.bundled_eval.tasks import Job
 from edge_sale.evaluation.bundled_tasks.grading import grade_all
 from edge_sale.settings import Settings
@@ -35,13 +35,13 @@ STARTED = re.compile(r"running on (http://127\.0\.0\.1:\d+)")
 
 
 def lacking() -> str:
-    """The first package that this needs and is not here; empty where all are."""
+    """The first package that this row needs and that is not installed; empty where all are."""
     return next((name for name in MODULES if importlib.util.find_spec(name) is None), "")
 
 
 @contextmanager
 def server(file: Path) -> Iterator[str]:
-    """`python -m llama_cpp.server` over the GGUF, on a port of the system's choice; gives its URL as far as /v1."""
+    """Run `python -m llama_cpp.server` with the GGUF on a free port; yields its URL up to /v1."""
     if package := lacking():
         raise ExtraMissing(package, "evaluation")
     command = [
@@ -73,14 +73,14 @@ def server(file: Path) -> Iterator[str]:
     )
     assert process.stderr
     try:
-        said: list[str] = []
+        output: list[str] = []
         for line in process.stderr:
-            said.append(line.strip())
+            output.append(line.strip())
             if found := STARTED.search(line):
                 break
         else:
-            raise EdgeSaleError(f"llama_cpp.server did not start: {' '.join(said[-3:])[:300]}")
-        # what it goes on to log is read, so that it never waits for a reader; the thread ends with it
+            raise EdgeSaleError(f"llama_cpp.server did not start: {' '.join(output[-3:])[:300]}")
+        # later output is read too, so that the server never blocks on a full pipe; the thread ends with the server
         threading.Thread(target=process.stderr.read, daemon=True).start()
         yield f"{found[1]}/v1"
     finally:
@@ -92,14 +92,14 @@ def server(file: Path) -> Iterator[str]:
             process.wait()
 
 
-def sell(jobs: Sequence[Job], settings: Settings, folder: Path) -> list[sales.Line]:
-    """The sold lines of every task, in order 0; the remote counts as the senior that it is."""
+def run_order(jobs: Sequence[Job], settings: Settings, folder: Path) -> list[live_auctions.Line]:
+    """The result line of every task in order 0. The remote is named as the senior that it is."""
     parts = assemble.plan(settings)
     card = next(card for card in parts.chat if card.name == f"bundled-{LARGEST}")
     price = next(agent.price for agent in parts.pool.agents if agent.name == LARGEST)
     local = [agent.name for agent in parts.pool.agents if agent.name != LARGEST]
     with server(installed.ready(card, settings.models_dir)) as url:
-        far = {
+        remote = {
             "url": url,
             "model": card.name,
             "key": "none",
@@ -113,16 +113,16 @@ def sell(jobs: Sequence[Job], settings: Settings, folder: Path) -> list[sales.Li
         }
         here = replace(
             settings,
-            remotes={REMOTE: far},
+            remotes={REMOTE: remote},
             policy="auto",
             egress_log=folder / "egress.jsonl",
             remember=True,
-            memory_file=sales.fresh(folder, f"memory-{REMOTE}"),
+            memory_file=live_auctions.new_memory(folder, f"memory-{REMOTE}"),
         )
-        market = sales.market(here, sales.own(folder, REMOTE), [*local, REMOTE])
-        jobs = sales.in_order(jobs, 0)
-        found = [sales.solve(market, job) for job in jobs]
+        market = live_auctions.market(here, live_auctions.own_store(folder, REMOTE), [*local, REMOTE])
+        jobs = live_auctions.in_order(jobs, 0)
+        found = [live_auctions.solve(market, job) for job in jobs]
     answers = [sale.outcome.answer if sale and sale.outcome else "" for sale in found]
     right = grade_all([job.question for job in jobs], answers, settings.sandbox)
-    lines = [sales.line(job, sale, ok, NAME, 0) for job, sale, ok in zip(jobs, found, right, strict=True)]
+    lines = [live_auctions.line(job, sale, ok, NAME, 0) for job, sale, ok in zip(jobs, found, right, strict=True)]
     return [{**line, "tried": [LARGEST if who == REMOTE else who for who in line["tried"]]} for line in lines]

@@ -1,4 +1,4 @@
-"""Do vectors of tasks put those with the same structure together? What memory's recall rests on."""
+"""How well an embedder puts tasks of the same structure together, which is what memory's recall rests on."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from edge_sale.evaluation import judges
 from edge_sale.evaluation.bundled_eval.tasks import Job
 from edge_sale.settings import Settings
 
-K = 8  # lessons that a recall gives at most
+K = 8  # the most lessons of a recall
 RIVAL = "all-minilm-l6-v2"
 
 
 def measured(jobs: Sequence[Job], settings: Settings, folder: Path) -> dict[str, dict[str, float]]:
-    """By embedder (the pool's, and the starter's where it is pulled): see `recall`."""
+    """`recall` of each embedder: the pool's, and the starter's where it is pulled."""
     catalogue = cards.load(settings.cards_dir)
     parts = assemble.plan(settings)
     assert parts.embedder
@@ -36,8 +36,11 @@ def measured(jobs: Sequence[Job], settings: Settings, folder: Path) -> dict[str,
 
 
 def recall(vectors: NDArray[np.float64], chains: Sequence[Any], k: int = K) -> dict[str, float]:
-    """Of tasks whose structure occurs again among the others: how often the nearest one has it (`first`), how often
-    one of the `k` nearest does (`any`), and what part of those that there are is among the `k` (`part`)."""
+    """Retrieval figures over the tasks whose structure occurs again among the other tasks.
+
+    `first`: how often the nearest task has the same structure. `any`: how often one of the `k` nearest has it.
+    `part`: which share of the tasks with the same structure is among the `k` nearest.
+    """
     near = vectors @ vectors.T
     np.fill_diagonal(near, -np.inf)
     same = np.array([[a == b for b in chains] for a in chains])

@@ -1,4 +1,4 @@
-"""What is sold: tasks of the bundled models' trade, none of whose words or compositions they were trained on."""
+"""The tasks of `bench bundled`: the bundled models' trade in words and compositions held out of training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BINS = functions.STEPS
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A question with the structure of its task: which operations, in which order."""
+    """A question with the structure of its task: the names of its operations, in order."""
 
     question: Question
     chain: tuple[str, ...]
@@ -25,13 +25,13 @@ class Job:
 
 
 def exam(each: int, seed: int) -> list[Job]:
-    """`each` different tasks of every number of steps, the steps taking turns: no chain is there twice by design."""
+    """`each` different tasks of every number of steps, in turns, of chains that do not repeat."""
     bins = [functions.exam(each, steps, seed=seed) for steps in range(1, BINS + 1)]
     return _jobs([made for turn in zip(*bins, strict=True) for made in turn])
 
 
 def stream(count: int, seed: int, families: int = 60) -> list[Job]:
-    """Tasks as they come to somebody who has habits: chains come back in other words and with other arguments."""
+    """Tasks as one user would ask them: chains come back in other words and with other arguments."""
     return _jobs(functions.stream(count, seed, families=families))
 
 

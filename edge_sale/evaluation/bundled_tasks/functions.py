@@ -1,12 +1,12 @@
-"""The trade of the bundled models as tasks: small Python functions over lists, texts, words and counts.
+"""The trade of the bundled models as test tasks: small Python functions over lists, texts, words and counts.
 
-A task is a chain of 1 to 8 operations (`operations.OPERATIONS`), told in English; the number of steps is its
-complexity. Its plan is the chain in a short, controlled language, its reference one line of Python a step.
+A task is a chain of 1 to 8 operations (`operations.OPERATIONS`) in English; the number of steps is its complexity.
+Its plan is the chain in a short, controlled language. Its reference has one line of Python for each step.
 
-Held out by construction, and never in a training text: the `held` wordings of every operation (not even as a part
-of other words), four sentence frames, one in twelve pairs of neighbouring operations (`held_out`), and the prompts
-of `written`, which people would type: further test sets. `exam` makes tasks all of whose wordings are held out and
-which, from two steps on, hold such a pair.
+No training text holds what is held out: the `held` wordings of every operation (not even as a part of other words),
+four sentence frames, and one in twelve pairs of neighbouring operations (`held_out`). In the tasks made here all
+wordings are held out, and tasks of two or more steps hold such a pair. The tasks of training are made from the same
+operations by `training/tasks.py` under scripts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import itertools
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from random import Random
@@ -23,17 +23,16 @@ from typing import Any, Literal
 from edge_sale.evaluation.bundled_tasks import task_text
 from edge_sale.evaluation.bundled_tasks.inputs import inputs
 from edge_sale.evaluation.bundled_tasks.operations import NAMES, OPERATIONS, Operation, Step
-from edge_sale.evaluation.bundled_tasks.written import MORE, WRITTEN
 from edge_sale.evaluation.grading import Question
 from edge_sale.evaluation.records import Item
 from edge_sale.types import Task
 
 VERSION = 2  # of the data: raised with any change to what is generated
 STEPS = 8  # the most a task has
-PAIRS_HELD = 12  # one pair of neighbours in so many is held out
-TRIES = 50  # at a chain in words that are not among the tasks yet
+PAIRS_HELD = 12  # one pair of neighbours in this many is held out
+TRIES = 50  # attempts to word a chain in a way that is not among the tasks yet
 LETTERS = "abcdehilmnorstu"
-RANGES: dict[str, tuple[int, int]] = {  # of {k}; elsewhere 2 to 9
+RANGES: dict[str, tuple[int, int]] = {  # of {k}; for other operations 2 to 9
     "keep above": (0, 20),
     "keep below": (0, 20),
     "at least": (0, 12),
@@ -65,7 +64,7 @@ Half = Literal["lists", "texts", "mixed"]
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One generated task: its words, and everything that is known of its answer."""
+    """One generated task: its text, and everything that is known about its answer."""
 
     text: str
     start: str  # kind of the input: L, T or W
@@ -77,7 +76,7 @@ class Made:
 
     @property
     def half(self) -> Half:
-        """Whose half of the trade it is; `mixed` begins with words and ends with numbers in a list."""
+        """The half of the trade it belongs to; `mixed` begins with words and goes on to numbers in a list."""
         kinds = {self.start, *(step.operation.gives for step in self.chain)}
         if kinds <= {"L", "N"}:
             return "lists"
@@ -98,57 +97,46 @@ class Made:
         return f"{self.steps}-{zlib.crc32(self.text.encode()):08x}"
 
 
-def make(random: Random, steps: int, *, half: str = "all", held: bool = False) -> Made:
-    """One task. With `held` it is one for tests (see the module), without it one for training."""
+def make(random: Random, steps: int, *, half: str = "all") -> Made:
+    """One test task: held-out wordings and, from two steps on, a held-out pair of neighbours."""
     while True:
-        start, chain = _chain(random, steps, _half(random) if half == "all" else half)
-        pairs = [held_out(a.operation, b.operation) for a, b in itertools.pairwise(chain)]
-        if (held and steps > 1 and not any(pairs)) or (not held and any(pairs)):
-            continue
-        return Made(_worded(start, chain, random, held), start, chain)
+        start, chain = draw_chain(random, steps, half)
+        if steps == 1 or has_held_out_pair(chain):
+            return Made(task_text.held_out_sentence(start, chain, random), start, chain)
 
 
-def reworded(task: Made, random: Random, *, held: bool = False, fresh: bool = True) -> Made:
-    """The same chain in other words and, where `fresh`, with other arguments."""
-    chain = tuple(Step(s.operation, arguments(s.operation, random) if fresh else s.values) for s in task.chain)
-    return Made(_worded(task.start, chain, random, held), task.start, chain)
+def reworded(task: Made, random: Random) -> Made:
+    """The same chain in other held-out words and with other arguments."""
+    chain = tuple(Step(s.operation, arguments(s.operation, random)) for s in task.chain)
+    return Made(task_text.held_out_sentence(task.start, chain, random), task.start, chain)
 
 
-def _worded(start: str, chain: Sequence[Step], random: Random, held: bool) -> str:
-    """The chain in English; for training in words that hold nothing which is held out."""
-    while True:
-        text = task_text.sentence(start, task_text.told(chain, random, held=held), random, held=held)
-        if held or not (task_text.holds_held_out(text) or task_text.words_of(text) in _written()):
-            return text
-
-
-@cache
-def _written() -> frozenset[tuple[str, ...]]:
-    return frozenset(task_text.words_of(one.text) for one in (*WRITTEN, *MORE))
+def has_held_out_pair(chain: Sequence[Step]) -> bool:
+    """Whether any two neighbours of the chain are held out."""
+    return any(held_out(a.operation, b.operation) for a, b in itertools.pairwise(chain))
 
 
 def held_out(first: Operation, then: Operation) -> bool:
-    """Whether no training text has these two as neighbours, in this order."""
+    """Whether no training text has these two operations as neighbours, in this order."""
     return zlib.crc32(f"{first.name}>{then.name}".encode()) % PAIRS_HELD == 0
 
 
 def exam(count: int, steps: int, seed: int = 0, *, half: str = "all") -> list[Made]:
-    """`count` different test tasks of so many steps, all held out; their tests can tell a wrong answer."""
+    """`count` different test tasks of this many steps, whose tests can tell a wrong answer."""
     random = Random(f"exam {VERSION} {seed} {steps} {half}")
     found: dict[str, Made] = {}
     while len(found) < count:
-        task = make(random, steps, half=half, held=True)
+        task = make(random, steps, half=half)
         if telling(task):
             found.setdefault(task.text, task)
     return list(found.values())
 
 
 def stream(count: int, seed: int = 0, *, families: int = 60, steps: Sequence[int] = range(1, STEPS + 1)) -> list[Made]:
-    """Test tasks as they come to somebody who has habits: `families` chains come back in other words.
+    """Test tasks as one user would ask them: `families` chains come back in other words and with other arguments.
 
-    Arguments and wordings are new each time and every wording is held out. Steps are spread evenly over the families,
-    and each family comes once a round, so every number of steps has as many tasks where `count` allows.
-    Raises ValueError where `families` chains have no more words for another task.
+    The numbers of steps are spread evenly over the families, and each family comes once a round, so every number of
+    steps has equally many tasks where `count` allows. Raises ValueError where the chains run out of new wordings.
     """
     random = Random(f"stream {VERSION} {seed} {families}")
     kinds = [exam(1, steps[i % len(steps)], seed=seed * 10_000 + i + 1)[0] for i in range(families)]
@@ -157,7 +145,7 @@ def stream(count: int, seed: int = 0, *, families: int = 60, steps: Sequence[int
         before = len(found)
         random.shuffle(kinds)
         for kind in kinds:
-            again = (reworded(kind, random, held=True) for _ in range(TRIES))
+            again = (reworded(kind, random) for _ in range(TRIES))
             if task := next((one for one in again if one.text not in found and telling(one)), None):
                 found[task.text] = task
             if len(found) == count:
@@ -167,20 +155,20 @@ def stream(count: int, seed: int = 0, *, families: int = 60, steps: Sequence[int
 
 
 def question(task: Made, seed: int = 0) -> Question:
-    """The task as benches ask and grade it; its bin is its number of steps."""
+    """The task as benches ask and grade it. Its bin is its number of steps."""
     given = Task(task.id, task.text, "python")
     tests = assertions(task.code, task.start, seed)
     return Question(Item(given, str(task.steps), checked=True), "tests", {"tests": tests}, task.code)
 
 
 def assertions(code: str, start: str, seed: int = 0, count: int = 12) -> str:
-    """Tests of `solve` on generated inputs, with what the reference gives for each."""
+    """Tests of `solve` on generated inputs, each with the reference's result."""
     cases = [(value, run(code, value)) for value in inputs(start, count, seed)]
     return "\n".join(f"assert solve({value!r}) == {want!r}" for value, want in cases) + "\n"
 
 
 def telling(task: Made) -> bool:
-    """Whether outputs differ with inputs, and leaving out any one step would show."""
+    """Whether outputs vary with inputs, and leaving out any one step changes them."""
     values = inputs(task.start, 12, 0)
     right = [run(task.code, value) for value in values]
     if len({repr(value) for value in right}) < 4:
@@ -195,7 +183,7 @@ def telling(task: Made) -> bool:
 
 
 def fits(start: str, chain: Sequence[Step]) -> bool:
-    """Whether each step takes what the one before it gives."""
+    """Whether each step takes the kind of value that the step before it gives."""
     for step in chain:
         if step.operation.takes != start:
             return False
@@ -204,7 +192,7 @@ def fits(start: str, chain: Sequence[Step]) -> bool:
 
 
 def run(code: str, value: Any) -> Any:
-    """What a reference of ours gives; never for an agent's answer, which belongs in the sandbox."""
+    """The result of a reference. Never used for an agent's answer, which must run in the sandbox."""
     return _solve(code)(ast.literal_eval(repr(value)))
 
 
@@ -223,27 +211,22 @@ def program(start: str, chain: Sequence[Step]) -> str:
 
 
 def numbered(steps: Sequence[str]) -> str:
-    """Steps as a plan writes them."""
+    """Steps in the form of a plan."""
     return "\n".join(f"{i}. {step}" for i, step in enumerate(steps, start=1))
-
-
-def training(seed: int, least: int, most: int, *, half: str = "all") -> Iterator[Made]:
-    """Tasks for training without end: for one seed always the same."""
-    random = Random(f"training {VERSION} {seed} {half}")
-    while True:
-        yield make(random, random.randint(least, most), half=half)
 
 
 # --- chains ------------------------------------------------------------------
 
 
-def _chain(random: Random, steps: int, half: str) -> tuple[str, tuple[Step, ...]]:
+def draw_chain(random: Random, steps: int, half: str = "all") -> tuple[str, tuple[Step, ...]]:
+    """A kind of input and a chain of this many steps on it, of one half of the trade or of any."""
+    half = _half(random) if half == "all" else half
     while True:
         start = "L" if half == "lists" else random.choice("TW")
         kind, chain, used = start, list[Step](), set[str]()
         for place in range(steps):
             left = steps - place - 1
-            able = [o for o in _by_kind()[kind] if o.name not in used and _leads_on(o, left, half)]
+            able = [o for o in _by_kind()[kind] if o.name not in used and _can_go_on(o, left, half)]
             if not able:
                 break
             operation = random.choice(able)
@@ -258,15 +241,15 @@ def _half(random: Random) -> str:
     return random.choices(("lists", "texts", "mixed"), (45, 40, 15))[0]
 
 
-def _leads_on(operation: Operation, left: int, half: str) -> bool:
-    """Whether so many steps can follow: a number is the end of the road, or nearly."""
+def _can_go_on(operation: Operation, left: int, half: str) -> bool:
+    """Whether this many steps can follow the operation: at most two can follow a number."""
     if half == "texts" and operation.gives == "L":
         return False
     return operation.gives != "N" or left <= 2
 
 
 def arguments(operation: Operation, random: Random) -> dict[str, object]:
-    """Values for all that the operation leaves open."""
+    """Random values for the operation's arguments."""
     values: dict[str, object] = {}
     for name in operation.arguments:
         if name == "k":

@@ -1,7 +1,7 @@
-"""Tasks from outside the trade, for jurors to know one when they see it: questions, letters, other programs.
+"""Tasks from outside the trade, so that jurors learn to recognise one: questions, letters, other programs.
 
-Written for training alone; how well the family tells others apart is measured with sets of other origin, and with
-`scripts/training/out_of_domain.py`, which shares nothing with these.
+They serve training alone. How well the models recognise such tasks is measured with published sets, and with
+`out_of_domain.py`, which shares nothing with these.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ PARTS: dict[str, tuple[str, ...]] = {
 }
 
 
-def elsewhere(random: Random) -> str:
-    """One such task."""
+def unrelated_task(random: Random) -> str:
+    """One task from outside the trade."""
     text = random.choice(SHAPES)
     while "{" in text:
         start, end = text.index("{"), text.index("}")
