@@ -1,33 +1,33 @@
-"""Everything edge-sale raises on purpose.
+"""All errors that edge-sale raises on purpose.
 
-    EdgeSaleError                exit 1: the user's to mend; one line, with the way out
-    ├── ConfigError              a key, a value or a file of the configuration
-    ├── UnknownName              a pool, agent, card or auction that does not exist
-    ├── TaskError                an empty task, or one longer than the agent's context
-    ├── ModelMissing             a model that is not pulled yet
-    ├── DoesNotFit               a model that would make this machine swap
-    ├── BadModelFile             truncated, wrong magic, wrong sha256, not a GGUF
-    ├── PullFailed               no source gave a whole, verified file
-    ├── MemoryFault              the auction memory's file, or a vector it refuses
-    ├── LibraryFault             an index of documents: missing, damaged, without room
-    ├── SandboxMissing           code would have to run bare
-    ├── EgressFault              the egress log cannot be kept, so nothing may leave
-    ├── ExtraMissing             a package that an optional part needs
-    ├── NoBids                   every agent sat out
-    │   └── BelowReservePrice           no bid reaches the reserve price: the task is not of the pool's trade
-    └── EngineError              one ask of a model failed; the others go on
+    EdgeSaleError                a problem that the user can fix: one line with the way out, exit code 1
+    ├── ConfigError              a wrong key, value or file in the configuration
+    ├── UnknownName              a name that does not exist, with those that do
+    ├── TaskError                a task that is empty, no text or too long, or a folder that no task can be about
+    ├── ModelMissing             a model is not pulled yet
+    ├── DoesNotFit               a model would make this machine swap
+    ├── BadModelFile             a model file is truncated, has the wrong sha256, or is not a GGUF
+    ├── PullFailed               no source gave a complete, verified file
+    ├── MemoryFault              the file of the auction memory is damaged, or refuses a record
+    ├── LibraryFault             a document index is missing or damaged, or the disk is full
+    ├── SandboxMissing           code would run without a sandbox
+    ├── EgressFault              the egress log cannot be written or read, so nothing may be sent
+    ├── ExtraMissing             a package of an optional extra is not installed
+    ├── NoBids                   no agent made a bid
+    │   └── BelowReservePrice    no bid reaches the reserve price: the task is outside the pool's domain
+    └── EngineError              one request to a model failed; other requests go on
         ├── PromptTooLong        prompt and answer do not fit the context
-        ├── BadGrammar           a grammar that llama.cpp cannot parse
-        ├── NoChatTemplate       a model file without a chat template
-        ├── NotFinite            NaN or infinite logits
-        ├── NoRoom               a model larger than the budget for loaded ones
-        ├── OutOfMemory          a context that cannot be allocated
-        ├── TimedOut             the time limit of an ask ran out
-        ├── NotSent              offline, private, over budget, or the user said no: nothing left
-        ├── RemoteFailed         a remote is down, slow, out of credit, refusing or broken
-        └── Cancelled            stopped from outside
+        ├── BadGrammar           llama.cpp cannot parse a grammar
+        ├── NoChatTemplate       a model file has no usable chat template
+        ├── NotFinite            the logits are NaN or infinite
+        ├── NoRoom               a model is larger than the whole budget for loaded models
+        ├── OutOfMemory          a context cannot be allocated
+        ├── TimedOut             a request ran into its time limit
+        ├── NotSent              nothing left the machine: offline, private, over budget, or the user said no
+        ├── RemoteFailed         a remote is down, slow, out of credit, or gave no complete answer
+        └── Cancelled            the request was stopped from outside
 
-Anything else that reaches the door is our bug: it leaves a crash file, exit 3.
+`edge_sale.cli.main` treats any other exception as a bug of edge-sale: it writes a crash file and exits with code 3.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from collections.abc import Iterable, Mapping
 
 
 class EdgeSaleError(Exception):
-    """The user's to mend: the message is one line that names the thing and the way out."""
+    """A problem that the user can fix. The message is one line that names the problem and the way out."""
 
-    details: Mapping[str, object] = {}  # what --json says beside the message
+    details: Mapping[str, object] = {}  # fields that --json adds to the message
 
 
 class ConfigError(EdgeSaleError):
-    """A key, a value or a file of the configuration."""
+    """A wrong key, value or file in the configuration."""
 
 
 class UnknownName(EdgeSaleError):
-    """A name that is not there, with the ones that are."""
+    """A name that does not exist. The message lists the names that do, and the most similar one."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], see: str = "") -> None:
         names = sorted(known)
@@ -60,11 +60,11 @@ class UnknownName(EdgeSaleError):
 
 
 class TaskError(EdgeSaleError):
-    """An empty task, or one longer than the context."""
+    """A task that is empty, is not text or is too long, or a folder that no task can be about."""
 
 
 class ModelMissing(EdgeSaleError):
-    """A model that is not pulled yet; `models` names them, `command` pulls them."""
+    """Models that are not pulled yet: `models` holds their names, `command` pulls them."""
 
     def __init__(self, models: Iterable[str], command: str) -> None:
         self.models, self.command = sorted(models), command
@@ -73,42 +73,42 @@ class ModelMissing(EdgeSaleError):
 
 
 class BadModelFile(EdgeSaleError):
-    """A model file refused before llama.cpp sees it."""
+    """A model file that was refused before llama.cpp opened it."""
 
 
 class DoesNotFit(EdgeSaleError):
-    """A model that would make the machine swap; the message has the numbers and what would fit."""
+    """A model that would make this machine swap. The message has the numbers and says what would fit."""
 
 
 class PullFailed(EdgeSaleError):
-    """No source gave a whole, verified file."""
+    """No source gave a complete, verified file."""
 
 
 class MemoryFault(EdgeSaleError):
-    """The auction memory's file, or something it refuses to store."""
+    """The file of the auction memory is damaged, or refuses to store a record."""
 
 
 class LibraryFault(EdgeSaleError):
-    """An index of documents: missing, damaged, or without room on the disk."""
+    """A document index is missing or damaged, or the disk is full."""
 
 
 class SandboxMissing(EdgeSaleError):
-    """Code would have to run without a sandbox."""
+    """Code would run without a sandbox, because none is available."""
 
 
 class EgressFault(EdgeSaleError):
-    """The egress log cannot be written or read: what cannot be logged is not sent."""
+    """The egress log cannot be written or read. A request that cannot be logged is not sent."""
 
 
 class ExtraMissing(EdgeSaleError):
-    """A package that an optional part of edge-sale needs is not installed."""
+    """A package that an optional part of edge-sale needs is not installed; `extra` installs it."""
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"this needs the package {package!r}; install it with: pip install 'edge-sale[{extra}]'")
 
 
 class NoBids(EdgeSaleError):
-    """Every agent sat out; `reasons` says why, agent by agent."""
+    """No agent made a bid. `reasons` maps each agent to why; `beyond` is the way out, for the message."""
 
     def __init__(self, reasons: Mapping[str, str], beyond: str = "") -> None:
         self.reasons = dict(reasons)
@@ -118,7 +118,7 @@ class NoBids(EdgeSaleError):
 
 
 class BelowReservePrice(NoBids):
-    """No bid reaches the reserve price; `reached` says how far each agent's came, of `least`."""
+    """No bid reaches the reserve price `least`. `reached` maps each agent to what its bid reached, 0..1."""
 
     def __init__(
         self, reasons: Mapping[str, str], reached: Mapping[str, float], least: float, beyond: str = ""
@@ -134,11 +134,11 @@ class BelowReservePrice(NoBids):
 
 
 class EngineError(EdgeSaleError):
-    """One ask of a model failed."""
+    """One request to a model failed."""
 
 
 class PromptTooLong(EngineError):
-    """Prompt and answer do not fit the context; nothing is cut silently."""
+    """Prompt and answer do not fit the context. Nothing is cut off silently."""
 
     def __init__(self, model: str, tokens: int, limit: int) -> None:
         self.model, self.tokens, self.limit = model, tokens, limit
@@ -149,31 +149,31 @@ class PromptTooLong(EngineError):
 
 
 class BadGrammar(EngineError):
-    """A grammar that llama.cpp cannot parse."""
+    """llama.cpp cannot parse a grammar."""
 
 
 class NoChatTemplate(EngineError):
-    """A model file without a chat template."""
+    """A model file has no usable chat template."""
 
 
 class NotFinite(EngineError):
-    """NaN or infinite logits."""
+    """The logits are NaN or infinite."""
 
 
 class NoRoom(EngineError):
-    """A model that does not fit into the budget for loaded models even alone."""
+    """A model is larger than the whole budget for loaded models."""
 
 
 class OutOfMemory(EngineError):
-    """A context that cannot be allocated."""
+    """A context cannot be allocated."""
 
 
 class TimedOut(EngineError):
-    """The time limit of an ask ran out."""
+    """A request ran into its time limit."""
 
 
 class Cancelled(EngineError):
-    """Stopped from outside."""
+    """The request was stopped from outside."""
 
 
 class NotSent(EngineError):
@@ -181,7 +181,10 @@ class NotSent(EngineError):
 
 
 class RemoteFailed(EngineError):
-    """A remote gave no whole answer. What it will still be paid for is said here, in tokens."""
+    """A remote gave no complete answer.
+
+    It charges for `tokens_in` and `tokens_out` all the same, at `price` US dollars per million tokens.
+    """
 
     def __init__(self, message: str, *, tokens_in: int = 0, tokens_out: int = 0, price: float = 0.0) -> None:
         super().__init__(message)
@@ -189,7 +192,7 @@ class RemoteFailed(EngineError):
 
 
 def naming(error: Exception, model: str) -> Exception:
-    """An engine's error with the model's name in it, which llama.cpp's calls do not know; others as they are."""
+    """The error with the model's name in its message, if it is an EngineError without one; other errors unchanged."""
     if isinstance(error, EngineError) and not isinstance(error, TimedOut) and repr(model) not in str(error):
         return type(error)(f"model {model!r}: {error}")
     return error

@@ -1,7 +1,7 @@
-"""What happens during a run, as typed records; everything that shows or counts listens here.
+"""The events of a run as typed records. Everything that displays or counts listens to them.
 
-The live table, `--verbose`, `--trace FILE`, the ledger and the benches are all
-listeners to this one stream. An event turns into one JSON object by `to_json`.
+The live table, `--verbose`, `--trace FILE`, the ledger and the benchmarks are listeners to this one stream.
+`to_json` turns an event into one JSON object.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from edge_sale.types import Award, Bid, Entry, Lesson, Outcome, Scored, Task
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An auction begins: who may bid, and everything needed to repeat it."""
+    """An auction begins. `run` holds everything that is needed to repeat it."""
 
     task: Task
-    agents: Mapping[str, float]  # name -> price
+    agents: Mapping[str, float]  # name -> US dollars per million tokens
     run: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A stage begins: bid, judge, refine, work or record; `who` takes part in it."""
+    """A stage begins: bid, judge, refine, work or escalate. The agents in `who` take part in it."""
 
     stage: str
     who: tuple[str, ...]
@@ -34,14 +34,14 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A bid was made, not yet judged."""
+    """An agent made a bid. The jury has not scored it yet."""
 
     bid: Bid
 
 
 @dataclass(frozen=True, slots=True)
 class SatOut:
-    """An agent made no bid (or, as a juror, gave no scores), and why."""
+    """An agent made no bid or, as a juror, gave no scores."""
 
     agent: str
     reason: str
@@ -50,7 +50,7 @@ class SatOut:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nobody does the task: no bid reaches the reserve price. `reached` is how far each one came, 0..1."""
+    """No bid reaches the reserve price, so no agent does the task. `reached` maps each agent to 0..1."""
 
     reached: Mapping[str, float]
     reserve_price: float
@@ -59,9 +59,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What was not asked for, because no answer could have changed the winner.
+    """A request was not made, because no reply could have changed the winner.
 
-    `what` is bid or judge; `who` was not asked, of a judgement about `agent`'s plan.
+    `what` is bid or judge. The agents in `who` were not asked; for judge, it is about the plan of `agent`.
     """
 
     what: str
@@ -72,7 +72,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A bid with its jury's scores, cost and value."""
+    """The jury scored a bid, which now has a cost and a value."""
 
     scored: Scored
 
@@ -86,7 +86,7 @@ class Led:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """What memory has for an agent on tasks like this one; only the leader's cheaper rivals refine from it."""
+    """The memory returned lessons to an agent. Only agents cheaper than the leader refine their bids from them."""
 
     agent: str
     lessons: tuple[Lesson, ...]
@@ -94,7 +94,7 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Won:
-    """The auction is over."""
+    """The auction is over. `reason` says why the winner won."""
 
     award: Award
     reason: str
@@ -102,21 +102,21 @@ class Won:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """The best local bid was held against what the remote would be expected to bid."""
+    """The best local bid was compared with the bid that the remote is expected to make."""
 
     remote: str
     local: float  # C - V of the best local bid
-    fallback: float  # and of the remote, as estimated
+    fallback: float  # estimated C - V of the remote
     margin: float  # how much worse than the fallback a local bid may be
     thrift: float
-    seen: int  # past tasks that the estimate rests on
-    lost: bool  # whether the local bids lose
+    seen: int  # past tasks that the estimate uses
+    lost: bool  # whether the local bids lose against the remote
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The user is asked whether this may leave the machine."""
+    """The user is asked whether a request may leave the machine. `expected`: its cost at most, in US dollars."""
 
     remote: str
     host: str
@@ -126,7 +126,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """The documents were searched, and this was found to read: places such as notes.md:3-9, best first."""
+    """The documents were searched. `places` are the passages that were found, such as notes.md:3-9, best first."""
 
     question: str
     places: tuple[str, ...]
@@ -134,7 +134,7 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """A piece of the answer, as it is generated."""
+    """An agent generated a piece of the answer."""
 
     agent: str
     text: str
@@ -142,7 +142,7 @@ class Wrote:
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """An agent did one thing: what it thought, its call, and what came back. `useful`: it brought something new."""
+    """An agent took one step: its thought, its tool call and the call's result. `useful`: the result was new."""
 
     agent: str
     number: int
@@ -154,30 +154,30 @@ class Stepped:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something the user should know."""
+    """A note for the user."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """An entry for the ledger."""
+    """Tokens were spent. `entry` is the line for the ledger."""
 
     entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The work is done, well or not."""
+    """The work has ended, with success or without."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What became of an agent's changes to the user's files; `applied` is the id for undo, or empty.
+    """An agent's changes to the user's files were applied or discarded; `note` says which.
 
-    `failed`: they were to be taken over and could not be.
+    `applied` is the id for undo, or empty. `failed`: the changes should have been applied and could not be.
     """
 
     files: tuple[str, ...]
@@ -188,7 +188,7 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The auction stands in memory under this id."""
+    """The auction was recorded in memory under this id."""
 
     auction: str
 
@@ -219,13 +219,13 @@ Listener = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """A listener that does nothing."""
+    """Do nothing: the listener for runs that nobody watches."""
 
 
 class EventBus:
-    """Passes each event on to everyone who listens at that moment.
+    """Passes each event to the listeners of that moment.
 
-    The parts of a market are given the bus when they are made; who listens may change from task to task.
+    The parts of a market get the bus when they are made. Listeners may come and go from task to task.
     """
 
     def __init__(self, *listeners: Listener) -> None:
@@ -237,7 +237,7 @@ class EventBus:
 
     @contextmanager
     def heard_by(self, listener: Listener) -> Iterator[None]:
-        """Lets `listener` hear every event inside the block."""
+        """Pass every event inside the block to `listener` too."""
         self._listeners.append(listener)
         try:
             yield
@@ -246,12 +246,12 @@ class EventBus:
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """The event as plain JSON values under its name in lower case: {"event": "placed", …}."""
+    """The event as plain JSON values, with the class name in lower case: {"event": "placed", …}."""
     return {"event": type(event).__name__.lower(), **plain(event)}
 
 
 def plain(value: Any) -> Any:
-    """A record as plain JSON values."""
+    """A record, mapping or sequence as plain JSON values; other values unchanged."""
     if isinstance(value, Scored):
         return {
             "bid": plain(value.bid),
