@@ -1,4 +1,4 @@
-"""What can be said of an answer without running it: its code, whether it parses, which drafts agree."""
+"""Reads answers without running them: extracts the code, finds syntax errors, counts which drafts agree."""
 
 from __future__ import annotations
 
@@ -8,51 +8,56 @@ from collections.abc import Sequence
 
 _FENCE = re.compile(r"(`{3,})([\w+.-]*)[ \t]*\n(.*?)(?:^[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
 _PYTHON = re.compile(r"\bpython\b", re.IGNORECASE)
-_CODE = re.compile(r"\bfunction\b|\bdef \w+\(", re.IGNORECASE)
-_ELSE = re.compile(  # another language, or a question about code
+_ASKS_FOR_CODE = re.compile(r"\bfunction\b|\bdef \w+\(", re.IGNORECASE)
+_ASKS_FOR_OTHER = re.compile(  # another language, or a question about code
     r"\b(javascript|typescript|java|rust|golang|ruby|php|kotlin|swift|scala|haskell|perl|bash|shell|sql|lua|julia)\b"
     r"|\bc(\+\+|#)|\bin (c|go|r)\b|^\W*(explain|describe|summari[sz]e|why|what (is|does|do|are)|when)\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")
+DOES_NOT_PARSE = (SyntaxError, ValueError, RecursionError, MemoryError)  # what `ast.parse` raises for bad code
 
 
 def domain_of(text: str) -> str:
-    """`python` where the task asks for code and for no other language's, else `text`."""
-    asked = _PYTHON.search(text) or (_CODE.search(text) and not _ELSE.search(text))
-    return "python" if asked else "text"
+    """The domain of a task: `python` if it asks for code and names no other language, else `text`."""
+    asks_for_python = _PYTHON.search(text) or (_ASKS_FOR_CODE.search(text) and not _ASKS_FOR_OTHER.search(text))
+    return "python" if asks_for_python else "text"
 
 
 def code_in(answer: str) -> str:
-    """The Python of an answer: its first block that is fenced as such, else its first one, else all of it."""
+    """The Python code in an answer.
+
+    That is the first block fenced as Python, else the first block without a language, else the first block, else
+    the whole answer.
+    """
     blocks = [(language.lower(), code) for _, language, code in _FENCE.findall(answer)]
     python = [code for language, code in blocks if language.startswith("py")]
-    plain = [code for language, code in blocks if not language]
-    found: str = [*python, *plain, *(code for _, code in blocks), answer][0]
-    return found.strip("\n")
+    unnamed = [code for language, code in blocks if not language]
+    first: str = [*python, *unnamed, *(code for _, code in blocks), answer][0]
+    return first.strip("\n")
 
 
 def syntax_fault(code: str) -> str | None:
-    """Why `code` is not Python, with the line, or None where it parses."""
+    """The syntax error in `code`, with its line if known, or None if the code parses."""
     try:
         ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except DOES_NOT_PARSE as error:
         line = getattr(error, "lineno", None)
-        what = getattr(error, "msg", None) or str(error)
-        return f"line {line}: {what}" if line else what
+        message = getattr(error, "msg", None) or str(error)
+        return f"line {line}: {message}" if line else message
     return None
 
 
-def parsed(code: str) -> ast.Module:
-    """The code as a tree; an empty one where it does not parse."""
+def parse_or_empty(code: str) -> ast.Module:
+    """The syntax tree of the code, or an empty one if the code does not parse."""
     try:
         return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except DOES_NOT_PARSE:
         return ast.Module([], [])
 
 
-def trimmed(code: str) -> str:
-    """Code that was cut off, without its unfinished tail where what is left of it parses."""
+def without_unfinished_tail(code: str) -> str:
+    """Code that hit the token limit, cut back to the last line at which it parses; unchanged if there is none."""
     lines = code.rstrip().split("\n")
     for end in range(len(lines), 0, -1):
         kept = "\n".join(lines[:end]).rstrip()
@@ -61,33 +66,34 @@ def trimmed(code: str) -> str:
     return code
 
 
-def named(code: str, wanted: str) -> str:
-    """The code with its one function called `wanted`: who did not see what calls it may have named it otherwise.
+def rename_function(code: str, name: str) -> str:
+    """The code with its one top-level function renamed to `name`, the name that the task's check calls.
 
-    Unchanged where it defines that name, several functions at its outermost level or none, or uses the name already.
-    Where the old name means other things as well, such as an argument, the new one is given to it at the end.
+    The code stays unchanged if it uses `name` already or does not define exactly one function at top level. If the
+    old name has other meanings too, such as an argument, the code ends with an alias instead: `name = old`.
     """
-    if not wanted or re.search(rf"\b{re.escape(wanted)}\b", code):
+    if not name or re.search(rf"\b{re.escape(name)}\b", code):
         return code
-    tree = parsed(code)
-    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    if len(defined) != 1:
+    tree = parse_or_empty(code)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if len(functions) != 1:
         return code
-    old = defined[0].name
-    if "\r" in code or any(_means_otherwise(node, old, defined[0]) for node in ast.walk(tree)):
-        return f"{code.rstrip()}\n\n\n{wanted} = {old}"
-    lines = [line.encode() for line in code.split("\n")]
-    row, start = defined[0].lineno, defined[0].col_offset
+    function = functions[0]
+    old = function.name
+    if "\r" in code or any(_is_ambiguous(node, old, function) for node in ast.walk(tree)):
+        return f"{code.rstrip()}\n\n\n{name} = {old}"
+    lines = [line.encode() for line in code.split("\n")]  # the columns of a tree count bytes
+    row, start = function.lineno, function.col_offset
     places = [(row, lines[row - 1].index(old.encode(), lines[row - 1].index(b"def ", start)))]
     places += [(n.lineno, n.col_offset) for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == old]
     for row, column in sorted(places, reverse=True):  # from the end, so that earlier columns stay right
         line = lines[row - 1]
-        lines[row - 1] = line[:column] + wanted.encode() + line[column + len(old.encode()) :]
+        lines[row - 1] = line[:column] + name.encode() + line[column + len(old.encode()) :]
     return b"\n".join(lines).decode()
 
 
-def _means_otherwise(node: ast.AST, name: str, function: ast.AST) -> bool:
-    """Whether a node gives the function's name to something else, or uses it where its place is not known."""
+def _is_ambiguous(node: ast.AST, name: str, function: ast.AST) -> bool:
+    """Whether the node gives the function's name another meaning, or uses it at a column that the tree lacks."""
     match node:
         case ast.Name(id=used, ctx=ast.Store() | ast.Del()):
             return used == name
@@ -95,8 +101,8 @@ def _means_otherwise(node: ast.AST, name: str, function: ast.AST) -> bool:
             return used == name
         case ast.FunctionDef(name=used) | ast.AsyncFunctionDef(name=used):
             return used == name and node is not function
-        case ast.alias(name=used, asname=called):
-            return name in (used, called)
+        case ast.alias(name=used, asname=alias):
+            return name in (used, alias)
         case ast.Global(names=used) | ast.Nonlocal(names=used):
             return name in used
         case ast.JoinedStr():
@@ -105,42 +111,43 @@ def _means_otherwise(node: ast.AST, name: str, function: ast.AST) -> bool:
 
 
 def votes(drafts: Sequence[str], domain: str) -> list[int]:
-    """How many of the drafts, itself included, say what each one says.
+    """For each draft, how many drafts say the same, itself included.
 
-    Python is compared by its structure, with docstrings dropped and names numbered in the
-    order they appear; text by its words, whatever their case and punctuation.
+    Python drafts are compared by structure: docstrings are dropped and names are numbered in order of appearance.
+    Text drafts are compared by their words, without case and punctuation.
     """
-    shapes = [_shape(draft) if domain == "python" else " ".join(_WORD.findall(draft.lower())) for draft in drafts]
-    return [shapes.count(shape) for shape in shapes]
+    forms = [_structure(draft) if domain == "python" else " ".join(_WORD.findall(draft.lower())) for draft in drafts]
+    return [forms.count(form) for form in forms]
 
 
-def _shape(code: str) -> str:
+def _structure(code: str) -> str:
+    """The code's tree as text, with names numbered; the code itself if it does not parse."""
     try:
         tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except DOES_NOT_PARSE:
         return code
-    return ast.dump(_Anonymous().visit(tree))
+    return ast.dump(_NumberNames().visit(tree))
 
 
-class _Anonymous(ast.NodeTransformer):
-    """Numbers names in order of appearance and drops docstrings."""
+class _NumberNames(ast.NodeTransformer):
+    """Numbers names in order of appearance, and drops docstrings and annotations."""
 
     def __init__(self) -> None:
-        self._names: dict[str, str] = {}
+        self._numbers: dict[str, str] = {}
 
-    def _name(self, name: str) -> str:
-        return self._names.setdefault(name, f"n{len(self._names)}")
+    def _number(self, name: str) -> str:
+        return self._numbers.setdefault(name, f"n{len(self._numbers)}")
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         if ast.get_docstring(node, clean=False) is not None and len(node.body) > 1:
             node.body = node.body[1:]
-        node.name, node.returns = self._name(node.name), None
+        node.name, node.returns = self._number(node.name), None
         return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.arg, node.annotation = self._name(node.arg), None
+        node.arg, node.annotation = self._number(node.arg), None
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        node.id = self._name(node.id)
+        node.id = self._number(node.id)
         return node

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from edge_sale.agents.answers import code_in, parsed, syntax_fault
+from edge_sale.agents.answers import code_in, parse_or_empty, syntax_fault
 from edge_sale.sandbox.batch import which_pass
 from edge_sale.sandbox.python import run_python
 from edge_sale.types import Outcome, Status, Task
@@ -175,13 +175,13 @@ def called(check: str) -> str:
 
 def assertions(check: str) -> int:
     """How many assertions a check makes."""
-    return sum(isinstance(node, ast.Assert) for node in ast.walk(parsed(check)))
+    return sum(isinstance(node, ast.Assert) for node in ast.walk(parse_or_empty(check)))
 
 
 def expectations(check: str) -> Iterator[tuple[str, str, str]]:
     """What a check does first, a call of it, and what that should give, where it is written as `f(…) == literal`."""
     before: list[str] = []
-    for node in parsed(check).body:
+    for node in parse_or_empty(check).body:
         if not isinstance(node, ast.Assert):
             before.append(ast.unparse(node))
         if (
@@ -216,7 +216,7 @@ def probes(check: str, most: int = PROBES) -> list[str]:
 
 def _calls(check: str) -> Iterator[ast.Call]:
     """Calls of plain names that neither builtins nor the check itself define: what the answer has to."""
-    tree = parsed(check)
+    tree = parse_or_empty(check)
     known = set(dir(__builtins__)) if not isinstance(__builtins__, Mapping) else set(__builtins__)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from edge_sale.agents.answers import code_in, named, syntax_fault, trimmed, votes
+from edge_sale.agents.answers import code_in, rename_function, syntax_fault, votes, without_unfinished_tail
 from edge_sale.agents.checks import Checks, assertions, called, ignores_input
 from edge_sale.errors import Cancelled, EngineError
 from edge_sale.prompts import prompt_in, render
@@ -196,8 +196,8 @@ def answer(drawn: Generation, task: Task) -> str:
     if task.domain != "python":
         return drawn.text.strip()
     code = code_in(drawn.text)
-    code = trimmed(code) if drawn.ended == "length" else code
-    return named(code, called(task.check)) if task.check else code
+    code = without_unfinished_tail(code) if drawn.ended == "length" else code
+    return rename_function(code, called(task.check)) if task.check else code
 
 
 def _single(agent: WorkingAgent, task: Task, plan: str, notes: str, show: Show) -> Job[str]:
