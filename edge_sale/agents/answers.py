@@ -121,12 +121,11 @@ def votes(drafts: Sequence[str], domain: str) -> list[int]:
 
 
 def _structure(code: str) -> str:
-    """The code's tree as text, with names numbered; the code itself if it does not parse."""
+    """The code's tree as text, with names numbered; the code itself if it does not parse or nests too deeply."""
     try:
-        tree = ast.parse(code)
+        return ast.dump(_NumberNames().visit(ast.parse(code)))
     except DOES_NOT_PARSE:
         return code
-    return ast.dump(_NumberNames().visit(tree))
 
 
 class _NumberNames(ast.NodeTransformer):

@@ -85,6 +85,11 @@ def test_broken_drafts_vote_for_themselves() -> None:
     assert votes(["def f(:", "def f(:", "def g(:"], "python") == [2, 2, 1]
 
 
+def test_deeply_nested_drafts_do_not_crash_the_vote() -> None:
+    """A sum of a thousand terms parses, but its tree is too deep to walk: such drafts are compared as text."""
+    assert votes([f"x = 1{' + 1' * 999}"] * 2 + ["x = 1"], "python") == [2, 2, 1]
+
+
 def test_a_function_gets_the_name_that_the_check_calls() -> None:
     """It is renamed where it is defined and where it calls itself, but not in strings and attributes."""
     code = 'def down(n):\n    """down."""\n    x.down()\n    return n and [n, *down(n - 1)]'
