@@ -1,90 +1,92 @@
-"""What a task's check says of answers: which pass, how they behave beyond it, and what goes wrong.
+"""Runs a task's check over answers: which answers pass, which behave alike, and why one fails.
 
-A check of one assertion lets wrong answers pass. Answers that pass are therefore run on inputs like the
-check's own, and those that behave alike count as agreeing (Chen et al., "CodeT", 2022, with inputs made
-from the check instead of by a model).
+A check with one assertion lets wrong answers pass. Answers that pass are therefore run on inputs like those of the
+check, and answers that behave alike count as agreeing (Chen et al., "CodeT", 2022; here the inputs are made from the
+check, not by a model).
 """
 
 from __future__ import annotations
 
 import ast
-import copy
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from edge_sale.agents.answers import code_in, parse_or_empty, syntax_fault
+from edge_sale.agents.answers import code_in, syntax_fault
+from edge_sale.agents.check_source import NOT_A_LITERAL, expectations, probes
 from edge_sale.sandbox.batch import which_pass
 from edge_sale.sandbox.python import run_python
 from edge_sale.types import Outcome, Status, Task
 
-PROBES = 10  # inputs that answers are compared on
-SECONDS = 4.0  # for all of them together
-LONG = 300  # characters of a value
-HEEDLESS = 4  # inputs at least, for what gives the same on all of them to be doubted
+SECONDS = 4.0  # for all probes of one answer together
+VALUE_CHARACTERS = 300  # of a value that is shown or compared
+MIN_PROBES = 4  # an answer that gives the same value on at least so many inputs ignores its input
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Checks of Python answers, in the sandbox of this mode. Without a check nothing passes and nothing fails."""
+    """Runs checks of Python answers in the sandbox. `mode` is the user's sandbox setting."""
 
     mode: str = "auto"
 
     def passes(self, task: Task, answer: str) -> bool | None:
-        """Whether the check, run after the answer's code, ends well; None where there is none to run."""
-        if task.check is None or task.repo:  # in a folder the work runs it
+        """Whether the answer passes the task's check; None if there is no check to run here.
+
+        The check of a task in a folder is a shell command, which `steps` and `edits` run.
+        """
+        if task.check is None or task.repo:
             return None
         mark = secrets.token_hex(8)
-        ran = run_python(program(task, answer, mark), mode=self.mode)
+        ran = run_python(check_program(task, answer, mark), mode=self.mode)
         return ran.exit_code == 0 and mark in ran.stdout
 
     def keep_passing(self, task: Task, answers: Sequence[str]) -> list[bool]:
-        """Which answers pass, found in one sandbox; whoever is told so should be asked `passes` too.
+        """For each answer, whether it passes, found in one sandbox. Confirm an answer with `passes` before use.
 
-        Answers that take long there have not passed, unless the check itself takes long: where nothing passed,
-        the first of them is given its whole time, alone, and where that passes so are the others.
+        An answer that runs out of time in the batch has not passed. If no answer passed, the check itself may be
+        slow: the answers that ran out of time then run alone, one after another, up to the first that fails.
         """
-        parse = [bool(answer.strip()) and syntax_fault(code_in(answer)) is None for answer in answers]
-        sound = [answer for answer, good in zip(answers, parse, strict=True) if good]
-        verdicts = which_pass([program(task, answer, "") for answer in sound], mode=self.mode)
+        parses = [bool(answer.strip()) and syntax_fault(code_in(answer)) is None for answer in answers]
+        runnable = [answer for answer, good in zip(answers, parses, strict=True) if good]
+        verdicts = which_pass([check_program(task, answer, "") for answer in runnable], mode=self.mode)
         if not any(verdicts):
             for place in [place for place, verdict in enumerate(verdicts) if verdict is None]:
-                verdicts[place] = self.passes(task, sound[place])
+                verdicts[place] = self.passes(task, runnable[place])
                 if not verdicts[place]:
                     break  # it does not end, and the others like it will not either
-        told = iter(verdicts)
-        return [bool(next(told)) if good else False for good in parse]
+        remaining = iter(verdicts)
+        return [bool(next(remaining)) if good else False for good in parses]
 
     def behaviours(self, task: Task, answers: Sequence[str]) -> list[str]:
-        """For each answer what it does on inputs like the check's; equal texts, equal behaviour."""
-        asked = probes(task.check or "")
-        if not asked:
+        """What each answer returns on inputs like those of the check, as text. Equal texts mean equal behaviour."""
+        calls = probes(task.check or "")
+        if not calls:
             return [""] * len(answers)
-        return [self._values(answer, asked) for answer in answers]
+        return [self._behaviour(answer, calls) for answer in answers]
 
     def failure(self, task: Task, answer: str) -> str:
-        """What the answer gives where the check expects something else, in words; empty where that is not known."""
-        for before, call, wanted in expectations(task.check or ""):
+        """The first call on which the answer differs from what the check expects, in words; empty if unknown."""
+        for before, call, expected in expectations(task.check or ""):
             mark = secrets.token_hex(8)
-            told = f"print({mark!r} + '!='[_given == ({wanted})] + repr(_given)[:{LONG}])"
-            code = f"{code_in(answer)}\n\n{before}\n_given = {call}\n{told}\n"
+            report = f"print({mark!r} + '!='[_given == ({expected})] + repr(_given)[:{VALUE_CHARACTERS}])"
+            code = f"{code_in(answer)}\n\n{before}\n_given = {call}\n{report}\n"
             ran = run_python(code, seconds=SECONDS, mode=self.mode)
             if mark not in ran.stdout:
-                last = (ran.stderr.strip().splitlines() or ["nothing"])[-1][:LONG]
+                last = (ran.stderr.strip().splitlines() or ["nothing"])[-1][:VALUE_CHARACTERS]
                 return f"{call} fails: {last}"
             if (given := ran.stdout.rpartition(mark)[2].strip()).startswith("!"):
-                return f"{call} gives {given[1:]}, but it must be {wanted}"
+                return f"{call} gives {given[1:]}, but it must be {expected}"
         return ""
 
-    def _values(self, answer: str, asked: Sequence[str]) -> str:
+    def _behaviour(self, answer: str, calls: Sequence[str]) -> str:
+        """The list of values of these calls, as text; "?" if the answer's program ended before it had them all."""
         mark = secrets.token_hex(8)
-        code = PROGRAM.format(code=code_in(answer), asked=list(asked), mark=mark)
+        code = PROBE_PROGRAM.format(code=code_in(answer), calls=list(calls), mark=mark)
         ran = run_python(code, seconds=SECONDS, mode=self.mode)
         return ran.stdout.rpartition(mark)[2].strip() if mark in ran.stdout else "?"
 
 
-PROGRAM = """
+PROBE_PROGRAM = """
 import signal
 
 def _late(*_):
@@ -94,7 +96,7 @@ signal.signal(signal.SIGALRM, _late)
 _space = {{}}
 exec(compile({code!r}, "answer.py", "exec"), _space)
 _found = []
-for _call in {asked!r}:
+for _call in {calls!r}:
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.3)
         _found.append(repr(eval(_call, _space))[:300])
@@ -107,15 +109,25 @@ print("\\n" + {mark!r} + repr(_found), flush=True)
 
 
 def ignores_input(behaviour: str) -> bool:
-    """Whether an answer does one and the same on all inputs that it was tried on, as `return True` does."""
+    """Whether an answer returned the same on all inputs that it was tried on, as `return True` does."""
     try:
         values = ast.literal_eval(behaviour)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):  # the answer's own code printed it
+    except NOT_A_LITERAL:  # the answer's own code may have printed anything
         return False
-    return isinstance(values, list) and len(values) >= HEEDLESS and all(value == values[0] for value in values)
+    return isinstance(values, list) and len(values) >= MIN_PROBES and all(value == values[0] for value in values)
 
 
-PROVED = """
+def check_program(task: Task, answer: str, mark: str) -> str:
+    """A program that runs the answer's code, then the check, and then prints `mark`.
+
+    Exit code 0 alone proves nothing: an answer that exits by itself has not passed, and only the check may end the
+    program. `mark` must be new for each run, so that no answer can contain it. Not covered: an answer that looks
+    for the mark in the text of the program that it runs in.
+    """
+    return CHECK_PROGRAM.format(code=code_in(answer), check=task.check, mark=mark)
+
+
+CHECK_PROGRAM = """
 import os as _os, sys as _sys
 
 try:
@@ -137,10 +149,7 @@ _os.write(1, b"\\n{mark}\\n")
 
 
 def verifier(passes: Callable[[Task, str], bool | None]) -> Callable[[Task, Outcome], Outcome]:
-    """A function that adds to an outcome what can be told of its answer.
-
-    That is the check's result, by `passes`, or that the answer's Python does not parse.
-    """
+    """A function that verifies an outcome: it has failed if its Python does not parse, else `passes` decides."""
 
     def verify(task: Task, outcome: Outcome) -> Outcome:
         if outcome.verified is not None or outcome.status != "done":
@@ -156,93 +165,3 @@ def verifier(passes: Callable[[Task, str], bool | None]) -> Callable[[Task, Outc
         return replace(outcome, status=status, verified=passed, notes=(*outcome.notes, note))
 
     return verify
-
-
-def program(task: Task, answer: str, mark: str) -> str:
-    """The answer's code with the check behind it, and then `mark` on stdout, for exit code 0 alone proves nothing.
-
-    Only the check may end it: an answer that exits, whichever way, has not passed. `mark` must be new for each run,
-    so that no answer can have it written down; not covered is one that looks for it in the program it is part of.
-    """
-    return PROVED.format(code=code_in(answer), check=task.check, mark=mark)
-
-
-def called(check: str) -> str:
-    """The one function that a check calls and does not define itself; empty where there is none, or several."""
-    names = {call.func.id for call in _calls(check) if isinstance(call.func, ast.Name)}
-    return names.pop() if len(names) == 1 else ""
-
-
-def assertions(check: str) -> int:
-    """How many assertions a check makes."""
-    return sum(isinstance(node, ast.Assert) for node in ast.walk(parse_or_empty(check)))
-
-
-def expectations(check: str) -> Iterator[tuple[str, str, str]]:
-    """What a check does first, a call of it, and what that should give, where it is written as `f(…) == literal`."""
-    before: list[str] = []
-    for node in parse_or_empty(check).body:
-        if not isinstance(node, ast.Assert):
-            before.append(ast.unparse(node))
-        if (
-            isinstance(node, ast.Assert)
-            and isinstance(node.test, ast.Compare)
-            and len(node.test.ops) == 1
-            and isinstance(node.test.ops[0], ast.Eq)
-            and isinstance(node.test.left, ast.Call)
-        ):
-            try:
-                yield "\n".join(before), ast.unparse(node.test.left), repr(ast.literal_eval(node.test.comparators[0]))
-            except (ValueError, TypeError, SyntaxError):
-                continue
-
-
-def probes(check: str, most: int = PROBES) -> list[str]:
-    """Calls like the check's own with other arguments: literals a little smaller, larger, shorter, turned round."""
-    found: dict[str, None] = {}
-    for call in _calls(check):
-        try:
-            values = [ast.literal_eval(argument) for argument in call.args]
-        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-            continue
-        for place, value in enumerate(values):
-            for other in _others(value):
-                changed = copy.deepcopy(call)
-                changed.args[place] = ast.parse(repr(other), mode="eval").body
-                found[ast.unparse(changed)] = None
-    spread = list(found)
-    return spread[:: max(1, len(spread) // most)][:most]
-
-
-def _calls(check: str) -> Iterator[ast.Call]:
-    """Calls of plain names that neither builtins nor the check itself define: what the answer has to."""
-    tree = parse_or_empty(check)
-    known = set(dir(__builtins__)) if not isinstance(__builtins__, Mapping) else set(__builtins__)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            known.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            known.add(node.id)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            known |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.arg):
-            known.add(node.arg)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id not in known and node.args:
-            yield node
-
-
-def _others(value: Any) -> Iterator[Any]:
-    if isinstance(value, bool):
-        yield not value
-    elif isinstance(value, int):
-        yield from (value + 1, value - 1, value * 2, 0)
-    elif isinstance(value, float):
-        yield from (value + 0.5, -value)
-    elif isinstance(value, str):
-        yield from (value[:-1], value[::-1], value + value[:1], value.swapcase())
-    elif isinstance(value, list | tuple):
-        kind, items = type(value), list(value)
-        yield from (kind(items[:-1]), kind(items[::-1]), kind(items + items[:1]))
-        if items and isinstance(items[0], int) and not isinstance(items[0], bool):
-            yield kind([items[0] + 1, *items[1:]])

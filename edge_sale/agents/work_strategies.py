@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from edge_sale.agents.answers import code_in, rename_function, syntax_fault, votes, without_unfinished_tail
-from edge_sale.agents.checks import Checks, assertions, called, ignores_input
+from edge_sale.agents.check_source import called_function, count_assertions
+from edge_sale.agents.checks import Checks, ignores_input
 from edge_sale.errors import Cancelled, EngineError
 from edge_sale.prompts import prompt_in, render
 from edge_sale.types import Generate, Generation, Job, Message, Outcome, Prompt, Sampling, Task
@@ -22,7 +23,7 @@ from edge_sale.types import Generate, Generation, Job, Message, Outcome, Prompt,
 STEP_TOKENS = 48
 STEPS = 4  # notes beyond these cost more than they tell
 SECOND = 3  # times as many drafts in a second wave under a check: they are worth more than a larger model
-THOROUGH = 3  # assertions in a check that one draft alone is believed for
+THOROUGH = 3  # count_assertions in a check that one draft alone is believed for
 SHOWN = 300  # characters of a check that whoever works reads
 WARMER = 0.2  # temperature added with each part of it: what failed so far should not be drawn again
 REPEAT_PENALTY = 1.05  # small models run in circles; code needs its repetitions
@@ -83,7 +84,7 @@ def drafts(agent: WorkingAgent, task: Task, plan: str, show: Show) -> Job[Outcom
     """The best of n drafts; under a check of up to 1 + SECOND times as many, and one round of repairs.
 
     Of drafts that pass, those that behave alike on other inputs agree, and the most agreed on stays. A check
-    of one or two assertions is not enough for a single draft to be believed while more can be drawn.
+    of one or two count_assertions is not enough for a single draft to be believed while more can be drawn.
     """
     drawn: list[Generation] = yield from _several(agent, task, plan)
     texts = [answer(draft, task) for draft in drawn]
@@ -91,7 +92,7 @@ def drafts(agent: WorkingAgent, task: Task, plan: str, show: Show) -> Job[Outcom
         best = texts[choose(texts, [draft.logprob for draft in drawn], task.domain)]
         show(best)
         return Outcome(agent.name, "done", best)
-    checks, enough = agent.checks, 1 if assertions(task.check) >= THOROUGH else 2
+    checks, enough = agent.checks, 1 if count_assertions(task.check) >= THOROUGH else 2
     passing = _passing(checks, task, texts)
     for wave in ("more", "repair"):
         ranked, agreed = _agreeing(checks, task, passing)
@@ -192,12 +193,12 @@ def choose(answers: Sequence[str], logprobs: Sequence[float], domain: str) -> in
 
 
 def answer(drawn: Generation, task: Task) -> str:
-    """The answer in a generation; of Python the code alone, its function called what the check calls it."""
+    """The answer in a generation; of Python the code alone, its function called_function what the check calls it."""
     if task.domain != "python":
         return drawn.text.strip()
     code = code_in(drawn.text)
     code = without_unfinished_tail(code) if drawn.ended == "length" else code
-    return rename_function(code, called(task.check)) if task.check else code
+    return rename_function(code, called_function(task.check)) if task.check else code
 
 
 def _single(agent: WorkingAgent, task: Task, plan: str, notes: str, show: Show) -> Job[str]:
@@ -245,7 +246,7 @@ def _prompt(agent: WorkingAgent, task: Task, plan: str, notes: str) -> Prompt:
 
 
 def _words(task: Task) -> str:
-    """The task with its check, where that is short: what it is called with says how it is meant."""
+    """The task with its check, where that is short: what it is called_function with says how it is meant."""
     if task.check and task.domain == "python" and len(task.check) <= SHOWN and task.check not in task.text:
         return f"{task.text}\nIt must pass: {task.check}"
     return task.text
