@@ -1,12 +1,11 @@
-"""Answering from documents: an agent of any kind, given what a search found.
+"""Answers questions from documents: gives any agent the passages that a search found.
 
-The question is bid for as any task. The winner reads the passages that the question found and those that
-a second search found with what the first had brought, answers, and says where it has it from. What it
-claims is held against what was read: a citation of anything else is dropped, and the user is told. Where
-it cites nothing, the passage and line that say the same are looked for.
+Agents bid for the question as for any task. The winner gets the passages that a first search found for the question
+and those that a second search found from these. It answers with citations. A citation of anything that was not read is
+dropped, and a note says so. If the answer cites nothing, `citations` looks for lines that contain it.
 
-Nothing that a document says is obeyed: passages stand in the prompt as text (they are tokenized without
-control tokens), there are no tools to call, and only agents that do the work see them, never a bid or a juror.
+Text in documents cannot give orders. Passages are plain text in the user's turn, tokenized without control tokens.
+There are no tools to call. Only the agent that works sees passages; bids and jurors do not.
 """
 
 from __future__ import annotations
@@ -14,26 +13,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from edge_sale.agents.answering import draw_all
 from edge_sale.agents.answers import votes
 from edge_sale.agents.citations import Cited, cite
 from edge_sale.documents.passages import Passage
 from edge_sale.errors import PromptTooLong
 from edge_sale.prompts import render
-from edge_sale.types import Agent, Generate, Generation, Job, Lesson, Outcome, Prompt, Sampling, Strategy, Task
+from edge_sale.types import Agent, Generate, Generation, Job, Lesson, Outcome, Sampling, Strategy, Task
 
-READ = 5  # passages that are read
-ANSWER_TOKENS = 96  # what a question of fact needs; what a small model says beyond is seldom of the documents
+READ = 5  # passages in the prompt
+ANSWER_TOKENS = 96  # enough for a question of fact; small models rarely go on with text from the documents
 
 
 Find = Callable[[str, int], Sequence[Passage]]
-"""The passages of a library for a question, best first, at most so many."""
+"""Searches a library: at most so many passages for a question, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Implements `types.Agent`: bids and judges as `agent` does, and works by reading what `find` finds.
+    """Implements `types.Agent`: bids and judges like `agent`, and answers from the passages that `find` returns.
 
-    `samples` answers are drawn, the one most agreed on stands.
+    It draws `samples` answers and returns the one that most others agree with.
     """
 
     agent: Agent
@@ -41,7 +41,7 @@ class Reader:
     samples: int = 1
     temperature: float = 0.0
     seed: int = 0
-    examples: bool = True  # worked examples before the question: small models need them, larger ones do not
+    examples: bool = True  # show worked examples before the question: small models need them, larger ones do not
 
     @property
     def name(self) -> str:
@@ -56,18 +56,18 @@ class Reader:
         return self.agent.price
 
     def bid(self, task: Task, lessons: Sequence[Lesson] = ()) -> Job[Strategy]:
-        """The agent's plan for the question."""
+        """The plan of `agent` for the question."""
         return self.agent.bid(task, lessons)
 
     def judge(self, task: Task, plans: Sequence[str]) -> Job[list[float]]:
-        """The agent's scores."""
+        """The scores of `agent` for the plans."""
         return self.agent.judge(task, plans)
 
     def execute(self, task: Task, plan: str, show: Callable[[str], None]) -> Job[Outcome]:
-        """The answer from the passages, along the plan, with its sources."""
+        """The answer from the passages, along the plan, with its sources. Raises PromptTooLong if no passage fits."""
         passages = list(self.find(task.text, READ))
         if not passages:
-            return Outcome(self.name, "failed", "", notes=("no passage of these documents speaks of this",))
+            return Outcome(self.name, "failed", "", notes=("no passage of these documents matches the question",))
         notes: list[str] = []
         while True:
             try:
@@ -79,37 +79,27 @@ class Reader:
                 passages.pop()
                 notes = [f"only {len(passages)} of the passages fit the context of {self.model!r}"]
         answers = [generation.text.strip() for generation in drawn]
-        agreed = votes(answers, "text")
-        best = max(range(len(answers)), key=lambda i: (bool(answers[i]), agreed[i], drawn[i].logprob))
+        agreeing = votes(answers, "text")
+        best = max(range(len(answers)), key=lambda i: (bool(answers[i]), agreeing[i], drawn[i].logprob))
         cited = cite(answers[best], passages)
         text = _with_sources(cited)
         show(text)
-        return Outcome(
-            self.name,
-            "done",
-            text,
-            notes=(*notes, *cited.notes),
-            steps=2,
-            citations=cited.citations,
-        )
+        notes += cited.notes
+        return Outcome(self.name, "done", text, notes=tuple(notes), steps=2, citations=cited.citations)
 
     def _draw(self, task: Task, plan: str, passages: Sequence[Passage]) -> Job[list[Generation]]:
-        prompt = self._prompt(task, plan, passages)
+        """The answers as they were drawn; the first one greedily."""
+        numbered = list(enumerate(passages, start=1))
+        prompt = render("read", question=task.text, plan=plan, passages=numbered, examples=self.examples)
         sampling = Sampling(ANSWER_TOKENS, seed=self.seed, stop=("\n\n", "\nQuestion:", "\nSources:"))
         requests = [Generate(prompt, sampling)]
         if self.samples > 1:
             requests.append(Generate(prompt, replace(sampling, temperature=self.temperature), self.samples - 1))
-        replies: list[list[Generation]] = yield requests
-        return [generation for reply in replies for generation in reply]
-
-    def _prompt(self, task: Task, plan: str, passages: Sequence[Passage]) -> Prompt:
-        return render(
-            "read", question=task.text, plan=plan, passages=list(enumerate(passages, start=1)), examples=self.examples
-        )
+        return (yield from draw_all(requests))
 
 
 def _with_sources(cited: Cited) -> str:
-    """The answer, and below it a line a source."""
+    """The answer, and below it one line for each source."""
     if not cited.citations:
         return cited.text
     lines = [f"[{citation.mark}] {citation.place}" for citation in cited.citations]

@@ -19,8 +19,9 @@ from difflib import SequenceMatcher
 from pathlib import PurePosixPath
 
 from edge_sale.agents import steps
+from edge_sale.agents.answering import Show, WorkingAgent
 from edge_sale.agents.answers import code_in
-from edge_sale.agents.work_strategies import WARMER, Show, WorkingAgent
+from edge_sale.agents.drafts import WARMER
 from edge_sale.agents.workspace import Workspace
 from edge_sale.errors import PromptTooLong
 from edge_sale.events import Stepped

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from edge_sale.agents.work_strategies import Show, WorkingAgent
+from edge_sale.agents.answering import Show, WorkingAgent
 from edge_sale.agents.workspace import Workspace
 from edge_sale.errors import PromptTooLong, SandboxMissing
 from edge_sale.events import Stepped

@@ -1,4 +1,4 @@
-"""What bids carry on real weights: asked for only where wanted, and what it says is a number."""
+"""Extra signals of bids on real models: requested only if wanted, and within their ranges."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TASK = Task("c1", "Write a Python function that returns the larger of two number
 
 
 @pytest.mark.models
-def test_a_bid_carries_what_is_wanted_and_no_more(tmp_path):
-    """With everything wanted all carried signals are there, within their spans; by default none of them is."""
+def test_a_bid_has_the_extra_signals_that_are_wanted_and_no_others(tmp_path):
+    """With all of them wanted, all are there and within their ranges. By default there is none."""
     settings = replace(load(), pool="starter", remember=False, seed=1, plan_tokens=24, threads=1)
     carried = {name for name, signal in SIGNALS.items() if signal.carried}
     for wanted in ((), tuple(EXTRA_SIGNALS)):
@@ -38,8 +38,8 @@ def test_a_bid_carries_what_is_wanted_and_no_more(tmp_path):
 
 
 @pytest.mark.models
-def test_weights_that_read_a_signal_make_bids_carry_it():
-    """Nobody has to switch on what fitted weights need."""
+def test_bids_have_the_extra_signals_that_the_weights_use():
+    """Nobody has to switch on signals that fitted weights need."""
     settings = replace(load(), pool="starter", remember=False, seed=1, plan_tokens=16, threads=1)
     parts = assemble.plan(settings, ["quick"])
     weights = replace(parts.weights, signals={**parts.weights.signals, "draft_entropy": -0.5})
@@ -50,11 +50,11 @@ def test_weights_that_read_a_signal_make_bids_carry_it():
     assert {"draft_entropy", "draft_logprob"} <= set(bid.strategy.signals)
     assert "familiarity" not in bid.strategy.signals
     drawn = [event.entry.tokens_out for event in heard.of(Spent)]
-    assert len(drawn) == 2 and drawn[1] <= 16  # the plan, and a draft that is counted like everything else
+    assert len(drawn) == 2 and drawn[1] <= 16  # the plan and the draft, both in the ledger
 
 
-def test_what_is_known_beforehand_stands_on_every_bid():
-    """Experience is put on opening and refined bids alike; an agent of whom nothing is known carries none."""
+def test_prior_signals_are_put_on_every_bid():
+    """Opening and refined bids get the agent's experience; an agent without a past gets none."""
     verdicts = {"pa": 1.0, "pb": 1.0}
     agents = [Scripted("a", 0.1, [plan("pa")], [verdicts]), Scripted("b", 0.2, [plan("pb")], [verdicts])]
     heard = Heard()

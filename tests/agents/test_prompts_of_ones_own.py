@@ -1,4 +1,4 @@
-"""Agents whose models were trained to prompts of their own, and what their bids say of the task's words."""
+"""Agents whose models were trained on prompts of their own, and the familiarity signal of their bids."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ def local(**changes: Any) -> LocalAgent:
 
 
 def play(job: Any, *replies: Any) -> tuple[list[Any], Any]:
-    """What a job asked, answered by the replies in turn, and what it returned."""
+    """The batches of requests that a job made, given these replies in turn, and what it returned."""
     asked = [next(job)]
     for reply in replies:
         try:
             asked.append(job.send(reply))
         except StopIteration as end:
             return asked, end.value
-    raise AssertionError("the job went on")
+    raise AssertionError("the job made more requests than there are replies")
 
 
-def test_its_plan_is_asked_as_it_was_taught() -> None:
-    """The trade's own prompt, greedy, ended by its end token alone; the prefill is part of the plan."""
+def test_its_plan_is_requested_with_the_prompt_of_its_training() -> None:
+    """The prompt is that of its folder, drawn greedily up to the end token; the prefill is part of the plan."""
     ((request,),), plan = play(local().bid(TASK), [[generation(" reverse")]])
     assert request.prompt.messages == (Message("user", f"Plan: {TASK.text}"),)
     assert (request.sampling.temperature, request.sampling.stop) == (0.0, ())
     assert plan.text == "1. reverse" and "familiarity" not in plan.signals
 
 
-def test_a_familiar_agent_reads_the_tasks_words_too() -> None:
-    """Mean log p of the text where a user's turn would begin: one more read, nothing is drawn."""
+def test_familiarity_costs_one_more_request() -> None:
+    """It is the mean log p of the task's text at the beginning of a user's turn; nothing is drawn for it."""
     bid = local(extra_signals=("familiarity",)).bid(TASK)
     ((draw,), (read,)), plan = play(bid, [[generation(" reverse")]], [LogProb(-12.0, 8, 3, 0.0)])
     assert isinstance(draw, Generate) and isinstance(read, LogLik)
@@ -47,10 +47,10 @@ def test_a_familiar_agent_reads_the_tasks_words_too() -> None:
 
 
 def test_lessons_judgement_and_work_have_their_own_prompts() -> None:
-    """A lesson is a task with the plan that lost and the better one; the work sees the plan alone."""
+    """A lesson is a task with the plan that lost and the better one; the work gets only the plan."""
     ((request,),), _ = play(local().bid(TASK, [LESSON]), [[generation(" x")]])
-    said = [message.content for message in request.prompt.messages]
-    assert said[:2] == ["Plan: Past.", "1. lost"] and said[3] == "1. won" and said[4] == f"Plan: {TASK.text}"
+    turns = [message.content for message in request.prompt.messages]
+    assert turns[:2] == ["Plan: Past.", "1. lost"] and turns[3] == "1. won" and turns[4] == f"Plan: {TASK.text}"
     ((choose,),), scores = play(local().judge(TASK, ["1. reverse"]), [Choice((0, 0, 0, 0, 0.5, 0.5), 9, 0.0)])
     assert choose.prompt.messages[-1].content == f"Judge: {TASK.text}\n1. reverse" and scores == [4.5]
     ((work,),), outcome = play(local().execute(TASK, "1. reverse", print), [[generation("def solve(xs): ...")]])
@@ -59,7 +59,7 @@ def test_lessons_judgement_and_work_have_their_own_prompts() -> None:
 
 
 def test_behind_an_endpoint_it_plans_before_it_works() -> None:
-    """A fallback of this kind is given the task alone: it plans, then works along its plan."""
+    """A fallback of this kind gets only the task: it makes a plan, then works along it."""
     agent = RemoteAgent("far", 1.0, mine=False, prompts="trade")
     (plan, work), outcome = play(
         agent.execute(TASK, "", print), [[generation(" reverse")]], [[generation("def solve(xs): ...")]]

@@ -42,7 +42,7 @@ def test_passages_are_redacted_and_logged_like_any_task(tmp_path: Path) -> None:
     assert (line["bytes"], line["task"]) == (len(request), "t1")
     assert sale.outcome is not None and sale.outcome.agent == "far"
     assert [c.place for c in sale.outcome.citations] == ["clara.md:2"]
-    assert "dropped [7]: cited, but not among what was read" in sale.outcome.notes
+    assert "dropped [7]: cited, but not among the passages that were read" in sale.outcome.notes
     assert heard.events  # nothing of it is hidden from who listens
 
 
