@@ -23,7 +23,8 @@ from edge_sale import assemble
 from edge_sale.agents.workspace import Workspace, open_workspace
 from edge_sale.auction.market import Market, Sale
 from edge_sale.errors import EdgeSaleError, LibraryFault, TaskError
-from edge_sale.events import Changed, Event, EventBus, Listener, Noted, silent
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Changed, Event, Listener, Noted, silent
 from edge_sale.policy import Escalation, for_documents, for_run, held_to
 from edge_sale.remote_setup import Consent, no_terminal
 from edge_sale.result import Result, result_of

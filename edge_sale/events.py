@@ -7,8 +7,7 @@ The live table, `--verbose`, `--trace FILE`, the ledger and the benchmarks are l
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -220,29 +219,6 @@ Listener = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """Do nothing: the listener for runs that nobody watches."""
-
-
-class EventBus:
-    """Passes each event to the listeners of that moment.
-
-    The parts of a market get the bus when they are made. Listeners may come and go from task to task.
-    """
-
-    def __init__(self, *listeners: Listener) -> None:
-        self._listeners = list(listeners)
-
-    def __call__(self, event: Event) -> None:
-        for listener in tuple(self._listeners):
-            listener(event)
-
-    @contextmanager
-    def heard_by(self, listener: Listener) -> Iterator[None]:
-        """Pass every event inside the block to `listener` too."""
-        self._listeners.append(listener)
-        try:
-            yield
-        finally:
-            self._listeners.remove(listener)
 
 
 def to_json(event: Event) -> dict[str, Any]:

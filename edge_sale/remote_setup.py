@@ -10,12 +10,14 @@ from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.workspace import Workspace
 from edge_sale.environment import forced_offline, own_secrets
 from edge_sale.errors import EdgeSaleError
-from edge_sale.events import Asked, EventBus, Noted
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Asked, Noted
+from edge_sale.protocols import Engine
 from edge_sale.remote.budget import Budget
 from edge_sale.remote.config import Remote, fallback, key_of, remotes
 from edge_sale.remote.egress import EgressGate, OutboundRequest
 from edge_sale.settings import Settings
-from edge_sale.types import Engine, RequestContext
+from edge_sale.types import RequestContext
 
 Consent = Callable[[OutboundRequest], str]
 """Gives the reason why a request may not leave, or an empty text where it may."""

@@ -15,8 +15,10 @@ PACKAGE = Path(__file__).parents[1] / "edge_sale"
 FLOORS = {
     "__init__": 0,
     "types": 0,
+    "protocols": 0,
     "errors": 0,
     "events": 0,
+    "event_bus": 0,
     "text": 0,
     "legacy_names": 0,
     "prompts": 1,

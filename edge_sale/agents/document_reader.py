@@ -19,7 +19,8 @@ from edge_sale.agents.citations import Cited, cite
 from edge_sale.documents.passages import Passage
 from edge_sale.errors import PromptTooLong
 from edge_sale.prompts import render
-from edge_sale.types import Agent, Generate, Generation, Job, Lesson, Outcome, Sampling, Strategy, Task
+from edge_sale.protocols import Agent
+from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Sampling, Strategy, Task
 
 READ = 5  # passages in the prompt
 ANSWER_TOKENS = 96  # enough for a question of fact; small models rarely go on with text from the documents
@@ -31,7 +32,7 @@ Find = Callable[[str, int], Sequence[Passage]]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Implements `types.Agent`: bids and judges like `agent`, and answers from the passages that `find` returns.
+    """Implements `protocols.Agent`: bids and judges like `agent`, and answers from the passages that `find` returns.
 
     It draws `samples` answers and returns the one that most others agree with.
     """

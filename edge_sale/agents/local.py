@@ -22,7 +22,7 @@ LESSON_CHARACTERS = 1200  # about 300 tokens: a refined bid has to stay cheap
 
 @dataclass(frozen=True, slots=True)
 class LocalAgent:
-    """Implements `types.Agent` with a model on this machine.
+    """Implements `protocols.Agent` with a model on this machine.
 
     `work` names an entry of `work_strategies.WORK_STRATEGIES`. `jury` names an entry of `auction.judging.METHODS`.
     `prompts` is a folder of prompts for models that were trained on them; empty: the prompts for any instruct model.

@@ -23,7 +23,7 @@ from edge_sale.types import Generate, Generation, Job, Lesson, Outcome, Sampling
 
 @dataclass(frozen=True, slots=True)
 class RemoteAgent:
-    """Implements `types.Agent`. Its engine has the agent's own name. `mine`: the server is the user's own.
+    """Implements `protocols.Agent`. Its engine has the agent's own name. `mine`: the server is the user's own.
 
     `prompts` is a folder of prompts for models that were trained on them. Such a model plans before it works.
     """

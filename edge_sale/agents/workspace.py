@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_sale.environment import variable
-from edge_sale.events import EventBus
+from edge_sale.event_bus import EventBus
 from edge_sale.sandbox.command import Place, run_command
 from edge_sale.settings import Settings
 from edge_sale.workspace.change import Change

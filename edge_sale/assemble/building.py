@@ -25,14 +25,16 @@ from edge_sale.auction.market import Market
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.catalog.cards import AgentCard, ModelCard
 from edge_sale.errors import ModelMissing, TaskError
-from edge_sale.events import EventBus, Searched, Spent
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Searched, Spent
 from edge_sale.prompts import fingerprint
+from edge_sale.protocols import Agent, Engine
 from edge_sale.remote.config import Remote
 from edge_sale.remote_setup import Consent, RemoteSetup
 from edge_sale.scoring.experience import settled
 from edge_sale.scoring.weights import Weights
 from edge_sale.settings import Settings
-from edge_sale.types import Agent, Engine, Entry, Past, Task
+from edge_sale.types import Entry, Past, Task
 
 if TYPE_CHECKING:
     from edge_sale.documents.passages import Passage

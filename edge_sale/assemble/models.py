@@ -15,8 +15,8 @@ from edge_sale.hardware.memory import free
 from edge_sale.hardware.processors import cores
 from edge_sale.llama import tuned_file
 from edge_sale.llama.tuning import Tuning
+from edge_sale.protocols import Embedder, Engine
 from edge_sale.settings import Settings
-from edge_sale.types import Embedder, Engine
 
 PLANNED = 8192  # tokens that an auction's sequences hold together, about: what a loaded model is counted with
 

@@ -15,8 +15,9 @@ from edge_sale.auction.escalation import Weighing, firmest, leaders, margin, sca
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError
 from edge_sale.events import Began, Noted, Weighed, Wrote
+from edge_sale.protocols import Agent
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Agent, Award, Job, Outcome, Past, RequestContext, Scored, Task
+from edge_sale.types import Award, Job, Outcome, Past, RequestContext, Scored, Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ from edge_sale.auction.jury import Jury, batches
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import BelowReservePrice, NoBids
 from edge_sale.events import Began, Judged, Led, Placed, Recalled, SatOut, Skipped, Won
+from edge_sale.protocols import Agent, Memory
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Agent, Award, Bid, Lesson, Memory, Phase, Purpose, Scored, Task
+from edge_sale.types import Award, Bid, Lesson, Phase, Purpose, Scored, Task
 
 Signals = Mapping[str, Mapping[str, float]]  # agent -> signal -> number
 PriorSignals = Callable[[Task, Sequence[str]], Signals]

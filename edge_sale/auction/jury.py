@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.events import Began, SatOut, Skipped
+from edge_sale.protocols import Agent
 from edge_sale.scoring.scorer import appraise, best_case, by_asking
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Agent, Bid, Scored, Task
+from edge_sale.types import Bid, Scored, Task
 
 SLACK = 1e-9  # sums of floats in another order differ by less; bids that are closer are judged to the end
 

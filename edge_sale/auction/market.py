@@ -24,8 +24,9 @@ from edge_sale.events import (
     Wrote,
     to_json,
 )
+from edge_sale.protocols import Agent, Memory
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Agent, Award, Job, Memory, Outcome, RequestContext, Scored, Task
+from edge_sale.types import Award, Job, Outcome, RequestContext, Scored, Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from edge_sale.errors import EdgeSaleError, RemoteFailed
-from edge_sale.events import Event, EventBus, Spent
-from edge_sale.types import Agent, Choice, Choose, Engine, Entry, Generate, Job, LogLik, LogProb, Purpose, Request
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Event, Spent
+from edge_sale.protocols import Agent, Engine
+from edge_sale.types import Choice, Choose, Entry, Generate, Job, LogLik, LogProb, Purpose, Request
 
 T = TypeVar("T")
 

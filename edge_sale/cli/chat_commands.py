@@ -18,7 +18,7 @@ def undo(talk: Talk, rest: str) -> None:
         raise EdgeSaleError("this session changes no files; /undo is for edge-sale chat --repo DIR")
     log = UndoLog(talk.market.plan.settings.undo_dir)
     entry = log.undo(rest, talk.market.workspace.root)
-    talk.say(f"undone: {', '.join(change.path for change in entry.changes)} (edge-sale undo --redo puts it back)")
+    talk.say(f"undone: {', '.join(change.path for change in entry.changes)} (edge-sale undo --redo applies it again)")
 
 
 def redo(talk: Talk, rest: str) -> None:
@@ -28,7 +28,7 @@ def redo(talk: Talk, rest: str) -> None:
         raise EdgeSaleError("this session changes no files; /redo is for edge-sale chat --repo DIR")
     log = UndoLog(talk.market.plan.settings.undo_dir)
     entry = log.redo(rest, talk.market.workspace.root)
-    talk.say(f"put back: {', '.join(change.path for change in entry.changes)}")
+    talk.say(f"applied again: {', '.join(change.path for change in entry.changes)}")
 
 
 def why(talk: Talk, rest: str) -> None:

@@ -114,7 +114,7 @@ def costs(as_json: bool) -> None:
         of = f" of {bound:g}" if bound is not None else ""
         click.echo(f"paid to remotes, {name:<7} {paid[name]:>12.6f} {settings.currency}{of}")
     click.echo(f"\n{sums.tasks} recorded tasks, {sums.escalated} of them done by a remote")
-    for name, value in (("auctions", sums.auction), ("local work", sums.home), ("work by remotes", sums.remote)):
+    for name, value in (("auctions", sums.auction), ("local work", sums.local), ("work by remotes", sums.remote)):
         click.echo(f"{name:<24} {value:>12.6f} {settings.currency}")
     if against is None or sums.everything is None:
         click.echo("no remote to compare with; add one with: edge-sale remote add", err=True)

@@ -54,8 +54,8 @@ def trace(file: Path) -> None:
                 line(event, event["reason"])
             case "skipped":
                 who = ", ".join(event["who"])
-                whose = "" if event["what"] == "bid" else f" about {event['agent']}'s plan"
-                line(event, f"{who} not asked to {event['what']}{whose}: {event['reason']}")
+                about = "" if event["what"] == "bid" else f" about {event['agent']}'s plan"
+                line(event, f"{who} not asked to {event['what']}{about}: {event['reason']}")
             case "judged":
                 rows.append(scored_from(event["scored"]))
             case "led":

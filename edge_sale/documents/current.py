@@ -10,7 +10,7 @@ from edge_sale.documents import indexes
 from edge_sale.documents.indexing import Progress, Report, no_progress, update, wanted_of
 from edge_sale.documents.store import Library
 from edge_sale.documents.walk import Wanted
-from edge_sale.types import Embedder
+from edge_sale.protocols import Embedder
 
 Shown = Callable[[str], AbstractContextManager[Progress]]
 """Opens a display of progress, such as a bar, under a name. It is closed when the index is up to date."""

@@ -22,10 +22,10 @@ from edge_sale.documents.database import APPLICATION, SCHEMA, VERSION, faults
 from edge_sale.documents.passages import Passage
 from edge_sale.documents.texts import Seen
 from edge_sale.errors import LibraryFault
+from edge_sale.protocols import Embedder
 from edge_sale.sqlite.connection import connect, load_vector_extension
 from edge_sale.sqlite.query import one, select
 from edge_sale.sqlite.transactions import writing
-from edge_sale.types import Embedder
 
 if TYPE_CHECKING:
     import apsw

@@ -47,7 +47,7 @@ class PullJob:
         return [spec for spec in self.card.files if not whole(spec)]
 
     def check_room(self, fetched: int) -> None:
-        """Raise SourceFailed where the disk cannot hold `fetched` bytes, what is made of them, and a reserve."""
+        """Raise SourceFailed where the disk lacks room for `fetched` bytes, what is made of them, and a margin."""
         made = self.asked.bytes if self.asked.make else 0
         if why := staging.lacks_room(self.incoming, fetched + made):
             raise SourceFailed(why)

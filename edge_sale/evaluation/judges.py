@@ -27,9 +27,10 @@ from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.jsonl_store import KeyedStore, key
 from edge_sale.evaluation.records import Item, Recording
-from edge_sale.events import EventBus
+from edge_sale.event_bus import EventBus
 from edge_sale.prompts import render
-from edge_sale.types import Choice, Choose, Embedder, Engine, Generate, Generation, Job, LogLik, LogProb, Prompt
+from edge_sale.protocols import Embedder, Engine
+from edge_sale.types import Choice, Choose, Generate, Generation, Job, LogLik, LogProb, Prompt
 
 Progress = Callable[[int], None]  # called with how many more are done
 BATCH = 32  # texts embedded at a time
@@ -61,7 +62,7 @@ class _Drawn:
 
 @dataclass(slots=True)
 class CachedEngine:
-    """An engine behind a store of its answers: implements `types.Engine`, and loads the real engine when needed."""
+    """An engine behind a store of its answers: implements `protocols.Engine`, and loads the real engine when needed."""
 
     name: str
     identity: str  # sha256 of the weights

@@ -30,8 +30,9 @@ from edge_sale.evaluation.result_lines import KEPT, NO_AGENT, bid_of, result_lin
 from edge_sale.evaluation.runs_file import RunsFile, method_line
 from edge_sale.events import silent
 from edge_sale.prompts import fingerprint
+from edge_sale.protocols import Agent
 from edge_sale.settings import Settings
-from edge_sale.types import Agent, Bid, Entry, Outcome
+from edge_sale.types import Bid, Entry, Outcome
 
 SALE = "SALE"
 

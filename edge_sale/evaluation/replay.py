@@ -16,8 +16,9 @@ from edge_sale.auction.hold import hold
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError
 from edge_sale.evaluation.arrays import Floats, View
+from edge_sale.protocols import Agent
 from edge_sale.scoring.weights import Weights
-from edge_sale.types import Agent, Award, Bid, Job, Lesson, Outcome, Scored, Strategy, Task
+from edge_sale.types import Award, Bid, Job, Lesson, Outcome, Scored, Strategy, Task
 
 PACE = 0.01  # added to the dial for each task beyond the budget
 SLACK = 0.01  # share of the budget that is left unused, so that a stream of tasks ends within it
@@ -26,7 +27,7 @@ Tries = tuple[int, ...]  # agents in the order in which they worked; the last on
 
 @dataclass(frozen=True, slots=True)
 class RecordedAgent:
-    """An agent that bids and judges as it did on record; implements `types.Agent` for one task."""
+    """An agent that bids and judges as it did on record; implements `protocols.Agent` for one task."""
 
     name: str
     price: float

@@ -27,7 +27,7 @@ from edge_sale.types import Choice, Choose, Generate, Generation, LogLik, LogPro
 
 
 class LlamaEngine:
-    """One model's weights and its context. Implements `types.Engine`."""
+    """One model's weights and its context. Implements `protocols.Engine`."""
 
     def __init__(
         self,

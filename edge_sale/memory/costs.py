@@ -20,14 +20,14 @@ class CostComparison:
     tasks: int
     escalated: int
     auction: float
-    home: float  # work by local agents; --json prints it under this name
+    local: float  # work by local agents; --json prints it under this name
     remote: float
     everything: float | None
 
     @property
     def saved(self) -> float:
         """What the remote alone would have cost, minus all that was spent, auctions included."""
-        return (self.everything or 0.0) - self.auction - self.home - self.remote
+        return (self.everything or 0.0) - self.auction - self.local - self.remote
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "saved": None if self.everything is None else self.saved}
@@ -47,7 +47,7 @@ def compare(memory: Path, remote: Remote | None) -> CostComparison:
         tasks=len(found),
         escalated=sum(1 for row in found if row[6]),
         auction=sum(row[2] for row in found),
-        home=sum(row[3] for row in found),
+        local=sum(row[3] for row in found),
         remote=sum(row[4] for row in found),
         everything=everything if remote else None,
     )

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from edge_sale.memory import binary_index, vectors
 from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.erase import scrub
+from edge_sale.protocols import Embedder
 from edge_sale.sqlite.query import one, select
 from edge_sale.sqlite.transactions import writing
 from edge_sale.sqlite.unit_vectors import unit
-from edge_sale.types import Embedder
 
 if TYPE_CHECKING:
     import apsw

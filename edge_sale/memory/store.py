@@ -21,11 +21,12 @@ from edge_sale.memory.binary_index import BinaryIndex
 from edge_sale.memory.database import ASIDE, connect, faults, load_vectors
 from edge_sale.memory.recall import MIN_SIMILARITY, contrast
 from edge_sale.memory.retention import Bounds
+from edge_sale.protocols import Embedder
 from edge_sale.sqlite.connection import close
 from edge_sale.sqlite.query import one, select
 from edge_sale.sqlite.transactions import reading, writing
 from edge_sale.sqlite.unit_vectors import unit
-from edge_sale.types import Award, Embedder, Lesson, Outcome, Past, Task
+from edge_sale.types import Award, Lesson, Outcome, Past, Task
 
 INVOLVED = "SELECT auction FROM bids WHERE agent = ? UNION SELECT auction FROM outcomes WHERE agent = ?"
 AGENT_STEPS = (1024, 4096)  # how many of an agent's own auctions are compared exactly, step by step

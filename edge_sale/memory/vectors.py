@@ -16,8 +16,8 @@ import numpy as np
 from edge_sale.errors import MemoryFault
 from edge_sale.memory import binary_index
 from edge_sale.memory.database import ASIDE
+from edge_sale.protocols import Embedder
 from edge_sale.sqlite.query import Inconsistent, one, select
-from edge_sale.types import Embedder
 
 if TYPE_CHECKING:
     import apsw

@@ -1,4 +1,4 @@
-"""A remote model behind `types.Engine`."""
+"""A remote model behind `protocols.Engine`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHOICE_TOKENS = 4  # that an answer to Choose may have
 
 
 class RemoteEngine:
-    """Implements `types.Engine`. It answers Generate, and Choose by log probabilities or digits, but not LogLik.
+    """Implements `protocols.Engine`. It answers Generate, and Choose by log probabilities or digits, but not LogLik.
 
     `find_key` and `make_redactor` are called when something is about to leave, and no earlier. `notice` is told of
     waits and of estimated token counts. A failed request is returned as NotSent or RemoteFailed.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge_sale.errors import MemoryFault
-from edge_sale.types import Embedder
+from edge_sale.protocols import Embedder
 
 
 def unit(made: Any, embedder: Embedder) -> bytes:

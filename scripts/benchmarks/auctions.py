@@ -18,10 +18,12 @@ from edge_sale.auction.judging import METHODS
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError
 from edge_sale.evaluation.report import Figure
-from edge_sale.events import Event, EventBus, Spent, silent
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Event, Spent, silent
 from edge_sale.llama.llama_thread import llama_thread
 from edge_sale.prompts import render
-from edge_sale.types import Agent, Award, Engine, Generate, Memory, Message, Prompt, Sampling, Task
+from edge_sale.protocols import Agent, Engine, Memory
+from edge_sale.types import Award, Generate, Message, Prompt, Sampling, Task
 
 PLANS = 6
 SMALL = 32  # tokens per batch

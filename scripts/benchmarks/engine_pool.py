@@ -12,22 +12,10 @@ from edge_sale.catalog import cards, gguf_header, installed, memory_fit
 from edge_sale.errors import ModelMissing
 from edge_sale.hardware.processors import cores
 from edge_sale.llama.tuning import Tuning
+from edge_sale.protocols import Engine
 from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import load
-from edge_sale.types import (
-    Award,
-    Choice,
-    Choose,
-    Engine,
-    Generate,
-    Generation,
-    Lesson,
-    LogLik,
-    LogProb,
-    Outcome,
-    Prompt,
-    Task,
-)
+from edge_sale.types import Award, Choice, Choose, Generate, Generation, Lesson, LogLik, LogProb, Outcome, Prompt, Task
 
 POOL = "starter"
 PLAN_TOKENS = 80

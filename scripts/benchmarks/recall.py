@@ -31,9 +31,10 @@ from edge_sale.evaluation.report import Figure
 from edge_sale.memory import binary_index, vectors
 from edge_sale.memory.database import load_vectors, opened
 from edge_sale.memory.store import AuctionMemory
+from edge_sale.protocols import Embedder
 from edge_sale.settings import load
 from edge_sale.sqlite.transactions import writing
-from edge_sale.types import Award, Bid, Embedder, Scored, Strategy, Task
+from edge_sale.types import Award, Bid, Scored, Strategy, Task
 
 SETS = {
     "mbpp": "mbpp_sanitized",

@@ -63,7 +63,7 @@ class MeasuringLlama(Llama):  # type: ignore[misc]  # llama_cpp has no types
 
 
 class SequentialEngine:
-    """One model in `Llama`. Implements `types.Engine`; a batch is answered one request after the other."""
+    """One model in `Llama`. Implements `protocols.Engine`; a batch is answered one request after the other."""
 
     def __init__(self, name: str, file: Path, *, context: int, threads: int, batch: int = 512) -> None:
         """Load `file`, which the caller has verified. `context` is the most tokens of prompt and answer together.

@@ -8,7 +8,8 @@ from typing import Any
 from benchmarks import engine_pool
 from benchmarks.race import Clock, Laps, Sides, Tell, race
 from benchmarks.sequential import SequentialEngine
-from edge_sale.types import Engine, Generate, Generation
+from edge_sale.protocols import Engine
+from edge_sale.types import Generate, Generation
 
 LIMIT = 900.0  # seconds after which no other round or row begins
 LLAMA = "Llama"

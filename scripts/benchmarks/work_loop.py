@@ -14,7 +14,8 @@ from benchmarks.work_setup import WorkSetup, workspace
 from edge_sale.agents import steps
 from edge_sale.agents.local import LocalAgent
 from edge_sale.evaluation.report import Figure
-from edge_sale.events import Event, EventBus, Stepped
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Event, Stepped
 from edge_sale.prompts import fingerprint
 from edge_sale.types import Task
 

@@ -14,7 +14,7 @@ from edge_sale.auction.market import Market
 from edge_sale.environment import variable
 from edge_sale.errors import EdgeSaleError, EngineError
 from edge_sale.evaluation.jsonl_store import KeyedStore
-from edge_sale.events import EventBus
+from edge_sale.event_bus import EventBus
 from edge_sale.settings import Settings, load
 from edge_sale.types import Job, Outcome
 from edge_sale.workspace.private_copy import private_copy

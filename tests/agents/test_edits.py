@@ -12,7 +12,8 @@ from edge_sale.agents import edits
 from edge_sale.agents.edits import Target, located
 from edge_sale.agents.local import LocalAgent
 from edge_sale.agents.workspace import Workspace
-from edge_sale.events import EventBus, Stepped
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Stepped
 from edge_sale.types import Generation, LogLik, LogProb, Outcome, Task
 from edge_sale.workspace.editing import Unit
 from tests.scripted import Heard

@@ -11,7 +11,8 @@ from edge_sale import assemble
 from edge_sale.agents.extra_signals import EXTRA_SIGNALS
 from edge_sale.auction.hold import collect, hold
 from edge_sale.auction.scheduler import Scheduler
-from edge_sale.events import EventBus, Placed, Spent
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Placed, Spent
 from edge_sale.scoring.signals import SIGNALS
 from edge_sale.scoring.weights import Weights
 from edge_sale.settings import load

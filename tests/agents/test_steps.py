@@ -13,7 +13,8 @@ from edge_sale.agents.remote import RemoteAgent
 from edge_sale.agents.steps import STEPS
 from edge_sale.agents.workspace import Workspace
 from edge_sale.errors import PromptTooLong
-from edge_sale.events import EventBus, Stepped
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Stepped
 from edge_sale.types import Generation, Outcome, Task
 from tests.scripted import Heard
 from tests.workspace.kit import repository, working_copy, wrapped

@@ -14,7 +14,8 @@ import pytest
 from edge_sale.auction.hold import hold
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError, NoBids
-from edge_sale.events import EventBus, Placed, Skipped
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Placed, Skipped
 from edge_sale.scoring.scorer import TOP, appraise, best_case
 from edge_sale.scoring.signals import SIGNALS
 from edge_sale.scoring.weights import Own, Weights

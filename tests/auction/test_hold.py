@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from edge_sale.auction.hold import hold
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import EngineError, NoBids, TimedOut
-from edge_sale.events import EventBus, Judged, Led, Opened, Placed, Recalled, SatOut, Won
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Judged, Led, Opened, Placed, Recalled, SatOut, Won
 from edge_sale.scoring.scorer import rank
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Award, Lesson, Task

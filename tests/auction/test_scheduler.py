@@ -8,7 +8,8 @@ import pytest
 
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.errors import PromptTooLong, TimedOut
-from edge_sale.events import EventBus, Spent
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Spent
 from edge_sale.types import Choice, Choose, Entry, Generate, LogLik, LogProb
 from tests.llama.kit import ScriptedEngine, chat, generation
 from tests.scripted import Heard, Scripted

@@ -16,7 +16,7 @@ from edge_sale.agents.workspace import Workspace
 from edge_sale.auction.market import Market
 from edge_sale.auction.scheduler import Scheduler
 from edge_sale.cli import main
-from edge_sale.events import EventBus
+from edge_sale.event_bus import EventBus
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Job, Outcome, Task
 from edge_sale.workspace.patch import as_patch, summary

@@ -19,7 +19,7 @@ from edge_sale import assemble
 from edge_sale.agents.workspace import Workspace
 from edge_sale.api import OpenMarket
 from edge_sale.cli import repository as cli
-from edge_sale.events import EventBus
+from edge_sale.event_bus import EventBus
 from edge_sale.remote_setup import no_terminal
 from edge_sale.settings import load
 from edge_sale.types import Outcome, Task

@@ -100,9 +100,9 @@ def test_a_newer_file_asks_for_a_newer_program(full):
     """It is neither read nor changed."""
     raw(full, f"PRAGMA user_version = {migrations.LATEST + 1}")
     before = full.read_bytes()
-    for door in (lambda: AuctionMemory.open(full, Grams()), lambda: History.open(full).list()):
+    for opening in (lambda: AuctionMemory.open(full, Grams()), lambda: History.open(full).list()):
         with pytest.raises(MemoryFault, match=r"written by a newer edge-sale .* upgrade edge-sale"):
-            door()
+            opening()
     assert full.read_bytes() == before
 
 
@@ -165,9 +165,9 @@ def test_auctions_that_were_wiped_are_missed(full):
     assert data[(page - 1) * 4096] == 5, "control: the table has more than one page"
     data[(page - 1) * 4096 : page * 4096] = b"\x0d\0\0\0\0\x10\0\0".ljust(4096, b"\0")
     full.write_bytes(data)
-    for door in (lambda: AuctionMemory.open(full, Grams()), lambda: History.open(full).list()):
+    for opening in (lambda: AuctionMemory.open(full, Grams()), lambda: History.open(full).list()):
         with pytest.raises(MemoryFault, match="damaged"):
-            door()
+            opening()
 
 
 def test_the_journal_of_a_lost_memory_is_not_played_into_a_new_one(full):

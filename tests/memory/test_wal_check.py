@@ -201,9 +201,9 @@ def test_a_refused_journal_goes_aside_whole_and_a_new_memory_begins(left, here):
     data = bytearray(journal.read_bytes())
     data[20] ^= 1
     journal.write_bytes(data)
-    for door in (lambda: AuctionMemory.open(here, Grams()), lambda: History.open(here).list()):
+    for opening in (lambda: AuctionMemory.open(here, Grams()), lambda: History.open(here).list()):
         with pytest.raises(MemoryFault, match=r"memory.sqlite-wal: damaged, .* edge-sale memory aside"):
-            door()
+            opening()
     moved = put_aside(here)
     assert bytes(data) in [file.read_bytes() for file in moved]
     with AuctionMemory.open(here, Grams()) as memory:

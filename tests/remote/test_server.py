@@ -201,7 +201,7 @@ def test_real_endpoint_does_what_home_lost(server: str, tmp_path: Path) -> None:
     costs = only_document(edge(home, "costs", "--json").stdout)
     assert costs["paid_to_remotes"]["today"] == pytest.approx(paid)
     assert (costs["tasks"], costs["escalated"]) == (1, 1) and costs["everything"] == pytest.approx(costs["remote"])
-    assert costs["saved"] == pytest.approx(-costs["auction"] - costs["home"])  # the auction is counted too
+    assert costs["saved"] == pytest.approx(-costs["auction"] - costs["local"])  # the auction is counted too
     again = only_document(edge(home, *args[:3], "2", *args[4:], seconds=300).stdout)
     assert again["fallback"]["seen"] == 1  # the first one is known now
 

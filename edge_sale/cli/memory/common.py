@@ -12,7 +12,7 @@ import click
 from edge_sale.settings import load
 
 if TYPE_CHECKING:
-    from edge_sale.types import Embedder
+    from edge_sale.protocols import Embedder
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 

@@ -29,8 +29,9 @@ from edge_sale.evaluation.judges import CachedEngine
 from edge_sale.evaluation.result_lines import NO_AGENT, bid_of, result_line, who_tried
 from edge_sale.events import silent
 from edge_sale.hardware.processors import cores
+from edge_sale.protocols import Engine
 from edge_sale.settings import Settings
-from edge_sale.types import Engine, Entry
+from edge_sale.types import Entry
 
 REPLIES = "asks"  # name of the store that the trials fill
 Line = dict[str, Any]

@@ -16,8 +16,10 @@ from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.bundled_tasks.grading import grade_all
 from edge_sale.evaluation.grading import Question
 from edge_sale.evaluation.records import Recording, Trial, recording
-from edge_sale.events import Event, EventBus, Spent
-from edge_sale.types import Agent, Engine, Entry, Job, Outcome, Purpose, Strategy
+from edge_sale.event_bus import EventBus
+from edge_sale.events import Event, Spent
+from edge_sale.protocols import Agent, Engine
+from edge_sale.types import Entry, Job, Outcome, Purpose, Strategy
 
 BATCH = 64  # tasks whose jobs share batches
 Progress = Callable[[int], None]
