@@ -1,27 +1,29 @@
-"""Drafts of an edit: many candidates for one function in one batch, and the first that passes the check stays.
+"""The work strategy `drafts` in a folder with a check: many candidate edits of one function, tried until one passes.
 
-This is what makes a small model useful in a repository. The check is run first: what it prints, and what the
-task names, say which function is meant. Then waves of candidates, each cheaper to be wrong with than the last:
+This makes a small model useful in a repository. The check runs first. Its output and the task tell which function is
+meant (see `edit_target`). Then the check runs on candidates of two kinds, the more promising kind first:
 
-1. the function written whole, `samples` times;
-2. single lines of it, written anew from their beginning or from a place within them by a model that sees
-   only what stands above. Small changes that it finds likely, in lines that it finds unlikely, come first.
+1. the whole function rewritten, `samples` times;
+2. single lines of it rewritten, from the start of the line or from a place within it, by a model that sees only what
+   stands above. Candidates close to the old line that the model finds likely, in lines that it finds unlikely as they
+   are, come first.
 
-Candidates that do not parse, that change nothing or that were tried before never reach the check.
+Candidates that do not parse, change nothing or were tried before are not checked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import PurePosixPath
 
 from edge_sale.agents import steps
-from edge_sale.agents.answering import Show, WorkingAgent
+from edge_sale.agents.answering import Show, WorkingAgent, draw_all, on_new_line
 from edge_sale.agents.answers import code_in
 from edge_sale.agents.drafts import WARMER
+from edge_sale.agents.edit_target import Target, find_target
 from edge_sale.agents.workspace import Workspace
 from edge_sale.errors import PromptTooLong
 from edge_sale.events import Stepped
@@ -29,251 +31,173 @@ from edge_sale.prompts import render
 from edge_sale.text import split_lines
 from edge_sale.types import Generate, Generation, Job, LogLik, LogProb, Outcome, Prompt, Sampling, Task
 from edge_sale.workspace import editing
-from edge_sale.workspace.editing import Unit
 from edge_sale.workspace.paths import ToolRefused
 from edge_sale.workspace.tools import WorkingCopy
 
-MOST = 32  # candidates that the check is run on
-LINE_SAMPLES = 4  # of each place in a line
+MAX_CANDIDATES = 32  # that the check runs on
+LINE_SAMPLES = 4  # candidates for each place in a line
 LINE_TOKENS = 24
-LINES = 8  # of a function that are tried
-CUTS = 3  # places within a line from which it is written anew
-CLOSE = 8.0  # nats that a line is worth which is just as it was, against one that has nothing of it
+MAX_LINES = 8  # of a function that are rewritten, the least likely ones
+MAX_CUTS = 3  # places within a line from which it is rewritten
+SIMILARITY_WEIGHT = 8.0  # nats that a line identical to the old one scores above a line with nothing in common
+GUIDE_CHARACTERS = 600  # of AGENTS.md in a prompt
 TOKEN = re.compile(r"\w+|[^\w\s]+")
-WORD = re.compile(r"[A-Za-z_]\w{2,}")
+LANGUAGES = {".py": "python", ".js": "javascript", ".ts": "typescript", ".sh": "bash"}
 
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The part of a file that is to be changed; a unit without a name is the whole file."""
-
-    path: str
-    text: str  # of the whole file
-    unit: Unit
-
-    @property
-    def code(self) -> str:
-        lines = split_lines(self.text, ends=True)
-        return "".join(lines[self.unit.first - 1 : self.unit.last]) if self.unit.name else self.text
-
-    def with_code(self, code: str) -> str:
-        """The file with the unit replaced. Raises ToolRefused."""
-        if not self.unit.name:
-            return editing.placed(self.text, code)
-        same = [unit for unit in editing.units(code) if unit.name == self.unit.name]
-        if same:  # what stands around it in a draft is not asked for
-            code = "".join(split_lines(code, ends=True)[same[0].first - 1 : same[0].last])
-        return editing.placed(self.text, code, self.unit.first, self.unit.last)
+Candidates = list[tuple[str, str]]  # the new text of the file, and what was changed, in words
 
 
 def drafts(agent: WorkingAgent, task: Task, plan: str, show: Show, workspace: Workspace) -> Job[Outcome]:
-    """The first of up to MOST candidates that passes the check; step by step where no function is meant."""
-    at = workspace.begin()
+    """The first of up to MAX_CANDIDATES candidates that passes the check.
+
+    The agent works step by step instead (see `steps`) if the check passes already or no function stands out.
+    """
+    working_copy = workspace.begin()
     try:
-        passed, said = workspace.passes(at)
-        at.copy.restore()
-        target = None if passed else located(task, said, at)
+        passed, output = workspace.passes(working_copy)
+        working_copy.copy.restore()
+        target = None if passed else find_target(task, output, working_copy)
         if target is not None:
             tried = 0
             seen = {target.text}
-            for candidates, most in ((whole_unit, agent.samples), (lines, MOST)):
-                fresh = yield from candidates(agent, task, target, said, workspace)
-                for text, what in fresh:
+            for make, most in ((whole_unit, agent.samples), (single_lines, MAX_CANDIDATES)):
+                candidates = yield from make(agent, task, target, output, workspace)
+                for text, change in candidates:
                     if tried >= most or text in seen:
                         continue
                     seen.add(text)
                     tried += 1
-                    passed, told = attempt(target.path, text, at, workspace)
+                    passed, result = attempt(target.path, text, working_copy, workspace)
                     call = f'edit(path="{target.path}")'
-                    workspace.events(Stepped(agent.name, tried, what, call, failure_of(told, 200), passed))
+                    workspace.events(Stepped(agent.name, tried, change, call, failure_of(result, 200), passed))
                     if passed:
-                        why = f"candidate {tried} passes the check ({what})"
-                        return steps.ended(agent, workspace, at, "passed", True, why, tried)
-                    at.copy.restore()
-            why = f"none of {tried} candidates for {target.path} passes the check"
-            return steps.ended(agent, workspace, at, "failed", False, why, tried)
+                        reason = f"candidate {tried} passes the check ({change})"
+                        return steps.outcome_of(agent, workspace, working_copy, "passed", True, reason, tried)
+                    working_copy.copy.restore()
+            reason = f"none of {tried} candidates for {target.path} passes the check"
+            return steps.outcome_of(agent, workspace, working_copy, "failed", False, reason, tried)
     finally:
-        at.copy.close()
+        working_copy.copy.close()
     return (yield from steps.work(agent, task, plan, show, workspace))
 
 
-def attempt(path: str, text: str, at: WorkingCopy, workspace: Workspace) -> tuple[bool, str]:
-    """Whether the check passes with this text in the file's place."""
+def attempt(path: str, text: str, working_copy: WorkingCopy, workspace: Workspace) -> tuple[bool, str]:
+    """Whether the check passes with this text in the file, and what the check printed."""
     try:
-        at.put(path, text)
-    except ToolRefused as why:
-        return False, str(why)
-    return workspace.passes(at)
+        working_copy.put(path, text)
+    except ToolRefused as refusal:
+        return False, str(refusal)
+    return workspace.passes(working_copy)
 
 
-# --- candidates -----------------------------------------------------------------------------
-
-Candidates = list[tuple[str, str]]  # the file's text, and what was done to it
-
-
-def whole_unit(agent: WorkingAgent, task: Task, target: Target, said: str, workspace: Workspace) -> Job[Candidates]:
-    """The unit written whole: once greedily, the rest at two temperatures, half without sight of the failure."""
+def whole_unit(agent: WorkingAgent, task: Task, target: Target, output: str, workspace: Workspace) -> Job[Candidates]:
+    """The unit rewritten: once greedily; half the samples without sight of the failure; the rest warmer, with it."""
     count = max(agent.samples, 2)
     sampling = Sampling(agent.max_tokens, agent.temperature, seed=agent.seed_for("edit"), stop=("\n```",))
     warm = replace(sampling, temperature=agent.temperature + WARMER)
-    with_failure, without = (request(task, target, workspace, text) for text in (failure_of(said), ""))
+    with_failure, without = (unit_prompt(task, target, workspace, text) for text in (failure_of(output), ""))
     requests = [
         Generate(with_failure, replace(sampling, temperature=0.0)),
         Generate(without, sampling, count // 2),
         Generate(with_failure, warm, max(1, count - 1 - count // 2)),
     ]
     try:
-        replies: list[list[Generation]] = yield requests
-    except PromptTooLong:  # a larger unit than the model can hold
+        generations = yield from draw_all(requests)
+    except PromptTooLong:  # the unit is larger than the model's context
         return []
-    what = f"{target.unit.name or 'the file'} whole"
-    return [(text, what) for draft in _drawn(replies) for text in _fit(target, draft)]
+    change = f"{target.unit.name or 'the file'} rewritten"
+    whole = [code_in(generation.text) for generation in generations if generation.ended != "length"]
+    return [(text, change) for code in whole if (text := edited(target, code)) is not None]
 
 
-def lines(agent: WorkingAgent, task: Task, target: Target, said: str, workspace: Workspace) -> Job[Candidates]:
-    """Lines of the unit, drawn from what stands above them, whole or from a place within them on.
+def single_lines(agent: WorkingAgent, task: Task, target: Target, output: str, workspace: Workspace) -> Job[Candidates]:
+    """Lines of the unit rewritten from what stands above them, the most promising candidates first.
 
-    Bugs are small and unlikely: first come candidates close to what is there that the model finds likely, in
-    lines that it finds unlikely as they are.
+    Bugs are small and unlikely. So a candidate scores high if it is similar to the old line, if the model finds it
+    likely, and if the model finds the old line unlikely.
     """
     code = split_lines(target.code)
-    body = [n for n, line in enumerate(code) if n and _worth(line)]
+    body = [n for n, line in enumerate(code) if n and _is_statement(line)]
     if PurePosixPath(target.path).suffix != ".py" or not body:
         return []
     sampling = Sampling(LINE_TOKENS, 1.0, seed=agent.seed_for("lines"), stop=("\n",))
     try:
-        known: list[LogProb] = yield [LogLik(beginning(target, code, n, ""), code[n].strip()) for n in body]
-        surprise = {n: -one.mean for n, one in zip(body, known, strict=True)}
-        unlikely = sorted(sorted(body, key=lambda n: -surprise[n])[:LINES])
-        places = [(n, cut) for n in unlikely for cut in _cuts(code[n])]
+        likelihoods: list[LogProb] = yield [LogLik(line_prompt(target, code, n, ""), code[n].strip()) for n in body]
+        surprise = {n: -logprob.mean for n, logprob in zip(body, likelihoods, strict=True)}
+        unlikely = sorted(sorted(body, key=lambda n: -surprise[n])[:MAX_LINES])
+        places = [(n, beginning) for n in unlikely for beginning in _beginnings(code[n])]
         replies: list[list[Generation]] = yield [
-            Generate(beginning(target, code, n, cut), sampling, LINE_SAMPLES) for n, cut in places
+            Generate(line_prompt(target, code, n, beginning), sampling, LINE_SAMPLES) for n, beginning in places
         ]
     except PromptTooLong:
         return []
-    found: dict[str, tuple[float, str]] = {}
-    for (n, cut), drawn in zip(places, replies, strict=True):
-        was = code[n].strip()
-        for draft in drawn:
-            line = cut + draft.text.rstrip()
-            if not _worth(line) or line.strip() == was:
+    scored: dict[str, tuple[float, str]] = {}  # text of the file -> score and change
+    for (n, beginning), generations in zip(places, replies, strict=True):
+        old = code[n].strip()
+        for generation in generations:
+            line = beginning + generation.text.rstrip()
+            if not _is_statement(line) or line.strip() == old:
                 continue
-            close = SequenceMatcher(None, was, line).ratio()
-            score = CLOSE * close + surprise[n] + draft.logprob * draft.tokens
-            text = "\n".join([*code[:n], _indent(code[n]) + line.lstrip(), *code[n + 1 :]])
-            for fitted in _fit(target, text):
-                if fitted not in found or found[fitted][0] < score:
-                    found[fitted] = score, f"line {target.unit.first + n}: {line.strip()}"
-    return [(text, what) for text, (_, what) in sorted(found.items(), key=lambda one: -one[1][0])]
+            similarity = SequenceMatcher(None, old, line).ratio()
+            score = SIMILARITY_WEIGHT * similarity + surprise[n] + generation.logprob * generation.tokens
+            text = edited(target, "\n".join([*code[:n], _indent(code[n]) + line.lstrip(), *code[n + 1 :]]))
+            if text is not None and (text not in scored or scored[text][0] < score):
+                scored[text] = score, f"line {target.unit.first + n}: {line.strip()}"
+    return [(text, change) for text, (_, change) in sorted(scored.items(), key=lambda one: -one[1][0])]
 
 
-def _cuts(line: str) -> list[str]:
-    """Beginnings of a line after which it is written anew: nothing, and up to CUTS places between its words."""
-    bare = line.strip()
-    ends = [word.start() for word in TOKEN.finditer(bare)][1:]
-    step = max(1, -(-len(ends) // CUTS))
-    return ["", *(bare[:end].rstrip() for end in ends[::step])]
-
-
-def request(task: Task, target: Target, workspace: Workspace, failure: str) -> Prompt:
-    """The prompt for the unit written whole."""
-    named = f"the function {target.unit.name}" if target.unit.name else "the file"
+def unit_prompt(task: Task, target: Target, workspace: Workspace, failure: str) -> Prompt:
+    """The prompt for the unit rewritten; `failure` may be empty."""
     prompt = render(
         "fix",
         path=target.path,
-        language=_language(target.path),
+        language=LANGUAGES.get(PurePosixPath(target.path).suffix, ""),
         code=target.code.rstrip(),
         task=task.text,
-        unit=named,
-        guide=workspace.guide[:600],
+        unit=f"the function {target.unit.name}" if target.unit.name else "the file",
+        guide=workspace.guide[:GUIDE_CHARACTERS],
         failure=failure,
     )
-    return replace(prompt, prefill=prompt.prefill + "\n")
+    return on_new_line(prompt)
 
 
-def beginning(target: Target, code: Sequence[str], n: int, cut: str) -> Prompt:
-    """The prompt that ends in line `n` of the unit, its indentation and its first words written already."""
+def line_prompt(target: Target, code: Sequence[str], n: int, beginning: str) -> Prompt:
+    """The prompt for line `n` of the unit's code: it ends in the lines above, the indentation and `beginning`."""
     prompt = render("continue", function=target.unit.name or target.path)
-    head = "\n".join(code[:n])
-    return replace(prompt, prefill=f"{prompt.prefill}\n{head}\n{_indent(code[n])}{cut}")
+    above = "\n".join(code[:n])
+    return replace(prompt, prefill=f"{prompt.prefill}\n{above}\n{_indent(code[n])}{beginning}")
 
 
-def failure_of(said: str, most: int = 300) -> str:
-    """The first words of a failure that say what went wrong: pytest's E lines, else the end of what was printed."""
-    marked = [line[1:].strip() for line in said.splitlines() if line.startswith("E ")]
-    return " ".join(" ".join(marked).split())[:most] if marked else " ".join(said.split())[-most:]
+def failure_of(output: str, most: int = 300) -> str:
+    """What went wrong, in at most so many characters: the start of pytest's E lines, else the end of the output."""
+    errors = [line[1:].strip() for line in output.splitlines() if line.startswith("E ")]
+    return " ".join(" ".join(errors).split())[:most] if errors else " ".join(output.split())[-most:]
 
 
-def _drawn(replies: Sequence[Sequence[Generation]]) -> Iterator[str]:
-    for reply in replies:
-        for draft in reply:
-            if draft.ended != "length":
-                yield code_in(draft.text)
-
-
-def _fit(target: Target, code: str) -> list[str]:
-    """The file with this code in it, where it is another than it was and has no fault that it had not."""
+def edited(target: Target, code: str) -> str | None:
+    """The file with this code as the unit; None if nothing changes, or if the file gets a syntax error from it."""
     try:
         text = target.with_code(code)
     except ToolRefused:
-        return []
+        return None
     if text == target.text or (editing.fault(target.path, text) and not editing.fault(target.path, target.text)):
-        return []
-    return [text]
+        return None
+    return text
 
 
-def _worth(line: str) -> bool:
+def _beginnings(line: str) -> list[str]:
+    """Beginnings of a line from which it is rewritten: nothing, and up to MAX_CUTS places between its words."""
+    bare = line.strip()
+    starts = [word.start() for word in TOKEN.finditer(bare)][1:]
+    step = max(1, -(-len(starts) // MAX_CUTS))
+    return ["", *(bare[:start].rstrip() for start in starts[::step])]
+
+
+def _is_statement(line: str) -> bool:
+    """Whether a line is worth rewriting: no comment, docstring, decorator or bare keyword."""
     bare = line.strip()
     return bool(bare) and not bare.startswith(("#", '"""', "'''", "@")) and bare not in ("else:", "try:", "finally:")
 
 
 def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
-
-
-def _language(path: str) -> str:
-    kinds = {".py": "python", ".js": "javascript", ".ts": "typescript", ".sh": "bash"}
-    return kinds.get(PurePosixPath(path).suffix, "")
-
-
-# --- which function -------------------------------------------------------------------------
-
-
-def located(task: Task, said: str, at: WorkingCopy) -> Target | None:
-    """The function that the task and the failing check speak of, or None where none stands out."""
-    sources = [name for name in at.copy.files if name.endswith(".py")]
-    plain = [name for name in sources if not _is_test(name)] or sources
-    words = WORD.findall(task.text)
-    printed = WORD.findall(said[-6000:])
-    best: tuple[float, Target] | None = None
-    for name in plain:
-        try:
-            text = at.text(name)
-        except ToolRefused:
-            continue
-        stem = PurePosixPath(name).stem
-        file = 6.0 * (name in task.text) + 3.0 * (stem in words) + 2.0 * (name in said) + 1.0 * (stem in printed)
-        file += 1.0 * (len(plain) == 1)
-        for unit in editing.units(text) or []:
-            if any(inner.owner == unit.name for inner in editing.units(text)):
-                continue  # a class: its methods are meant
-            score = file + 3.0 * (unit.name in words) + min(2.0, 0.5 * printed.count(unit.name))
-            score += 2.0 * _in_trace(name, unit, said) + (0.1 if score == file and unit.first == 1 else 0.0)
-            if score >= 1.0 and (best is None or score > best[0]):
-                best = score, Target(name, text, unit)
-    return best[1] if best else None
-
-
-def _in_trace(name: str, unit: Unit, said: str) -> bool:
-    places = re.findall(rf"{re.escape(name)}(?:\", line |:)(\d+)", said)
-    return any(unit.first <= int(line) <= unit.last for line in places)
-
-
-def _is_test(name: str) -> bool:
-    path = PurePosixPath(name)
-    return (
-        path.stem.startswith("test_")
-        or path.stem.endswith("_test")
-        or any(part in ("tests", "test") for part in path.parts[:-1])
-        or path.name in ("conftest.py", "setup.py")
-    )

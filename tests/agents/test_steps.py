@@ -1,4 +1,4 @@
-"""The loop in a folder, with scripted replies over a real private copy and a real sandbox."""
+"""Work in a folder step by step, with scripted replies, a real private copy and a real sandbox."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ def drawn(text: str) -> Generation:
 
 
 def play(agent: Any, workspace: Workspace, *replies: str | Generation, task: Task = TASK) -> tuple[Outcome, list[Any]]:
-    """The outcome of the work, and every ask of it; the script must last."""
+    """The outcome of the work, and every request that it made. The script must last."""
     job = agent.execute(task, "1. Edit.", lambda text: None)
     requests = list(next(job))
     for reply in replies:
         try:
-            said = reply if isinstance(reply, Generation) else drawn(reply)
-            requests += job.send([[said] * request.samples for request in requests[-1:]])
+            generation = reply if isinstance(reply, Generation) else drawn(reply)
+            requests += job.send([[generation] * request.samples for request in requests[-1:]])
         except StopIteration as end:
             return end.value, requests
-    raise AssertionError("the work asked for more than the script has")
+    raise AssertionError("the work made more requests than the script has replies")
 
 
 def agent(workspace: Workspace, **more: Any) -> LocalAgent:
     return LocalAgent("a", "m", 0.1, "quick", "recoverability", max_tokens=50, workspace=workspace, **more)
 
 
-def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(workspace: Workspace, heard: Heard) -> None:
-    """The call is under a grammar, thought and text are free; the answer is the patch."""
+def test_thought_call_and_text_are_requested_in_turn(workspace: Workspace, heard: Heard) -> None:
+    """The call is sampled under a grammar, thought and text are free. The answer is the patch."""
     outcome, requests = play(
         agent(workspace),
         workspace,
@@ -89,7 +89,7 @@ def test_a_thought_a_call_and_text_are_asked_for_one_after_the_other(workspace: 
 
 
 def test_a_call_that_was_cut_off_is_drawn_again_shorter(workspace: Workspace, heard: Heard) -> None:
-    """Half a command is another command: it is not run, and the grammar of the second try ends within its tokens."""
+    """An incomplete command is not run. The grammar of the second try allows only short texts, so the call ends."""
     cut = replace(drawn('search(pattern="0.0.0.0.'), ended="length")
     _, requests = play(
         agent(workspace), workspace, "I look.", cut, 'search(pattern="f")', "Done.", 'finish(answer="x")'
@@ -100,18 +100,18 @@ def test_a_call_that_was_cut_off_is_drawn_again_shorter(workspace: Workspace, he
 
 
 def test_prompts_begin_alike_and_stay_small(workspace: Workspace) -> None:
-    """What never changes stands first, byte for byte; prompt and tools are within about 1,500 tokens."""
+    """The part that never changes comes first, byte for byte. Tools and task take at most about 1,500 tokens."""
     _, requests = play(agent(workspace), workspace, "I read.", 'read(path="a.py")', "Done.", 'finish(answer="x")')
     first, later = requests[0].prompt, requests[2].prompt
     assert later.messages[: len(first.messages)] == first.messages
     assert first.fixed == 1 and "read(path, first=1, last=0)" in first.messages[0].content
     assert sum(len(message.content) for message in first.messages) < 1500 * 3.5
-    said = first.messages[-1].content
-    assert "Rule one." in said and "Make f return 2." in said and "1. Edit." in said and "Files: a.py" in said
+    words = first.messages[-1].content
+    assert "Rule one." in words and "Make f return 2." in words and "1. Edit." in words and "Files: a.py" in words
 
 
 @wrapped
-def test_the_check_judges_after_every_edit(workspace: Workspace) -> None:
+def test_the_check_runs_after_every_edit(workspace: Workspace) -> None:
     """A check that passes ends the work; one that fails is shown to the agent."""
     workspace = replace(workspace, check=CHECK)
     edit = 'edit(path="a.py", first=2, last=2)'
@@ -123,7 +123,7 @@ def test_the_check_judges_after_every_edit(workspace: Workspace) -> None:
 
 @wrapped
 def test_a_check_that_passed_before_does_not_end_the_work_at_the_first_edit(workspace: Workspace) -> None:
-    """Tests that pass already say nothing of a feature to come: the work ends when the agent says so, and they pass."""
+    """Tests that pass already do not show that a new feature is done. The agent has to finish, and they must pass."""
     workspace = replace(workspace, check="test -f a.py")
     edit = 'edit(path="a.py", first=2, last=2)'
     outcome, _ = play(
@@ -133,8 +133,8 @@ def test_a_check_that_passed_before_does_not_end_the_work_at_the_first_edit(work
 
 
 @wrapped
-def test_an_agents_own_word_is_not_believed(workspace: Workspace) -> None:
-    """It says it is done, the check says otherwise: it goes on, and in the end has failed."""
+def test_an_agents_own_claim_does_not_count(workspace: Workspace) -> None:
+    """An agent that finishes while the check fails goes on, and has failed when its steps run out."""
     workspace = replace(workspace, check=CHECK)
     outcome, _ = play(
         agent(workspace),
@@ -148,20 +148,23 @@ def test_an_agents_own_word_is_not_believed(workspace: Workspace) -> None:
 
 
 def test_the_same_call_three_times_ends_the_work(workspace: Workspace) -> None:
+    """It fails with a note that names the call."""
     outcome, requests = play(agent(workspace), workspace, *["Hm.", 'read(path="a.py")'] * 3)
-    assert outcome.status == "failed" and outcome.notes[0] == 'stopped: the same call 3 times, read(path="a.py")'
+    assert (
+        outcome.status == "failed" and outcome.notes[0] == 'stopped: the same call 3 times in a row: read(path="a.py")'
+    )
     assert len(requests) == 6
 
 
 def offered(request: Any) -> set[str]:
-    """The tools that a call's grammar lets through."""
+    """The tools that the grammar of a call allows."""
     root = request.sampling.grammar.splitlines()[0].removeprefix("root ::= ")
     return {name.removeprefix("call-") for name in root.split(" | ")}
 
 
 @wrapped
-def test_what_brought_nothing_is_not_offered_again_until_a_step_is_useful(workspace: Workspace) -> None:
-    """Nothing is finished before a look, nothing is looked at twice, and no vain finish is followed by another."""
+def test_tools_that_did_not_help_are_closed_until_a_step_is_useful(workspace: Workspace) -> None:
+    """No finish before a useful step, no look after one that showed nothing new, no finish after one that failed."""
     workspace, looks = replace(workspace, check=CHECK), {"list", "search", "read"}
     read, finish = 'read(path="a.py")', 'finish(answer="x")'
     calls = [read, read, finish, 'run(command="echo 7")', read, finish, 'list(path=".")', finish]
@@ -172,27 +175,30 @@ def test_what_brought_nothing_is_not_offered_again_until_a_step_is_useful(worksp
 
 
 def test_a_look_that_was_refused_may_be_followed_by_another(workspace: Workspace) -> None:
+    """A refusal is not useful, but it does not show the same again either."""
     reads = ["Hm.", 'read(path="b.py")', "Hm.", 'read(path="a.py")']
     _, requests = play(agent(workspace), workspace, *reads, "Ok.", 'finish(answer="x")')
     assert "read" in offered(requests[3])
 
 
-def test_a_thought_that_only_repeats_the_last_gives_way_to_the_plans_next_line(workspace: Workspace) -> None:
+def test_a_repeated_thought_is_replaced_by_the_plans_next_line(workspace: Workspace) -> None:
+    """The plan's next line becomes the prefill of the call."""
     job = agent(workspace).execute(TASK, "1. Read it.\n2. Edit it.", lambda text: None)
     requests = list(next(job))
-    for said in ("1. Read it.", 'read(path="a.py")', "1. Read it."):
-        requests += job.send([[drawn(said)] * request.samples for request in requests[-1:]])
+    for reply in ("1. Read it.", 'read(path="a.py")', "1. Read it."):
+        requests += job.send([[drawn(reply)] * request.samples for request in requests[-1:]])
     assert requests[1].prompt.prefill == "1. Read it.\n" and requests[3].prompt.prefill == "2. Edit it.\n"
 
 
-def test_after_steps_that_bring_nothing_it_is_drawn_warmer(workspace: Workspace) -> None:
+def test_the_temperature_rises_with_steps_that_are_not_useful(workspace: Workspace) -> None:
+    """By 0.3 for each of them."""
     script = ["Hm.", 'read(path="b.py")', "Hm.", 'read(path="c.py")', "Done.", 'finish(answer="x")']
     _, requests = play(agent(workspace), workspace, *script)
     assert [request.sampling.temperature for request in requests[::2]] == pytest.approx([0.0, 0.3, 0.6])
 
 
 def test_text_that_never_parses_ends_the_work(workspace: Workspace) -> None:
-    """Two repairs, then smaller pieces, two repairs of those, and then it is given up."""
+    """After five edits of a file in a row that do not parse, the work has failed and its patch is empty."""
     whole, line = 'edit(path="a.py")', 'edit(path="a.py", first=2, last={})'
     script: list[str] = []
     for number in range(3):
@@ -200,19 +206,19 @@ def test_text_that_never_parses_ends_the_work(workspace: Workspace) -> None:
     for number in range(2):
         script += ["Hm.", line.format(2), f"return ({number}"]
     outcome, _ = play(agent(workspace), workspace, *script)
-    assert outcome.status == "failed" and "so that it does not parse" in outcome.notes[0]
+    assert outcome.status == "failed" and outcome.notes[0] == "stopped: 5 edits of a.py in a row did not parse"
     assert outcome.answer == ""
 
 
 def test_steps_end(workspace: Workspace) -> None:
-    """Without an end the work is over after its steps, and has failed."""
+    """Work that is not finished after its steps has failed."""
     script = [part for n in range(STEPS["quick"]) for part in ("Hm.", f'read(path="{n}.py")')]
     outcome, _ = play(agent(workspace), workspace, *script)
-    assert outcome.status == "failed" and outcome.notes == (f"no end after {STEPS['quick']} steps",)
+    assert outcome.status == "failed" and outcome.notes == (f"stopped: not finished after {STEPS['quick']} steps",)
 
 
-def test_where_the_prompt_does_not_fit_less_of_the_past_is_shown(workspace: Workspace) -> None:
-    """Earlier steps shrink to their calls, and the work goes on."""
+def test_a_prompt_that_does_not_fit_shows_fewer_steps_whole(workspace: Workspace) -> None:
+    """Earlier steps are shortened to their calls, and the work goes on."""
     job = agent(workspace).execute(TASK, "1. Edit.", lambda text: None)
     next(job)
     job.send([[drawn("Hm.")]])
@@ -223,7 +229,7 @@ def test_where_the_prompt_does_not_fit_less_of_the_past_is_shown(workspace: Work
 
 
 def test_remotes_write_calls_in_their_own_syntax(workspace: Workspace) -> None:
-    """Without a grammar a reply is read by the one parser; a reply without a call is told so."""
+    """Calls are parsed from replies without a grammar. After a reply without a call the prompt says so."""
     remote = RemoteAgent("far", 1.0, mine=True, workspace=workspace)
     outcome, requests = play(
         remote,
@@ -239,8 +245,8 @@ def test_remotes_write_calls_in_their_own_syntax(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("path", ["a.py", "n.md"])
-def test_a_text_that_was_cut_off_takes_no_files_place(workspace: Workspace, path: str) -> None:
-    """Neither under a grammar nor from a remote; one that ends does, with fences of its own in Markdown."""
+def test_a_text_that_was_cut_off_replaces_no_file(workspace: Workspace, path: str) -> None:
+    """This holds under a grammar and for remotes. A text with an end does, in Markdown with fences of its own too."""
     begun, whole = "x = 1\ny = 2", "# Title\n```sh\nmake\n```\nMore.\n"
     cut = replace(drawn(begun), ended="length")
     ticks = "````" if path == "n.md" else "```"
@@ -257,8 +263,8 @@ def test_a_text_that_was_cut_off_takes_no_files_place(workspace: Workspace, path
         assert "+More." in outcome.answer and "That is it" not in outcome.answer
 
 
-def test_somebody_elses_remote_is_not_told_what_was_said_before(workspace: Workspace) -> None:
-    """Earlier turns of a chat stay here, in a folder and without; a server of the user's own reads them."""
+def test_somebody_elses_remote_gets_no_earlier_turns(workspace: Workspace) -> None:
+    """Earlier turns of a chat go only to the user's own server, in a folder and without."""
     for mine in (False, True):
         remote = RemoteAgent("far", 1.0, mine=mine, workspace=workspace)
         for repo in (False, True):
@@ -268,7 +274,7 @@ def test_somebody_elses_remote_is_not_told_what_was_said_before(workspace: Works
 
 
 def test_every_agent_works_in_a_copy_of_its_own(workspace: Workspace, tmp_path: Path) -> None:
-    """What one agent wrote the next one does not see, and the user's folder is as it was."""
+    """An agent does not see what another one wrote, and the user's folder does not change."""
     edit = ["Hm.", 'edit(path="a.py", first=2, last=2)', "return 2", "Done.", 'finish(answer="x")']
     first, _ = play(agent(workspace), workspace, *edit)
     second, _ = play(agent(workspace), workspace, *edit)
