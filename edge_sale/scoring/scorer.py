@@ -33,9 +33,9 @@ def appraise(bid: Bid, jurors: Collection[str], weights: Weights) -> Scored:
     plus the sum over jurors of w_j * score. Jurors that have not scored the bid yet add nothing to V: `unheard` is the
     most that they could add, and `risk` the most that they could take away.
     """
-    heard = {name: bid.scores[name] for name in sorted(jurors) if name in bid.scores}
+    given = {name: bid.scores[name] for name in sorted(jurors) if name in bid.scores}
     missing = [name for name in jurors if name not in bid.scores]
-    known = replace(bid, scores=heard)
+    known = replace(bid, scores=given)
     own = weights.of(bid.agent)
     cost, value, gain, loss = 0.0, own.constant, 0.0, 0.0
     for name, weight in own.signals.items():
@@ -49,7 +49,7 @@ def appraise(bid: Bid, jurors: Collection[str], weights: Weights) -> Scored:
         if signal.jury and missing:
             low, high = _reach(weight, signal.span(bid.price))
             gain, loss = gain + high - worth, loss + worth - low
-    value += sum(weights.of_juror(juror) * score for juror, score in heard.items())
+    value += sum(weights.of_juror(juror) * score for juror, score in given.items())
     for juror in missing:
         low, high = _reach(weights.of_juror(juror), (0.0, TOP))
         gain, loss = gain + high, loss - low

@@ -143,7 +143,7 @@ def test_good_and_bad_are_the_users_word(home):
 
 def test_words_on_nothing_are_refused(home):
     """No history, or an id that is not there: one line with the way out."""
-    with pytest.raises(EdgeSaleError, match="nothing recorded yet"):
+    with pytest.raises(EdgeSaleError, match="nothing is recorded yet"):
         call("good")
     remember(home, 1)
     with pytest.raises(EdgeSaleError, match="unknown auction 'ffff'"):

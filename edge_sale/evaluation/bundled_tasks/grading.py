@@ -18,11 +18,11 @@ PROGRAM = """
 import json, os, signal
 mark = {mark!r}
 for place, (answer, tests) in enumerate(json.loads({cases!r})):
-    heard, told = os.pipe()
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
         secret, mark = mark, None
-        os.close(heard)
+        os.close(reading)
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1), os.dup2(quiet, 2)
         signal.alarm({seconds})
@@ -30,11 +30,11 @@ for place, (answer, tests) in enumerate(json.loads({cases!r})):
         try:
             exec(compile(answer, "answer.py", "exec"), space)
             exec(compile(tests, "tests.py", "exec"), space)
-            os.write(told, secret.encode())
+            os.write(writing, secret.encode())
         finally:
             os._exit(0)
-    os.close(told)
-    with os.fdopen(heard) as pipe:
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
         said = pipe.read()
     os.waitpid(child, 0)
     print(mark, place, int(said == mark), flush=True)
