@@ -23,7 +23,7 @@ from edge_sale.catalog.cards import (
 from edge_sale.catalog.pools import pool_agents
 from edge_sale.errors import ConfigError, UnknownName
 from edge_sale.learning import versions
-from edge_sale.learning.recalibrate import followed
+from edge_sale.learning.recalibrate import recalibrated
 from edge_sale.remote.config import Remote
 from edge_sale.scoring.weights import Weights, read
 from edge_sale.settings import Settings
@@ -68,7 +68,7 @@ def plan(settings: Settings, agents: Sequence[str] = ()) -> MarketPlan:
         where, there = f"{settings.config_file}: [auction] extra_signals", ", ".join(EXTRA_SIGNALS)
         raise ConfigError(f"{where}: nothing is called {unknown[0]!r}; there are: {there}")
     models = dict.fromkeys(agent.model for agent in pool.agents)
-    weights, moved = followed(weights_in_force(pool, settings), settings, pool.name)
+    weights, moved = recalibrated(weights_in_force(pool, settings), settings, pool.name)
     return MarketPlan(
         settings=settings,
         pool=pool,

@@ -112,7 +112,7 @@ def award(view: View, appraisal: Appraisal, place: int, dial: float) -> Award:
 def tries_of(view: View, place: int, order: Sequence[int], verified: bool) -> Tries:
     """Who works on an item, given the agents by rising asking.
 
-    Without a check the first agent works, and nobody knows how well. With `verified`, where the environment checks
+    Without a check the first agent works, and how well is not known. With `verified`, where the environment checks
     work, a failed local attempt costs only its own tokens: the local agents try in the order of their bids until one
     passes, and the largest agent works when none did.
     """

@@ -1,13 +1,12 @@
-"""Fitted weights and what came after the fit: do their promises still hold, and by how much are they off?
+"""Drift: whether fitted weights still predict the outcomes that came after the fit, and how far off they are.
 
-Weights fitted to outcomes promise a chance of success with every bid. From outcomes newer than the fit, agent by
-agent:
+Weights fitted to outcomes predict a chance of success for every bid. From the outcomes since the fit, for each agent:
 
-    off_a   the shift in log odds that makes the newer outcomes likeliest, under a Gaussian prior around 0 that
-            weighs as much as PRIOR outcomes do (recalibration adds it to the agent's constant)
-    e_a     how much better some shift explains them than none: the likelihood ratio, averaged over shifts drawn
-            from N(0, 1). While the promises hold, the chance that e ever reaches 1 / ALARM is at most ALARM,
-            however often one looks (Ville's inequality).
+    off_a   the shift in log odds that makes these outcomes most likely, under a Gaussian prior around 0 with the
+            weight of PRIOR outcomes (recalibration adds it to the agent's constant)
+    e_a     the evidence for drift: the likelihood ratio of a shift against none, averaged over shifts from N(0, 1).
+            While the predictions hold, the chance that e ever reaches 1 / ALARM is at most ALARM, however often
+            it is computed (Ville's inequality).
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from edge_sale.learning.table import Floats, Table
 from edge_sale.scoring.success_chance import sigmoid
 from edge_sale.scoring.weights import Own, Weights
 
-PRIOR = 10.0  # outcomes at even odds, each worth 1/4 of curvature
+PRIOR = 10.0  # outcomes at even odds; each adds 1/4 to the curvature
 ALARM = 0.01
 SHIFTS = np.linspace(-4.0, 4.0, 81)
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One agent's newer outcomes beside what was promised of them."""
+    """One agent's outcomes since the fit beside what was predicted."""
 
     agent: str
     tried: int
     right: int
-    promised: float  # how many were expected to be right
+    expected: float  # how many were predicted to be right
     shift: float  # log odds
     evidence: float  # e, capped at 1e12
 
@@ -43,11 +42,11 @@ class Drift:
 
     @property
     def words(self) -> str:
-        return f"{self.agent}: {self.right} of {self.tried} right where {self.promised:.1f} were expected"
+        return f"{self.agent}: {self.right} of {self.tried} right where {self.expected:.1f} were expected"
 
 
-def look(table: Table, weights: Weights) -> list[Drift]:
-    """Every agent that worked since, by name of the table. `weights` must be fitted to outcomes (`odds`)."""
+def drift_of(table: Table, weights: Weights) -> list[Drift]:
+    """The drift of every agent with outcomes in `table`. `weights` must predict log odds (`odds`)."""
     _, value = table.sides(weights)
     found = []
     for place, agent in enumerate(table.agents):
@@ -58,7 +57,7 @@ def look(table: Table, weights: Weights) -> list[Drift]:
 
 
 def recalibrated(weights: Weights, drifts: Sequence[Drift]) -> Weights:
-    """The weights with every agent's constant moved by its shift."""
+    """The weights with each agent's constant moved by its shift."""
     own = dict(weights.agents)
     for drift in drifts:
         before = own.get(drift.agent, Own())
@@ -80,9 +79,9 @@ def _of(agent: str, odds: Floats, right: Floats) -> Drift:
 
 
 def _evidence(odds: Floats, right: Floats) -> float:
-    moved = odds[None, :] + SHIFTS[:, None]
+    shifted = odds[None, :] + SHIFTS[:, None]
     # log likelihood of each shift: log p = -log(1 + exp(-x)) for right, with the sign turned for wrong
-    signed = np.where(right > 0, moved, -moved)
+    signed = np.where(right > 0, shifted, -shifted)
     base = np.where(right > 0, odds, -odds)
     gain = (np.logaddexp(0.0, -base) - np.logaddexp(0.0, -signed)).sum(axis=1)
     weight = np.exp(-(SHIFTS**2) / 2)

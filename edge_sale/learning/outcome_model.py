@@ -1,13 +1,13 @@
-"""Weights fitted to outcomes: the log odds that an agent's work succeeds, linear in what its bid says.
+"""Weights fitted to outcomes: the log odds that an agent's work succeeds, linear in the signals of its bid.
 
-In the paper's form C - V, with V the log odds:
+In the paper's form C - V, where V is the log odds:
 
     V = constant + constant_a + sum_k (w_k + d_ak) s_k + sum_j w_j score_j       for a bid of agent a
 
-The most likely weights under a Gaussian prior around the shipped ones: without outcomes V is the shipped V,
-and every weight moves as far from it as outcomes insist. C is the shipped cost, or the price alone, times a
-dial: what a dollar counts for against a right answer is no question of outcomes. It is the cheapest dial
-whose pass@1, on tasks that the fit had not seen, is within `slack` of the best one's.
+The weights are the most likely ones under a Gaussian prior around the shipped weights. Without outcomes V is the
+shipped V; more outcomes move the weights further from it. C is the shipped cost, or the price alone, times a dial.
+Outcomes cannot say how much a dollar counts against a right answer, so the dial is the cheapest one whose pass@1, on
+held-out tasks, is within `slack` of the best.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from edge_sale.scoring.signals import SIGNALS
 from edge_sale.scoring.success_chance import most_likely, sigmoid
 from edge_sale.scoring.weights import Own, Weights
 
-RIDGE = 3.0  # on standardised signals: one must earn its weight from a few hundred outcomes
-OWN_RIDGE = 12.0  # on what a signal counts for with one agent beyond what it does with all
+RIDGE = 3.0  # on standardised signals: a weight takes a few hundred outcomes to grow
+OWN_RIDGE = 12.0  # on an agent's own deviation from a signal's shared weight
 AGENT_RIDGE = 1.0  # on an agent's constant
-FREE = 1e-3  # on what all have in common
+FREE = 1e-3  # on the constant that all agents share
 FOLDS = 5
 SLACK = 0.01  # of pass@1, given up for what is cheaper
 ENOUGH = 100  # outcomes below which the cost side is left as shipped
-STEPS = np.concatenate([[0.0], 2.0 ** np.arange(-10, 3.01, 0.5)])  # dials, in spreads of V a spread of C
+STEPS = np.concatenate([[0.0], 2.0 ** np.arange(-10, 3.01, 0.5)])  # dials, in standard deviations of V for one of C
 
-# prices are an agent's constant under another name; what a plan's length costs is not what it says
+# prices are left out, because an agent's constant says the same; plan length counts as brevity
 FEATURES = ("brevity", *(n for n, signal in SIGNALS.items() if signal.side == "value" and not signal.alike))
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Weights, and how far outcomes moved them: 0 as shipped, 1 as if there had been no prior."""
+    """Weights, and how far outcomes moved them: 0 as shipped, 1 as without a prior."""
 
     weights: Weights
     moved: float
@@ -45,7 +45,7 @@ class Fitted:
 
 
 def fit(table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK) -> Fitted:
-    """Weights from the outcomes in `table`, the cost side by held-out pass@1. Deterministic for a seed."""
+    """Fit the weights to the outcomes in `table`, and the cost side to held-out pass@1. Deterministic for a seed."""
     found = value_of(table, shipped)
     signals, factor = dial(table, shipped, seed, slack)
     value = {name: weight for name, weight in found.weights.signals.items() if not _costs(name)}
@@ -54,7 +54,7 @@ def fit(table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK) -> 
 
 
 def value_of(table: Table, shipped: Weights) -> Fitted:
-    """Weights whose V is the log odds of success; their C is the shipped one."""
+    """Weights whose V is the log odds of success, with the shipped C."""
     known = experienced(table, table)
     rows, places = np.nonzero(~np.isnan(known.right) & known.present)
     frame = _frame(known, rows, places)
@@ -68,7 +68,7 @@ def value_of(table: Table, shipped: Weights) -> Fitted:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """Known outcomes as rows: a constant, what all bids say, who it is, and what each agent's own bids say."""
+    """Known outcomes as rows of a regression: a constant, the signals, the agent, and the signals for each agent."""
 
     names: tuple[str, ...]  # signals, then "juror NAME"
     signals: int  # how many of them are signals
@@ -81,15 +81,15 @@ class _Frame:
 def _frame(known: Table, rows: Places, places: Places) -> _Frame:
     columns = {name: known.signal(name)[rows, places] for name in FEATURES}
     jurors = {f"juror {juror}": known.score(juror)[rows, places] for juror in known.jurors}
-    columns = {name: x for name, x in columns.items() if _tells(x)}
+    columns = {name: x for name, x in columns.items() if _is_usable(x)}
     signals = len(columns)
-    columns |= {name: x for name, x in jurors.items() if _tells(x)}
+    columns |= {name: x for name, x in jurors.items() if _is_usable(x)}
     centre = {name: float(np.nanmean(x)) for name, x in columns.items()}
     scale = {name: float(np.nanstd(x)) for name, x in columns.items()}
-    said = [np.nan_to_num((x - centre[name]) / scale[name], nan=0.0) for name, x in columns.items()]
+    standardised = [np.nan_to_num((x - centre[name]) / scale[name], nan=0.0) for name, x in columns.items()]
     who = np.eye(len(known.agents))[places]
-    own = [who * x[:, None] for x in said[:signals]]
-    parts = [(np.ones((len(rows), 1)), FREE), *((x[:, None], RIDGE) for x in said), (who, AGENT_RIDGE)]
+    own = [who * x[:, None] for x in standardised[:signals]]
+    parts = [(np.ones((len(rows), 1)), FREE), *((x[:, None], RIDGE) for x in standardised), (who, AGENT_RIDGE)]
     parts += [(x, OWN_RIDGE) for x in own]
     design = np.concatenate([part for part, _ in parts], axis=1)
     penalty = np.concatenate([np.full(part.shape[1], ridge) for part, ridge in parts])
@@ -97,7 +97,7 @@ def _frame(known: Table, rows: Places, places: Places) -> _Frame:
 
 
 def _weights(frame: _Frame, found: Floats, known: Table, shipped: Weights) -> Weights:
-    """What was found, in C - V: signals as they are instead of standardised, constants made up for that."""
+    """The regression's result as weights of C - V: from standardised to plain signals, with constants adjusted."""
     count, agents = len(frame.names), len(known.agents)
     constant, shared, who, own = np.split(found, np.cumsum([1, count, agents]))
     slopes = {name: float(w / frame.scale[name]) for name, w in zip(frame.names, shared, strict=True)}
@@ -127,7 +127,7 @@ def _weights(frame: _Frame, found: Floats, known: Table, shipped: Weights) -> We
 
 
 def dial(table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK) -> tuple[dict[str, float], float]:
-    """The cost signals' weights, and what they are multiplied by, as held-out tasks would have it."""
+    """The weights of the cost signals and their common factor, chosen on held-out tasks."""
     as_shipped = {name: weight for name, weight in shipped.signals.items() if _costs(name)}
     if table.outcomes < ENOUGH or len(table.bids) < FOLDS:
         return as_shipped, 1.0
@@ -158,17 +158,17 @@ def dial(table: Table, shipped: Weights, seed: int = 0, slack: float = SLACK) ->
 
 
 def folds(tasks: int, seed: int, parts: int = FOLDS) -> Iterator[tuple[Places, Places]]:
-    """(train, test) places of cross-validation over shuffled tasks."""
+    """(train, test) indices of cross-validation over shuffled tasks."""
     places = np.random.default_rng(seed).permutation(tasks)
     for test in np.array_split(places, min(parts, tasks)):
         yield np.setdiff1d(places, test).astype(np.int64), test.astype(np.int64)
 
 
 def expected(table: Table) -> tuple[Floats, Floats]:
-    """Success and dollars of every bid's work, (N, A): as known, else as that agent did on average.
+    """Success and dollars of every bid's work, (N, A): the known ones, and else the agent's average.
 
-    The average share is shrunk towards everybody's as much as two tasks count, so that no model that is
-    compared by it fills its own gaps; an agent that never worked costs what others did, at its price.
+    An agent's average success is shrunk towards that of all agents, with the weight of two tasks, and depends on no
+    model that is compared by it. An agent that never worked is taken to use as many tokens as the others, at its price.
     """
     everybody = float(np.nanmean(table.right))
     tried = ~np.isnan(table.right)
@@ -182,8 +182,8 @@ def expected(table: Table) -> tuple[Floats, Floats]:
     return passed, np.where(known, table.dollars, mean)
 
 
-def _tells(x: Floats) -> bool:
-    """Whether a signal is there on at least half of the bids, and varies."""
+def _is_usable(x: Floats) -> bool:
+    """Whether at least half of the bids carry the signal, and it varies."""
     known = x[~np.isnan(x)]
     return len(known) * 2 >= len(x) > 0 and float(np.std(known)) > 1e-9
 

@@ -1,4 +1,4 @@
-"""Weights that follow what came after their fit: off until `[learn] recalibrate = true`."""
+"""Recalibration: move fitted weights by the outcomes since their fit. Off unless `[learn] recalibrate = true`."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from edge_sale.memory.history import History
 from edge_sale.scoring.weights import Weights
 from edge_sale.settings import Settings
 
-NEWEST = 500  # auctions since the fit that are looked at
+NEWEST = 500  # the most auctions since the fit that are used
 
 
-def followed(weights: Weights, settings: Settings, pool: str) -> tuple[Weights, list[str]]:
-    """The weights moved by what came after their fit, and what the user should know of it. Raises MemoryFault."""
+def recalibrated(weights: Weights, settings: Settings, pool: str) -> tuple[Weights, list[str]]:
+    """The weights moved by the outcomes since their fit, and notes for the user. Raises MemoryFault."""
     if not settings.recalibrate or not settings.remember:
         return weights, []
     version = versions.in_force(settings.weights_dir, pool)
     if version is None or not weights.odds or version.weights.name != weights.name:
         return weights, [
-            f"recalibrate is on, but weights {weights.name!r} promise no chance of success; edge-sale fit --apply "
-            "gives some that do, once there are outcomes"
+            f"recalibrate is on, but weights {weights.name!r} predict no chance of success; edge-sale fit --apply "
+            "makes weights that do, once there are outcomes"
         ]
     drifts = since(settings, version)
-    notes = [f"since the fit {one.words}; edge-sale fit learns anew" for one in drifts if one.drifted]
+    notes = [f"since the fit {one.words}; fit again with: edge-sale fit" for one in drifts if one.drifted]
     moved = drift.recalibrated(weights, drifts)
     return (replace(moved, name=f"{weights.name} recalibrated") if drifts else weights), notes
 
 
 def since(settings: Settings, version: Version) -> list[Drift]:
-    """Each agent's outcomes newer than the fit beside what it promised; none where it promised nothing."""
+    """Each agent's drift since the fit; empty for weights that predict no chance of success."""
     if not version.weights.odds:
         return []
     history = History.open(settings.memory_file)
     table = from_history(history.auctions(datetime.fromisoformat(version.at), NEWEST), version.pool)
-    return drift.look(table, version.weights) if table.outcomes else []
+    return drift.drift_of(table, version.weights) if table.outcomes else []

@@ -1,7 +1,7 @@
-"""What happened, as arrays: which bid said what of itself, and whether its work was right.
+"""Bids and outcomes as arrays: the signals of every bid, and whether its work was right.
 
-Axes: N tasks, A agents. nan: not known. An agent that bid twice is here with the bid that was worked on,
-else the one that asked less.
+Axes: N tasks, A agents. nan means unknown. Of an agent that bid twice the table has the bid that was worked on, or else
+the one that asked less.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Table:
-    """Bids and outcomes. `vectors` are the tasks' unit vectors, where experience is to be worked out from them."""
+    """Bids and outcomes. `vectors` are the tasks' unit vectors, where experience is computed from them."""
 
     name: str
     agents: tuple[str, ...]
@@ -35,9 +35,11 @@ class Table:
     right: Floats  # (N, A): 1 right, 0 wrong
     dollars: Floats  # (N, A): of the work
     tasks: tuple[str, ...] = ()  # ids
-    newest: str = ""  # when the last of them was sold
+    newest: str = ""  # when the last of the tasks was auctioned
     vectors: Floats | None = None  # (N, D)
-    columns: dict[str, Floats] = field(default_factory=dict, repr=False, compare=False)  # what was read off the bids
+    columns: dict[str, Floats] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # signals read off the bids so far
 
     @property
     def outcomes(self) -> int:
@@ -45,7 +47,7 @@ class Table:
 
     @property
     def complete(self) -> bool:
-        """Whether every agent's outcome on every task is known, as in recorded runs."""
+        """Whether the outcome of every agent on every task is known, as in recorded runs."""
         return not np.isnan(self.right).any()
 
     def part(self, places: Places | Sequence[int]) -> Table:
@@ -77,16 +79,16 @@ class Table:
         )
 
     def signal(self, name: str) -> Floats:
-        """What a signal of the table SIGNALS is in every bid, (N, A)."""
+        """A signal of the table SIGNALS in every bid, (N, A)."""
         return self._kept(name, SIGNALS[name].of)
 
     def score(self, juror: str) -> Floats:
-        """What a juror gave every plan, (N, A)."""
+        """A juror's score of every plan, (N, A)."""
         return self._kept(f"juror {juror}", lambda bid: bid.scores.get(juror))
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """Who bid for what, (N, A)."""
+        """Which agents bid for which tasks, (N, A)."""
         return ~np.isnan(self.signal("price"))
 
     def _kept(self, name: str, of: Callable[[Bid], float | None]) -> Floats:
@@ -101,14 +103,14 @@ class Table:
 
     @cached_property
     def jurors(self) -> list[str]:
-        """Everybody who scored a plan here."""
+        """All jurors that scored a plan of this table."""
         return sorted({juror for bids in self.bids for bid in bids.values() for juror in bid.scores})
 
     def sides(self, weights: Weights) -> tuple[Floats, Floats]:
         """C and V of every bid as `scorer.appraise` has them, (N, A); C is infinite where there is no bid.
 
-        A juror that was not asked about a plan, because that could not change the winner then, is taken to
-        have given it what it gives on average.
+        A juror that was not asked about a plan, because it could not have changed the winner, counts with its average
+        score.
         """
         cost, value = np.zeros(self.right.shape), np.zeros(self.right.shape)
         for place, agent in enumerate(self.agents):
@@ -126,19 +128,19 @@ class Table:
         return np.where(self.present, cost, np.inf), value
 
     def digest(self) -> str:
-        """Tells whether weights were fitted to the very same numbers; nothing can be read back from it."""
+        """A digest that tells whether weights were fitted to the same numbers. It reveals nothing of the tasks."""
         digest = hashlib.sha256(repr((self.agents, self.tasks)).encode())
         digest.update(self.right.tobytes())
         for bids in self.bids:
-            told = [(agent, bid.price, bid.strategy.tokens, bid.strategy.entropy) for agent, bid in bids.items()]
-            digest.update(repr(sorted(told)).encode())
+            numbers = [(agent, bid.price, bid.strategy.tokens, bid.strategy.entropy) for agent, bid in bids.items()]
+            digest.update(repr(sorted(numbers)).encode())
         return digest.hexdigest()[:16]
 
 
 def experienced(table: Table, past: Table) -> Table:
-    """`table` with what each agent's past says of each task on its bids; `past` may be the table itself.
+    """`table` with each agent's experience from `past`, which may be the table itself, as a signal of its bids.
 
-    Where there are no vectors, bids keep the experience that they were made with.
+    Without vectors the bids keep the experience that they were made with.
     """
     if table.vectors is None or past.vectors is None:
         return table
@@ -149,7 +151,7 @@ def experienced(table: Table, past: Table) -> Table:
 
 
 def from_history(auctions: Iterable[Auction], pool: str = "") -> Table:
-    """The recorded auctions, of one pool or of all, the oldest first. What was not executed has no outcome."""
+    """The recorded auctions of one pool or of all, oldest first. Work that was not done has no outcome."""
     kept = [one for one in auctions if not pool or one.run.get("pool") in (None, "", pool)]
     agents = tuple(dict.fromkeys(scored.bid.agent for one in kept for scored in one.award.ranked))
     right, dollars = (np.full((len(kept), len(agents)), np.nan) for _ in range(2))

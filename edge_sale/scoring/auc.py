@@ -1,4 +1,4 @@
-"""How well a signal tells right work from wrong: AUC with an interval that knows which bids belong together."""
+"""AUC: how well a signal tells right work from wrong, with an interval that accounts for bids on the same task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEVEL = 1.959964  # standard deviations to each side of a 95 % interval
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """An AUC (nan: not defined) with its 95 % interval, from so many bids on so many tasks."""
+    """An AUC with its 95 % interval (nan: not defined), and the numbers of bids and tasks it is taken over."""
 
     auc: float
     low: float
@@ -27,7 +27,7 @@ class Area:
 
 
 def auc(signal: Any, success: Any) -> float:
-    """The chance that a right try has the higher signal than a wrong one, ties half (Mann-Whitney)."""
+    """The chance that a right attempt has a higher signal than a wrong one; ties count half (Mann-Whitney)."""
     values, right = np.asarray(signal, dtype=float), np.asarray(success, dtype=bool)
     good, bad = int(right.sum()), int((~right).sum())
     if not good or not bad:
@@ -36,7 +36,7 @@ def auc(signal: Any, success: Any) -> float:
 
 
 def clustered(signal: Any, success: Any, task: Any) -> Area:
-    """AUC over bids that come in tasks: bids on one task are not independent.
+    """AUC over bids grouped by task, because bids on one task are not independent.
 
     Variance by Obuchowski (1997, Biometrics 53, 567-578): DeLong's structural components summed over the tasks.
     The interval is taken on log odds, so it stays within 0..1.
@@ -48,7 +48,7 @@ def clustered(signal: Any, success: Any, task: Any) -> Area:
         return Area(area, math.nan, math.nan, len(x), count)
     good, bad = x[right], x[~right]
     m, n = len(good), len(bad)
-    # how often each right bid beats the wrong ones, and each wrong one is beaten, less what is expected
+    # how often each right bid beats the wrong ones, and each wrong one is beaten, minus the expected share
     wins = np.bincount(group[right], _below(bad, good) / n - area, count)
     losses = np.bincount(group[~right], 1.0 - _below(good, bad) / m - area, count)
     ones, zeros = len(np.unique(group[right])), len(np.unique(group[~right]))
@@ -62,9 +62,9 @@ def clustered(signal: Any, success: Any, task: Any) -> Area:
 
 
 def within(signal: Any, success: Any, task: Any) -> Area:
-    """The mean over tasks of the AUC among the bids on that task: which bid, rather than which task.
+    """The mean over tasks of the AUC among the bids on one task: does it tell bids apart, rather than tasks?
 
-    Tasks on which all bids were right, or all wrong, say nothing and are left out.
+    Tasks on which all bids were right, or all wrong, have no AUC and are left out.
     """
     x, right, of = np.asarray(signal, dtype=float), np.asarray(success, dtype=bool), np.asarray(task)
     areas: list[float] = []
@@ -83,7 +83,7 @@ def within(signal: Any, success: Any, task: Any) -> Area:
 
 
 def _below(many: Floats, each: Floats) -> Floats:
-    """How many of `many` are below each of `each`, equals half."""
+    """How many of `many` are below each of `each`; equal values count half."""
     ordered = np.sort(many)
     return np.asarray((np.searchsorted(ordered, each, "left") + np.searchsorted(ordered, each, "right")) / 2)
 
@@ -93,7 +93,7 @@ def _spread(groups: int) -> float:
 
 
 def _between(area: float, error: float) -> Sequence[float]:
-    """The interval's ends; an AUC of 0 or 1, or a single task, has none worth the name."""
+    """The ends of the interval. An AUC of 0 or 1, or of a single task, has none."""
     if not 0 < area < 1 or math.isnan(error):
         return math.nan, math.nan
     odds, wide = math.log(area / (1 - area)), LEVEL * error / (area * (1 - area))

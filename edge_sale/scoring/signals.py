@@ -1,8 +1,8 @@
-"""What can be read off a bid: a table of named signals. A new one is one entry.
+"""The signals of a bid: a table of named numbers that can be read off it. A new signal is one entry.
 
-Some are there with every bid. Others a bid carries only where it is asked to (`[auction] carry` in
-config.toml, or weights that read them), because they cost an ask; experience is there where memory is.
-A signal that a bid does not carry is None, and counts as what is usual (`Weights.usual`).
+Some signals are in every bid. Others cost a request, so a bid carries them only where that is asked for
+(`[auction] extra_signals` in config.toml, or weights that read them). Experience is there where memory is on. A signal
+that a bid does not carry is None, and its usual value counts instead (`Weights.usual`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Literal
 
 from edge_sale.types import Bid
 
-TOP = 5.0  # the most that a juror gives
+TOP = 5.0  # the highest score of a juror
 MOST_ENTROPY = 14.0  # nats: log of 1.2 million, more tokens than any vocabulary has
-MOST_ODDS = math.log(0.98 / 0.02)  # a share is kept within 0.02..0.98, so that no single one decides alone
+MOST_ODDS = math.log(0.98 / 0.02)  # shares are kept within 0.02..0.98, so that no single signal decides alone
 
 Span = tuple[float, float]
 
@@ -25,10 +25,10 @@ Span = tuple[float, float]
 class Signal:
     """A number read off a bid, and whether it counts as cost or as value.
 
-    `span` is between what it can be for a bid at a price before anything else of it is known; lazy clearing
-    rests on it, so an end that nothing bounds is infinite. `jury`: it depends on the jurors' scores, so it
-    may still become anything in its span while a juror is to be heard. `carried`: what a bid must be asked
-    to carry for it (see `agents.extra_signals`). `alike`: another signal says the same, so it is not fitted.
+    `span` gives the range of the signal for a bid at a price, before anything else of the bid is known. Lazy clearing
+    relies on it, so an unbounded end is infinite. `jury`: the signal depends on the jurors' scores, so it can still
+    take any value in its span while scores are missing. `carried`: the extra signal that a bid must be asked to carry
+    (see `agents.extra_signals`). `alike`: another signal says the same, so this one is not fitted.
     """
 
     side: Literal["cost", "value"]
@@ -40,12 +40,13 @@ class Signal:
     alike: bool = False
 
 
-def told(name: str) -> Callable[[Bid], float | None]:
-    """Reads what the bid carries under this name."""
+def carried_signal(name: str) -> Callable[[Bid], float | None]:
+    """Read the extra signal with this name."""
     return lambda bid: bid.strategy.signals.get(name)
 
 
 def within(low: float, high: float) -> Callable[[float], Span]:
+    """The same span at any price."""
     return lambda price: (low, high)
 
 
@@ -86,7 +87,7 @@ SIGNALS: dict[str, Signal] = {
     "brevity": Signal(
         "value",
         lambda bid: -bid.strategy.tokens / 100,
-        "plan length with its sign turned: what it says of the outcome, rather than what it costs",
+        "plan length with its sign turned: what it says about the outcome, rather than what it costs",
         within(-math.inf, 0.0),
         alike=True,
     ),
@@ -99,42 +100,44 @@ SIGNALS: dict[str, Signal] = {
     "certainty": Signal(
         "value",
         lambda bid: -bid.strategy.entropy,
-        "the entropy with its sign turned, for models whose sure plans are the good ones",
+        "entropy with its sign turned, for models whose certain plans are the good ones",
         within(-MOST_ENTROPY, 0.0),
         alike=True,
     ),
-    "logprob": Signal("value", told("logprob"), "mean log p of the plan's own tokens, nats", within(-math.inf, 0.0)),
+    "logprob": Signal(
+        "value", carried_signal("logprob"), "mean log p of the plan's own tokens, nats", within(-math.inf, 0.0)
+    ),
     "draft_entropy": Signal(
         "value",
-        told("draft_entropy"),
+        carried_signal("draft_entropy"),
         "mean per-token entropy of the first tokens of the work, nats",
         within(0.0, MOST_ENTROPY),
         carried="draft",
     ),
     "draft_logprob": Signal(
         "value",
-        told("draft_logprob"),
+        carried_signal("draft_logprob"),
         "mean log p of the first tokens of the work, nats",
         within(-math.inf, 0.0),
         carried="draft",
     ),
     "familiarity": Signal(
         "value",
-        told("familiarity"),
-        "mean log p of the task's words under the agent, nats a token: what is strange to it is beyond its trade",
+        carried_signal("familiarity"),
+        "mean log p of the task's words under the agent, nats a token: unfamiliar tasks are beyond its trade",
         within(-math.inf, 0.0),
         carried="familiarity",
     ),
     "recoverability": Signal(
         "value",
-        told("recoverability"),
+        carried_signal("recoverability"),
         "how much of the task the agent itself recovers from its plan, 0..5 (see auction/judging.py)",
         within(0.0, TOP),
         carried="recoverability",
     ),
     "likert": Signal(
         "value",
-        told("likert"),
+        carried_signal("likert"),
         "the agent's own answer to the paper's question about its plan, 0..5",
         within(0.0, TOP),
         carried="likert",
@@ -154,8 +157,8 @@ SIGNALS: dict[str, Signal] = {
     ),
     "chance": Signal(
         "value",
-        told("chance"),
-        "a chance of success that the bid was given from outside, 0..1 (recorded bids: see evaluation/replay.py)",
+        carried_signal("chance"),
+        "a chance of success given to the bid from outside, 0..1 (recorded bids: see evaluation/replay.py)",
         within(0.0, 1.0),
         alike=True,
     ),

@@ -1,4 +1,4 @@
-"""The chance that work succeeds, from signals of its bid: a ridge logistic regression, fitted from outcomes."""
+"""The chance that work succeeds, from the signals of its bid: a ridge logistic regression on outcomes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-RIDGE = 3.0  # on standardised signals: a signal must earn its weight from a few hundred outcomes
+RIDGE = 3.0  # on standardised signals: a weight takes a few hundred outcomes to grow
 ROUNDS = 50
 
 
@@ -34,8 +34,8 @@ class Chance:
 def fit(signals: Any, success: Any, *, ridge: float = RIDGE) -> Chance:
     """The most likely weights under a Gaussian prior, by Newton's method.
 
-    `signals` has shape (outcomes, signals), `success` is 0 or 1. The constant is not shrunk, beyond what
-    keeps it finite where all outcomes are alike. A signal that never varies gets no weight.
+    `signals` has shape (outcomes, signals), `success` is 0 or 1. The constant is hardly shrunk, just enough to keep it
+    finite where all outcomes are the same. A signal that never varies gets no weight.
     """
     rows, right = np.asarray(signals, dtype=float), np.asarray(success, dtype=float)
     centre, scale = rows.mean(axis=0), rows.std(axis=0)
@@ -56,9 +56,9 @@ def most_likely(design: Any, success: Any, penalty: Any, offset: Any = 0.0) -> F
     signs = np.where(right > 0, -1.0, 1.0)
 
     def loss(weights: Floats) -> float:
-        """-log of likelihood times prior, but for a constant; convex."""
-        unlikely = np.logaddexp(0.0, signs * (offset + rows @ weights)).sum()
-        return float(unlikely + (penalty * weights**2).sum() / 2)
+        """Minus the log posterior up to a constant; convex."""
+        surprise = np.logaddexp(0.0, signs * (offset + rows @ weights)).sum()
+        return float(surprise + (penalty * weights**2).sum() / 2)
 
     weights = np.zeros(rows.shape[1])
     now = loss(weights)
@@ -68,7 +68,7 @@ def most_likely(design: Any, success: Any, penalty: Any, offset: Any = 0.0) -> F
         bend = (rows.T * (chance * (1 - chance))) @ rows + np.diag(penalty)
         step = np.linalg.solve(bend, slope)
         while (then := loss(weights - step)) > now and np.abs(step).max() > 1e-9:
-            step = step / 2  # far from the answer a whole step overshoots
+            step = step / 2  # far from the optimum a whole step overshoots
         weights, now = weights - step, min(then, now)
         if np.abs(step).max() < 1e-9:
             break
@@ -76,7 +76,7 @@ def most_likely(design: Any, success: Any, penalty: Any, offset: Any = 0.0) -> F
 
 
 def sigmoid(odds: Any) -> Floats:
-    """The chance whose log odds these are."""
+    """The chance with these log odds."""
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(odds, -500.0, 500.0))), dtype=float)
 
 

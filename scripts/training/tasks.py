@@ -13,7 +13,7 @@ from random import Random
 from edge_sale.evaluation.bundled_tasks import task_text
 from edge_sale.evaluation.bundled_tasks.functions import VERSION, Made, arguments, draw_chain, has_held_out_pair
 from edge_sale.evaluation.bundled_tasks.operations import Step
-from training import task_wordings
+from training import training_text
 from training.held_out import holds_held_out, words_of
 from training.written import LATER, WRITTEN
 
@@ -45,7 +45,7 @@ def _worded(start: str, chain: Sequence[Step], random: Random, held: bool) -> st
     if held:
         return task_text.held_out_sentence(start, chain, random)
     while True:
-        text = task_wordings.sentence(start, chain, random)
+        text = training_text.sentence(start, chain, random)
         if not (holds_held_out(text) or words_of(text) in _written()):
             return text
 

@@ -1,4 +1,4 @@
-"""The bench of refinement: its figures worked by hand, and that what was sold is not sold again."""
+"""The bench of refinement: its figures worked by hand, and finished orders are not run again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_sale.settings import load
 
 
 def line(agent: str, right: bool, *, refined: float | None = None) -> dict:
-    """A sold task; with `refined`, the winner bid twice, first asking 1."""
+    """A result line; with `refined`, the winner bid twice, first asking 1."""
     bids = [{"agent": agent, "phase": "opening", "cost": 1.5, "value": 0.5}]
     if refined is not None:
         bids.append({"agent": agent, "phase": "refined", "cost": refined, "value": 0.0})
@@ -50,7 +50,7 @@ def test_figures_are_worked_by_hand():
 
 
 def test_an_order_that_is_done_is_not_run_again(tmp_path, monkeypatch):
-    """The same tasks, models, prompts and weights come from the folder; other weights are sold anew."""
+    """The same tasks, models, prompts and weights come from the folder; other weights are run anew."""
     asked: list[str] = []
 
     def run_order(jobs, settings, folder, method, order):

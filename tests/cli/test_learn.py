@@ -143,7 +143,7 @@ def test_good_and_bad_are_the_users_word(home):
 
 def test_words_on_nothing_are_refused(home):
     """No history, or an id that is not there: one line with the way out."""
-    with pytest.raises(EdgeSaleError, match="nothing recorded yet"):
+    with pytest.raises(EdgeSaleError, match="nothing is recorded yet"):
         call("good")
     remember(home, 1)
     with pytest.raises(EdgeSaleError, match="unknown auction 'ffff'"):
@@ -220,10 +220,10 @@ def test_recalibration_is_off_until_asked_for(home):
     assert parts.weights.name == "fit-1 recalibrated"
     worst = min(PRICES, key=lambda a: parts.weights.of(a).constant - fitted.of(a).constant)
     assert parts.weights.of(worst).constant < fitted.of(worst).constant - 0.5
-    assert any("since the fit" in note and "edge-sale fit learns anew" in note for note in parts.notes)
+    assert any("since the fit" in note and "fit again with: edge-sale fit" in note for note in parts.notes)
     assert "drifted" in call("fit", "--list")
     call("fit", "--rollback", "0")
-    assert "promise no chance of success" in assemble.plan(load()).notes[0]
+    assert "predict no chance of success" in assemble.plan(load()).notes[0]
 
 
 def test_carry_is_named_or_refused(home):

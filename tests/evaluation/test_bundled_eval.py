@@ -34,7 +34,7 @@ def test_orders_are_permutations() -> None:
     assert sorted(job.id for job in live_auctions.in_order(jobs, 2)) == sorted(job.id for job in jobs)
 
 
-# --- auctions over a small grid ----------------------------------------------
+# --- auctions over a small recording -------------------------------------------
 
 
 def view() -> View:
@@ -51,7 +51,7 @@ def view() -> View:
         Trial(task, agent, right, 1, 1, "1. x", tokens, entropy, scores={"small": small, "large": large})
         for (task, agent), (right, tokens, entropy, small, large) in given.items()
     ]
-    of = recording("small grid", items, prices, trials)
+    of = recording("small", items, prices, trials)
     return View(of, np.ones((2, 1)), run_records.opinions(of))
 
 

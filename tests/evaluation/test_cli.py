@@ -122,8 +122,8 @@ def test_a_live_run_is_killed_and_goes_on(tmp_path):
     done = edge(home, *args, seconds=300)
     assert done.returncode == 0, done.stderr
     values = [json.loads(line) for line in out.read_text().splitlines()]
-    sold = [(v["method"], v["order"], v["task"]) for v in values if v["kind"] == "result"]
-    assert len(sold) == len(set(sold)) == 2 * 5  # four agents alone, and the market
+    results = [(v["method"], v["order"], v["task"]) for v in values if v["kind"] == "result"]
+    assert len(results) == len(set(results)) == 2 * 5  # four agents alone, and the market
     assert "SALE" in edge(home, "bench", "table", str(out)).stdout
     assert "0 runs made" in edge(home, *args, seconds=300).stderr
     # its market's memory is a history like a user's own

@@ -54,7 +54,7 @@ def test_every_method_handles_every_task_once():
 
 
 def test_sale_learns_who_does_what():
-    """From experience alone each small agent is sold what it can do, and the large one nothing."""
+    """From experience alone each small agent gets what it can do, and the large one nothing."""
     values = results("SALE", view(), budget=0.0)
     assert [v["success"] for v in values] == [True] * 20
     assert {v["tried"][-1] for v in values} == {"small", "middle"}
@@ -74,7 +74,7 @@ def test_the_auction_is_the_product_s_own():
 
 @pytest.mark.parametrize(("refused", "left"), [("small", {"middle", "large"}), ("small middle large", set(PRICES))])
 def test_who_is_below_the_floor_does_not_bid(refused, left):
-    """The others are judged as they were, each by its own scores; where nobody reaches the reserve price, all stand."""
+    """The others are judged as they were, each by its own scores; where no bid reaches the reserve price, all take part."""
     of = view()
     trials = {
         key: dataclasses.replace(trial, signals={"familiarity": -9.0 if trial.agent in refused else -1.0})
@@ -111,7 +111,7 @@ def test_a_failed_check_asks_the_next_and_all_tries_are_paid():
 
 
 def test_without_a_check_the_first_bid_stands():
-    """Nobody is told of a failure that only the answer key shows."""
+    """No agent learns of a failure that only the answer key shows."""
     of = view({"small": "0" * 20, "middle": "0" * 20, "large": "1" * 20})
     assert {len(v["tried"]) for v in results(VERIFIED_SALE, of)} == {1}
 

@@ -6,8 +6,9 @@ import pytest
 
 from edge_sale.errors import SandboxMissing
 from edge_sale.evaluation import grading as g
-from edge_sale.evaluation import live, task_sets
+from edge_sale.evaluation import task_sets
 from edge_sale.evaluation.jsonl_store import BadRecord
+from edge_sale.evaluation.proved_questions import proved
 from edge_sale.sandbox.python import ProcessResult, level
 from tests.evaluation.kit import write
 
@@ -182,15 +183,15 @@ def test_another_set_is_named(tmp_path):
 
 def test_the_grader_proves_itself_before_any_model_runs(tmp_path):
     """A reference that fails is refused, or left out where it is one of many; the proof is kept."""
-    told = []
+    notes = []
     (question,) = task_sets.load("gsm8k", files(tmp_path, "gsm8k"))
     good = [g.Question(question.item, "number", "1", "#### 1")] * 10
     broken = g.Question(question.item, "number", "1", "#### 2")
-    kept = live.prove([*good, broken], tmp_path / "c", "auto", lambda *x: told.append(x[0]))
-    assert len(kept) == 10 and "left out, their own references fail here: gsm8k/0" in told
+    kept = proved([*good, broken], tmp_path / "c", "auto", lambda *x: notes.append(x[0]))
+    assert len(kept) == 10 and "left out, their own references fail here: gsm8k/0" in notes
     with pytest.raises(BadRecord, match="fails the reference of 1 of 1"):
-        live.prove([broken], tmp_path / "c", "auto", lambda *x: None)
+        proved([broken], tmp_path / "c", "auto", lambda *x: None)
     with pytest.raises(BadRecord, match="lets an empty answer pass"):
-        live.prove([g.Question(question.item, "exact", ["the"])], tmp_path / "c", "auto", lambda *x: None)
+        proved([g.Question(question.item, "exact", ["the"])], tmp_path / "c", "auto", lambda *x: None)
     assert len((tmp_path / "c/proved.jsonl").read_text().splitlines()) == 2
     assert json.loads((tmp_path / "c/proved.jsonl").read_text().splitlines()[0])[1] is True

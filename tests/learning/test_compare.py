@@ -1,4 +1,4 @@
-"""Which way of fitting would have sold better, and what is proposed."""
+"""Which way of fitting is better on held-out tasks, and what is proposed."""
 
 from __future__ import annotations
 

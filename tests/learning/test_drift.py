@@ -29,12 +29,12 @@ def test_promises_kept_raise_no_alarm(weights):
 def test_an_agent_that_got_worse_is_noticed_and_followed(weights):
     """A model changed for the worse: the alarm names it alone, and recalibration takes most of it out."""
     after = world(150, seed=5, levels={**LEVELS, "large": -1.5})
-    drifts = {one.agent: one for one in drift.look(after, weights)}
+    drifts = {one.agent: one for one in drift.drift_of(after, weights)}
     assert {name for name, one in drifts.items() if one.drifted} == {"large"}
     assert drifts["large"].shift == pytest.approx(-3.0, abs=0.8)
     assert "of 150 right where" in drifts["large"].words
     moved = drift.recalibrated(weights, list(drifts.values()))
-    again = {one.agent: one for one in drift.look(after, moved)}
+    again = {one.agent: one for one in drift.drift_of(after, moved)}
     assert not again["large"].drifted
     assert moved.of("large").constant - weights.of("large").constant == pytest.approx(drifts["large"].shift)
     assert moved.of("new") == weights.of("new")
@@ -43,5 +43,5 @@ def test_an_agent_that_got_worse_is_noticed_and_followed(weights):
 def test_a_few_outcomes_move_little(weights):
     """Three failures in a row are no reason to give an agent up."""
     after = world(3, seed=7, levels={"small": -9.0, "middle": 0.0, "large": 0.0})
-    found = next(one for one in drift.look(after, weights) if one.agent == "small")
+    found = next(one for one in drift.drift_of(after, weights) if one.agent == "small")
     assert found.right == 0 and not found.drifted and -1.2 < found.shift < 0

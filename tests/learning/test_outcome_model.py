@@ -38,7 +38,7 @@ def test_promised_chances_are_kept_on_tasks_that_were_not_seen():
 
 
 def test_little_data_stays_near_the_shipped_weights_and_much_does_not():
-    """The fit's way from the shipped weights grows with outcomes; with a dozen the auction sells as shipped."""
+    """The fit's way from the shipped weights grows with outcomes; with a dozen the auction decides as shipped."""
     moved = [outcome_model.fit(world(n, jury=-0.5), SHIPPED).moved for n in (4, 30, 300, 1000)]
     assert moved == sorted(moved)
     assert moved[0] < 0.3 < 0.6 < moved[-1]

@@ -7,7 +7,7 @@ import re
 from random import Random
 
 import pytest
-from training import frames, task_wordings, written
+from training import frames, training_text, written
 from training.held_out import holds_held_out
 from training.tasks import make, training
 
@@ -122,7 +122,7 @@ def test_there_are_hand_written_prompts_with_tests():
 def test_steps_in_one_phrase_keep_their_meaning():
     """The sum of the squares of the even numbers is three steps in that order."""
     chain = tuple(Step(BY_NAME[name], {}) for name in ("keep even", "square", "total"))
-    said = {task_wordings.step_texts(chain, Random(seed))[0] for seed in range(60)}
+    said = {training_text.step_texts(chain, Random(seed))[0] for seed in range(60)}
     assert any(re.fullmatch(r"\*\w+ the (sum|total) of the squares of the even \w+", text) for text in said)
 
 

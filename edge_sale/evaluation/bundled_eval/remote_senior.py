@@ -2,7 +2,7 @@
 
 The three small agents hold the auctions here. The senior bids through the egress gate, log and client like any remote
 with `bids = "live"`, and works on the tasks for which no local bid wins. A fallback whose bid is only estimated would
-get few tasks: these weights count how sure a plan is, which is unknown for a plan that nobody wrote.
+get few tasks: these weights count how sure a plan is, which is unknown for a plan that was never written.
 """
 
 from __future__ import annotations

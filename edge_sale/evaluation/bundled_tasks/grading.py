@@ -1,4 +1,4 @@
-"""Many answers of the trade graded in a few runs of the sandbox, each in a process of its own."""
+"""Grade many answers of the trade in a few runs of the sandbox, each answer in a process of its own."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from edge_sale.agents.answers import code_in
 from edge_sale.evaluation.grading import GraderFault, Question
 from edge_sale.sandbox.python import run_python
 
-TOGETHER = 100  # answers a run
-SECONDS = 2  # an answer
-LIMIT = 120.0  # a run
+BATCH = 100  # answers in one run of the sandbox
+SECONDS = 2  # for one answer
+LIMIT = 120.0  # seconds for one run
 
 PROGRAM = """
 import json, os, signal
 mark = {mark!r}
 for place, (answer, tests) in enumerate(json.loads({cases!r})):
-    heard, told = os.pipe()
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
         secret, mark = mark, None
-        os.close(heard)
+        os.close(reading)
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1), os.dup2(quiet, 2)
         signal.alarm({seconds})
@@ -30,11 +30,11 @@ for place, (answer, tests) in enumerate(json.loads({cases!r})):
         try:
             exec(compile(answer, "answer.py", "exec"), space)
             exec(compile(tests, "tests.py", "exec"), space)
-            os.write(told, secret.encode())
+            os.write(writing, secret.encode())
         finally:
             os._exit(0)
-    os.close(told)
-    with os.fdopen(heard) as pipe:
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
         said = pipe.read()
     os.waitpid(child, 0)
     print(mark, place, int(said == mark), flush=True)
@@ -42,15 +42,15 @@ for place, (answer, tests) in enumerate(json.loads({cases!r})):
 
 
 def grade_all(asked: Sequence[Question], answers: Sequence[str], sandbox: str = "auto") -> list[bool]:
-    """Right or wrong for each, by its tests. Raises GraderFault, SandboxMissing.
+    """Whether each answer passes its tests. Raises GraderFault, SandboxMissing.
 
-    An answer that is the reference to the letter is right without being run. Covers and does not cover
-    what `sandbox.python` does; besides, an answer here cannot touch another one's memory.
+    An answer that equals the reference is right without being run. It protects against what `sandbox.python` protects
+    against; in addition, an answer cannot touch the memory of another one.
     """
     right = [answer.strip() == one.reference for one, answer in zip(asked, answers, strict=True)]
     todo = [place for place, fine in enumerate(right) if not fine and answers[place].strip()]
-    for start in range(0, len(todo), TOGETHER):
-        places = todo[start : start + TOGETHER]
+    for start in range(0, len(todo), BATCH):
+        places = todo[start : start + BATCH]
         for place, fine in zip(places, _run([(asked[p], answers[p]) for p in places], sandbox), strict=True):
             right[place] = fine
     return right

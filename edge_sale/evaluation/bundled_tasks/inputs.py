@@ -1,4 +1,4 @@
-"""Inputs to run answers on: for one seed always the same, and of the kinds that tell functions apart."""
+"""Inputs to run answers on: the same for one seed, and varied enough to tell functions apart."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _numbers(random: Random, place: int) -> list[int]:
     size = place if place < 2 else random.randint(5, 14)  # the empty list and a single number are among them
     values = [random.randint(-25, 40) if random.random() < 0.6 else random.randint(-3, 9) for _ in range(size)]
     if size > 4:
-        values[random.randrange(size)] = random.choice(values)  # something to deduplicate
+        values[random.randrange(size)] = random.choice(values)  # a duplicate
         values[random.randrange(size)] = 0
     return values
 

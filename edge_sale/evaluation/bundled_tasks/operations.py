@@ -1,6 +1,6 @@
-"""The trade of the bundled models: what one step of a task can be, in English, as a plan's step and in Python.
+"""The trade of the bundled models: the operations that a task's step can be, in English, in a plan and in Python.
 
-The operations and how people say them are in `trade.txt`, which also says how it is written.
+The operations and their wordings are in `trade.txt`, which also describes its format.
 Kinds of values: L a list of whole numbers, N a number, T a text, W a list of words.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-NAMES = {"L": "xs", "N": "n", "T": "s", "W": "ws"}  # what a value is called in the code
+NAMES = {"L": "xs", "N": "n", "T": "s", "W": "ws"}  # the variable of a value in the code
 
 NOUNS = {
     "NUMS": "[numbers|values|elements|items|entries|integers]",
@@ -31,9 +31,9 @@ NOUNS = {
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One step: what it takes and gives, its step in a plan, its line of code, and how people say it.
+    """One operation: the kinds it takes and gives, its step in a plan, its line of code, and its wordings.
 
-    `train` are the wordings of the training texts; those of `held` are in no text that a model was trained on.
+    `train` are the wordings of the training texts. No training text holds a wording of `held`.
     """
 
     takes: str
@@ -73,7 +73,7 @@ class Step:
 
 
 def _read(text: str) -> Iterator[Operation]:
-    """Groups (`L -> N`), and in them blocks of a plan's step and its lines: = code, + taught, - held out."""
+    """Read groups (`L -> N`) of blocks: a plan's step, then lines of code (=), taught (+) and held-out (-) wordings."""
     takes = gives = ""
     for block in text.split("\n\n"):
         plan, *lines = [line.strip() for line in block.splitlines() if not line.startswith("#")] or [""]

@@ -1,6 +1,6 @@
 """A chain of operations as a task in English, in words that were held out of training.
 
-The wordings of training are made by `training/wording.py` under scripts, from the same patterns.
+The wordings of training are made by `training/training_text.py` under scripts, from the same patterns.
 """
 
 from __future__ import annotations
