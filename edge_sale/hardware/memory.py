@@ -1,6 +1,6 @@
 """How much memory is free, in bytes: of this machine, of the container around this process, and of the GPUs.
 
-GPUs are asked of llama.cpp, which takes a quarter of a second to import.
+What GPUs there are is known to llama.cpp, which takes a quarter of a second to import.
 """
 
 from __future__ import annotations

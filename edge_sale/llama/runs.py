@@ -27,7 +27,7 @@ class Run(ABC):
     @property
     @abstractmethod
     def finished(self) -> bool:
-        """Whether everything that was asked of it is known."""
+        """Whether everything that was requested is known."""
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ def generation(text: str = "text", tokens: int = 5, prompt_tokens: int = 7) -> G
 class ScriptedEngine:
     """Answers each batch with the next line of its script, and keeps what it was asked.
 
-    A line holds one reply an ask. It complains about a batch beyond its script or of another length.
+    A line holds one reply per request. It complains about a batch beyond its script or of another length.
     """
 
     name: str

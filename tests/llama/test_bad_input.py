@@ -1,7 +1,7 @@
 """Bad input never ends the process: each scenario runs in a child whose exit status is looked at.
 
-A scenario does everything wrong in one way, then one thing right on the same process, and for the most part
-on the same engine: the last line of every child is its positive control.
+A scenario makes every mistake of one kind, then one correct request in the same process, and mostly on the same
+engine: the last line of every child is its positive control.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def long_prompt(folder: Path) -> Iterator[Any]:
     yield engine.generate([Generate(chat("a " * 200), Sampling(max_tokens=8))])[0]
 
 
-def asks_of_all_kinds(engine: LlamaEngine, text: str) -> Iterator[Any]:
+def requests_of_all_kinds(engine: LlamaEngine, text: str) -> Iterator[Any]:
     prompt = chat(text)
     yield engine.generate([Generate(prompt, Sampling(max_tokens=4))])[0]
     yield engine.generate([Generate(prompt, Sampling(max_tokens=4, temperature=1.0, repeat_penalty=1.1))])[0]
@@ -95,8 +95,8 @@ def asks_of_all_kinds(engine: LlamaEngine, text: str) -> Iterator[Any]:
 
 
 def spoilt_weights(folder: Path) -> Iterator[Any]:
-    yield from asks_of_all_kinds(load(tiny.dense(folder / "nan.gguf", nan=True)), "a")
-    yield from asks_of_all_kinds(load(tiny.hybrid(folder / "hybrid.gguf", nan=True)), "a")
+    yield from requests_of_all_kinds(load(tiny.dense(folder / "nan.gguf", nan=True)), "a")
+    yield from requests_of_all_kinds(load(tiny.hybrid(folder / "hybrid.gguf", nan=True)), "a")
     yield load(tiny.dense(folder / "model.gguf")).generate([Generate(chat("a"), Sampling(max_tokens=4))])[0]
 
 
@@ -126,11 +126,11 @@ def little_memory(folder: Path, spare: int) -> Iterator[Any]:
 
 def absurd_context(folder: Path) -> Iterator[Any]:
     """More cells than llama.cpp can count: to its 32 bits 8 x 2^29 are none."""
-    _limit_memory(2**32)  # where the cells were asked for after all, the machine should not have to give them
+    _limit_memory(2**32)  # in case the cells are requested after all, the machine should not have to provide them
     engine = load(tiny.dense(folder / "model.gguf", context=2**31 - 1))
     for samples, tokens in ((1, 2**31 - 1000), (64, 2**31 - 1000), (8, 2**29 - 256)):
-        ask = Generate(chat("a"), Sampling(max_tokens=tokens, temperature=1.0), samples=samples)
-        yield engine.generate([ask], seconds=5)[0]
+        request = Generate(chat("a"), Sampling(max_tokens=tokens, temperature=1.0), samples=samples)
+        yield engine.generate([request], seconds=5)[0]
     yield engine.generate([Generate(chat("a"), Sampling(max_tokens=8))])[0]
 
 
@@ -176,7 +176,7 @@ def past_our_checks(folder: Path) -> Iterator[Any]:
 
 
 def poisoned_prompt(folder: Path) -> Iterator[Any]:
-    """One ask whose logits are NaN, its neighbour's are not; then the same context without it."""
+    """One request whose logits are NaN, its neighbour's are not; then the same context without it."""
     engine = load(tiny.dense(folder / "model.gguf", poison="q"))
     few = Sampling(max_tokens=4)
     yield from engine.generate([Generate(chat("q"), few), Generate(chat("a"), few)])
@@ -184,7 +184,7 @@ def poisoned_prompt(folder: Path) -> Iterator[Any]:
 
 
 def shared_beginnings(folder: Path, make: Callable[[Path], Path]) -> Iterator[Any]:
-    """Asks that begin alike one after the other on one engine, each beside the answer of a fresh engine."""
+    """Requests that begin alike one after the other on one engine, each beside the answer of a fresh engine."""
     file = make(folder / "model.gguf")
     warm = load(file)
     rules = "You know the rules of the house. " * 12
@@ -237,7 +237,7 @@ def main(name: str, folder: str) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """What a scenario's wrongs come to. `short` says where the engine falls short: test -> what is missing."""
+    """What the mistakes of a scenario lead to. `short` names known shortcomings: test -> what is missing."""
 
     scenario: str
     error: str
@@ -279,14 +279,14 @@ def cases(test: str) -> Any:
 
 @dataclass(frozen=True)
 class Child:
-    """How a scenario's process ended, what it printed, and its replies as (type, words)."""
+    """How a scenario's process ended, what it printed, and its replies as (type, text)."""
 
     status: int
     stderr: str
     replies: list[tuple[str, str]]
 
     @property
-    def wrongs(self) -> list[tuple[str, str]]:
+    def mistakes(self) -> list[tuple[str, str]]:
         return self.replies[:-1]
 
 
@@ -305,7 +305,7 @@ def child(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Child]:
 
 @cases("alive")
 def test_the_process_lives_and_answers(child: Callable[[str], Child], case: Case):
-    """After everything wrong the right ask is answered, and the process ends as it wants to."""
+    """After every mistake the correct request is answered, and the process ends normally."""
     ended = child(case.scenario)
     assert ended.status == 0, ended.stderr
     assert ended.replies[-1][0] in ("list", "int")
@@ -313,21 +313,21 @@ def test_the_process_lives_and_answers(child: Callable[[str], Child], case: Case
 
 @cases("typed")
 def test_each_wrong_is_an_error_of_its_type(child: Callable[[str], Child], case: Case):
-    """Every wrong ask, and no other, is an error of the one type that its users look for."""
-    wrongs = child(case.scenario).wrongs
-    assert wrongs and {kind for kind, _ in wrongs} == {case.error}
+    """Every wrong request, and no other, is an error of the one type that callers handle."""
+    mistakes = child(case.scenario).mistakes
+    assert mistakes and {kind for kind, _ in mistakes} == {case.error}
 
 
 @cases("named")
 def test_the_error_names_the_model(child: Callable[[str], Child], case: Case):
     """Its one line says which model it was."""
-    assert [said for _, said in child(case.scenario).wrongs if repr(MODEL) not in said or "\n" in said] == []
+    assert [said for _, said in child(case.scenario).mistakes if repr(MODEL) not in said or "\n" in said] == []
 
 
 @cases("way_out")
 def test_the_error_says_the_way_out(child: Callable[[str], Child], case: Case):
     """Its one line says what to do."""
-    assert [said for _, said in child(case.scenario).wrongs if not re.search(case.way_out, said)] == []
+    assert [said for _, said in child(case.scenario).mistakes if not re.search(case.way_out, said)] == []
 
 
 @cases("quiet")
@@ -342,14 +342,14 @@ def test_a_crash_would_be_seen(child: Callable[[str], Child]):
 
 
 def test_what_is_not_finite_fails_alone(child: Callable[[str], Child]):
-    """Of two asks in a batch one has NaN logits and fails; the other is answered, and so is the next."""
+    """Of two requests in a batch one has NaN logits and fails; the other is answered, and so is the next."""
     ended = child("one poisoned prompt")
     assert ended.status == 0, ended.stderr
     assert [kind for kind, _ in ended.replies] == ["NotFinite", "list", "list"]
 
 
 def test_after_what_is_not_finite_the_engine_answers(child: Callable[[str], Child]):
-    """NaN does not stay in the cache: the same engine answers the next ask."""
+    """NaN does not stay in the cache: the same engine answers the next request."""
     ended = child("one poisoned prompt")
     assert [kind for kind, _ in (ended.replies[0], ended.replies[-1])] == ["NotFinite", "list"]
 

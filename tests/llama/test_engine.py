@@ -97,7 +97,7 @@ def expected_loglik(engine: LlamaEngine, independent: Independent, request: LogL
 
 
 def test_loglik_is_the_sum_over_the_texts_tokens(engine: LlamaEngine, independent: Independent):
-    """log p(text | prompt) is that of a plain one-sequence decode, for each of a batch of unlike asks."""
+    """log p(text | prompt) is that of a plain one-sequence decode, for each of a batch of unlike requests."""
     requests = [
         LogLik(chat("What is the capital of France?"), "The capital of France is Paris."),
         LogLik(chat("Count to three.", system="You count."), "one two three"),
@@ -121,7 +121,7 @@ def test_a_shared_beginning_changes_no_likelihood(engine: LlamaEngine):
 
 
 def test_an_empty_text_is_certain(engine: LlamaEngine):
-    """log p of nothing is 0, also beside other asks of one batch."""
+    """log p of nothing is 0, also beside other requests of one batch."""
     nothing, something = engine.loglik([LogLik(chat("Hi."), ""), LogLik(chat("Hi."), "Hello there")])
     assert (nothing.total, nothing.tokens, nothing.prompt_tokens) == (0.0, 0, engine.count(chat("Hi.")))
     assert something.total < 0
@@ -140,7 +140,7 @@ def test_a_prompt_longer_than_one_batch_is_read_whole(engine: LlamaEngine):
 
 
 def test_the_same_seed_writes_the_same_text(engine: LlamaEngine):
-    """The same ask gives the same samples and entropies again, whatever the engine did in between."""
+    """The same request gives the same samples and entropies again, whatever the engine did in between."""
     first = engine.generate([STORY])[0]
     engine.generate([Generate(chat("word " * 400), Sampling(max_tokens=8, temperature=1.0), samples=5)])
     engine.loglik([LogLik(chat("Hi."), "there " * 40)])
@@ -149,7 +149,7 @@ def test_the_same_seed_writes_the_same_text(engine: LlamaEngine):
 
 
 def test_samples_differ_by_their_seed(engine: LlamaEngine):
-    """Samples of one ask are not copies of each other, and another seed writes another text."""
+    """Samples of one request are not copies of each other, and another seed writes another text."""
     drawn = texts(engine, STORY)
     other = texts(engine, Generate(STORY.prompt, Sampling(max_tokens=24, temperature=1.0, seed=99), samples=3))
     assert len({*drawn, *other}) == 6
@@ -173,7 +173,7 @@ def test_more_samples_than_one_batch_holds(engine: LlamaEngine):
 
 
 def test_one_ask_too_long_leaves_the_others(engine: LlamaEngine):
-    """A prompt over the context is refused with both numbers; the batch's other asks are answered."""
+    """A prompt over the context is refused with both numbers; the batch's other requests are answered."""
     long = chat("word " * 9000)
     refused, reply = engine.generate([Generate(long, GREEDY), Generate(chat("Hi."), Sampling(max_tokens=3))])
     assert isinstance(refused, PromptTooLong)
@@ -183,7 +183,7 @@ def test_one_ask_too_long_leaves_the_others(engine: LlamaEngine):
 
 
 def test_room_is_kept_for_what_comes_after_a_bid(engine: LlamaEngine):
-    """An ask that reserves more than is left behind its prompt is refused."""
+    """A request whose headroom does not fit behind its prompt is refused."""
     request = Generate(chat("Hi."), Sampling(max_tokens=1), headroom=engine.context)
     assert isinstance(engine.generate([request])[0], PromptTooLong)
 
@@ -220,7 +220,7 @@ def test_a_grammar_is_kept_to(engine: LlamaEngine):
 
 
 DEAD = 'root ::= "a" [^\\x00-\\U0010FFFF]'
-ASKS_FOR_GRAMMARS = """
+REQUESTS_GRAMMARS = """
 import sys
 from pathlib import Path
 from edge_sale.llama.engine import LlamaEngine
@@ -236,7 +236,7 @@ BROKEN = ["root ::= [", "rot ::= [0-5]", "root ::= root [0-5]", "{not a grammar"
 
 
 def test_a_broken_grammar_fails_its_ask_alone(engine: LlamaEngine):
-    """A grammar that llama.cpp cannot take is BadGrammar, and the ask beside it is answered."""
+    """A grammar that llama.cpp cannot take is BadGrammar, and the request beside it is answered."""
     requests = [Generate(chat("Hi."), Sampling(max_tokens=2, grammar=grammar)) for grammar in (*BROKEN, "")]
     *refused, reply = engine.generate(requests)
     assert [type(error) for error in refused] == [BadGrammar] * len(BROKEN)
@@ -244,7 +244,7 @@ def test_a_broken_grammar_fails_its_ask_alone(engine: LlamaEngine):
 
 
 def test_a_grammar_that_leads_nowhere_fails_its_ask_alone(engine: LlamaEngine):
-    """Where a grammar allows no next token its ask has failed; another's answer stands."""
+    """Where a grammar allows no next token its request has failed; another's answer stands."""
     dead = Sampling(max_tokens=8, grammar=DEAD)
     refused, reply = engine.generate([Generate(chat("Hi."), dead), Generate(chat("Hi."), Sampling(max_tokens=4))])
     assert isinstance(refused, BadGrammar)
@@ -255,7 +255,7 @@ def test_bad_grammars_do_not_end_the_process(weights: Path):
     """A process that was asked for broken grammars ends as it wants to."""
     grammars = [*BROKEN, DEAD]
     done = subprocess.run(
-        [sys.executable, "-c", ASKS_FOR_GRAMMARS, str(weights), *grammars],
+        [sys.executable, "-c", REQUESTS_GRAMMARS, str(weights), *grammars],
         capture_output=True,
         text=True,
         timeout=60,
@@ -276,14 +276,14 @@ def test_choosing_weighs_the_options_alone(engine: LlamaEngine, independent: Ind
 
 @pytest.mark.parametrize("option", ["", "several tokens here"])
 def test_an_option_is_one_token(engine: LlamaEngine, option: str):
-    """An option of no token or of several is refused by name, the ask beside it is answered."""
+    """An option of no token or of several is refused by name, the request beside it is answered."""
     refused, choice = engine.choose([Choose(chat("?"), ("1", option)), Choose(chat("?"), ("1", "2"))])
     assert isinstance(refused, EngineError) and repr(option) in str(refused)
     assert len(choice.probabilities) == 2
 
 
 def test_a_batch_of_nothing_is_nothing(engine: LlamaEngine):
-    """No asks, no replies."""
+    """No requests, no replies."""
     assert (engine.generate([]), engine.loglik([]), engine.choose([])) == ([], [], [])
 
 

@@ -37,7 +37,7 @@ def test_a_text_beyond_the_window_is_read_to_its_end(pooled: LlamaEmbedder) -> N
 
 
 def test_a_very_long_text_is_its_beginning(pooled: LlamaEmbedder) -> None:
-    """So that nobody waits minutes for a text that no agent can take: what is read of it is bounded."""
+    """What is read of a text is limited, so that a text that no agent can take does not cost minutes."""
     heard: list[int] = []
     pooled._spent = lambda tokens, seconds: heard.append(tokens)
     long = "the plan is in the system and you " * 2000

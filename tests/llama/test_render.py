@@ -150,7 +150,7 @@ def test_it_renders_as_llama_cpp_python_does(source: str, thinking: bool, render
 
 
 def test_a_hostile_template_is_refused_when_the_model_is_loaded() -> None:
-    """What takes forever to parse is no chat template; what takes forever to render is an error of the ask."""
+    """What takes forever to parse is no chat template; what takes forever to render is an error of the request."""
     with pytest.raises(NoChatTemplate, match=r"'m': its chat template does not parse \(it (was stopped|ended)"):
         ChatTemplate("m", "{{ 10 ** (10 ** 9) }}", bos="", eos="")
     slow = ChatTemplate("m", BOMBS[0], bos="", eos="")

@@ -32,7 +32,7 @@ def answers(engine: LlamaEngine, *requests: Generate) -> list[tuple[str, float, 
 
 
 LONG = "Tell me of the sea and its ships. " * 6
-ASKS = [
+REQUESTS = [
     Generate(prompt(LONG), DRAWN),
     Generate(prompt(LONG, "The sea is wide. " * 8, "And the ships?"), DRAWN),
     Generate(prompt("Something else."), DRAWN, samples=3),
@@ -43,13 +43,13 @@ ASKS = [
 
 @KINDS
 def test_an_answer_does_not_depend_on_what_was_read_before(tiny_files: dict[str, Path], kind: str):
-    """Each of five asks has the same text, entropy and log p from an engine that answered the others before it."""
+    """Each of five requests has the same text, entropy and log p from an engine that answered the others before it."""
     used = LlamaEngine(kind, tiny_files[kind])
-    after = [answers(used, request) for request in ASKS]
-    again = [answers(used, request) for request in reversed(ASKS)][::-1]
+    after = [answers(used, request) for request in REQUESTS]
+    again = [answers(used, request) for request in reversed(REQUESTS)][::-1]
     assert used.reused > 0
     used.close()
-    for request, one, other in zip(ASKS, after, again, strict=True):
+    for request, one, other in zip(REQUESTS, after, again, strict=True):
         fresh = LlamaEngine(kind, tiny_files[kind])
         assert answers(fresh, request) == one == other
         assert fresh.reused == 0
@@ -60,9 +60,9 @@ def test_an_answer_does_not_depend_on_what_was_read_before(tiny_files: dict[str,
 def test_a_conversation_that_goes_on_reads_only_what_is_new(tiny_files: dict[str, Path], kind: str):
     """The second turn reuses the first one's pieces, and says how many tokens that saved."""
     engine = LlamaEngine(kind, tiny_files[kind])
-    first = engine.generate([ASKS[0]])[0][0]
+    first = engine.generate([REQUESTS[0]])[0][0]
     read = engine.read
-    second = engine.generate([ASKS[1]])[0][0]
+    second = engine.generate([REQUESTS[1]])[0][0]
     engine.close()
     assert first.reused == 0
     assert second.reused >= 0.8 * first.prompt_tokens
@@ -76,23 +76,23 @@ ELSEWHERE = Generate(Prompt((OTHERS, Message("user", LONG)), fixed=1), DRAWN)
 @KINDS
 def test_a_batch_of_two_beginnings_is_the_same_cold_and_warm(tiny_files: dict[str, Path], kind: str):
     """Prompts under two system prompts asked at once: each beginning is read once, and reuse changes no bit."""
-    both = [ASKS[0], ELSEWHERE, ASKS[2]]
+    both = [REQUESTS[0], ELSEWHERE, REQUESTS[2]]
     used = LlamaEngine(kind, tiny_files[kind])
     cold = answers(used, *both)
     saved = used.reused
-    answers(used, ASKS[0])
+    answers(used, REQUESTS[0])
     assert answers(used, *both) == cold
     assert used.reused > saved or kind == "sliding"  # whose states no other context can have
     used.close()
     fresh = LlamaEngine(kind, tiny_files[kind])
-    answers(fresh, ASKS[0])
+    answers(fresh, REQUESTS[0])
     assert answers(fresh, *both) == cold
     fresh.close()
 
 
 @pytest.mark.parametrize("kind", ["dense", "hybrid"])
 def test_three_bids_are_read_for_the_jury_and_the_next_process(tiny_files: dict[str, Path], kind: str, tmp_path: Path):
-    """Batches of three, four and two asks find the rules read, whatever else the context was made for between them."""
+    """Batches of three, four and two requests reuse the rules, also after the context was made anew between them."""
     engine = LlamaEngine(kind, tiny_files[kind], identity="sha", prefixes=tmp_path)
     texts = ("Wind.", "Rain.", "Snow.", "Hail.")
     for count in (3, 4, 2):
@@ -113,7 +113,7 @@ def test_three_bids_are_read_for_the_jury_and_the_next_process(tiny_files: dict[
 def test_a_batch_that_ran_out_of_time_leaves_nothing_behind(tiny_files: dict[str, Path]):
     """Stopped between a copy that was asked for and the decode that makes it, the engine answers as a new one."""
     engine = LlamaEngine("dense", tiny_files["dense"])
-    expected = answers(engine, ASKS[2], ASKS[0])
+    expected = answers(engine, REQUESTS[2], REQUESTS[0])
     late, decode, calls = Generate(prompt("More. " * 30), DRAWN, samples=3), engine._context._flush, []
 
     def flush(*args: object) -> None:
@@ -123,7 +123,7 @@ def test_a_batch_that_ran_out_of_time_leaves_nothing_behind(tiny_files: dict[str
     engine._context._flush = flush  # type: ignore[method-assign,assignment]
     assert isinstance(engine.generate([late])[0], TimedOut) and calls[-1]
     engine._context._flush = decode  # type: ignore[method-assign]
-    assert answers(engine, ASKS[2], ASKS[0]) == expected
+    assert answers(engine, REQUESTS[2], REQUESTS[0]) == expected
     engine.close()
 
 
@@ -138,26 +138,26 @@ def test_likelihoods_reuse_and_are_reused(dense: LlamaEngine):
 
 
 def test_forgetting_reads_anew(dense: LlamaEngine):
-    """After `forget` the same ask is read whole again."""
-    dense.generate([ASKS[0]])
+    """After `forget` the same request is read whole again."""
+    dense.generate([REQUESTS[0]])
     dense.forget()
     read = dense.read
-    assert dense.generate([ASKS[0]])[0][0].reused == 0
-    assert dense.read - read == dense.count(ASKS[0].prompt)
+    assert dense.generate([REQUESTS[0]])[0][0].reused == 0
+    assert dense.read - read == dense.count(REQUESTS[0].prompt)
 
 
 @pytest.mark.parametrize("kind", ["dense", "hybrid"])
 def test_a_new_process_finds_what_never_changes_on_disk(tiny_files: dict[str, Path], kind: str, tmp_path: Path):
     """A second engine starts with the rules read, answers the same, and nothing of the task is on disk."""
     first = LlamaEngine(kind, tiny_files[kind], identity="sha", prefixes=tmp_path)
-    expected = answers(first, ASKS[0])
+    expected = answers(first, REQUESTS[0])
     first.close()
     assert len(list(tmp_path.iterdir())) == 1
     second = LlamaEngine(kind, tiny_files[kind], identity="sha", prefixes=tmp_path)
     other = Generate(prompt("A task of another kind."), DRAWN)
     reused = second.generate([other])[0][0].reused
     assert reused > 64
-    assert answers(second, ASKS[0]) == expected
+    assert answers(second, REQUESTS[0]) == expected
     second.close()
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -165,7 +165,7 @@ def test_a_new_process_finds_what_never_changes_on_disk(tiny_files: dict[str, Pa
 def test_a_sliding_windows_state_is_not_kept(tiny_files: dict[str, Path], tmp_path: Path):
     """llama.cpp saves only the window, and an answer from it would differ: such a model starts anew."""
     engine = LlamaEngine("sliding", tiny_files["sliding"], identity="sha", prefixes=tmp_path)
-    engine.generate([ASKS[0]])
+    engine.generate([REQUESTS[0]])
     engine.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -173,7 +173,7 @@ def test_a_sliding_windows_state_is_not_kept(tiny_files: dict[str, Path], tmp_pa
 def test_without_a_file_hash_nothing_goes_to_disk(tiny_files: dict[str, Path], tmp_path: Path):
     """A model file that nobody identified keeps no prefix that another file could be given."""
     engine = LlamaEngine("dense", tiny_files["dense"], prefixes=tmp_path)
-    engine.generate([ASKS[0]])
+    engine.generate([REQUESTS[0]])
     engine.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -203,17 +203,17 @@ def test_samples_beyond_the_memory_for_them_wait_for_a_place(
 
 
 def test_a_failed_decode_leaves_an_engine_that_answers(dense: LlamaEngine):
-    """After a time-out half-way through a prompt the same ask is answered as by a fresh engine."""
+    """After a time-out half-way through a prompt the same request is answered as by a fresh engine."""
     dense.forget()
-    expected = answers(dense, ASKS[0])
+    expected = answers(dense, REQUESTS[0])
     dense.forget()
-    assert isinstance(dense.generate([ASKS[0]], seconds=1e-9)[0], Exception)
-    assert answers(dense, ASKS[0]) == expected
+    assert isinstance(dense.generate([REQUESTS[0]], seconds=1e-9)[0], Exception)
+    assert answers(dense, REQUESTS[0]) == expected
 
 
 def test_timing_disturbs_nothing(dense: LlamaEngine):
     """Measuring a way of running gives two times, and the engine's own answers stay as they were."""
-    expected = answers(dense, ASKS[0])
+    expected = answers(dense, REQUESTS[0])
     read, write = dense.timed(Tuning(threads=1), 128, 4)
     assert read > 0 and write > 0
-    assert answers(dense, ASKS[0]) == expected
+    assert answers(dense, REQUESTS[0]) == expected

@@ -40,7 +40,7 @@ def test_a_time_limit_is_kept(engine: LlamaEngine, prompt: str):
 
 
 def test_work_that_outlasts_its_limit_is_stopped_from_outside(engine: LlamaEngine):
-    """Where one long decode keeps the engine from seeing its limit, the decode is stopped, and the ask has failed."""
+    """A long decode that keeps the engine from seeing its limit is stopped, and the request has failed."""
     alive(engine)
     endless = [Generate(chat("Hi."), ENDLESS)]
     began = time.monotonic()
@@ -59,7 +59,7 @@ def test_what_was_finished_in_time_stands(engine: LlamaEngine):
 
 
 def test_a_stop_never_reaches_another_callers_work(engine: LlamaEngine):
-    """A time-out of one thread's ask leaves the answer that another thread is waiting for alone."""
+    """A time-out of one thread's request leaves the answer that another thread is waiting for alone."""
     replies = []
     request = Generate(chat("Hi."), Sampling(max_tokens=60, grammar='root ::= "a"+'))
     others = [threading.Thread(target=lambda: replies.extend(engine.generate([request]))) for _ in range(2)]

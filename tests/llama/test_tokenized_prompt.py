@@ -40,8 +40,8 @@ STARTS = st.lists(st.integers(1, 3), min_size=1, max_size=12)
 
 
 @given(STARTS)
-def test_families_share_a_beginning_and_keep_the_order(starts: list[int]):
-    """Runs with one system prompt are a family, others' are not, and nobody is lost or moved."""
+def test_groups_share_a_beginning_and_keep_the_order(starts: list[int]):
+    """Runs with the same system prompt are one group, and no run is lost or moved."""
     runs = [
         Scoring([start] * 30 + [number], -1, 30, prompt=TokenizedPrompt([start] * 30 + [number], (), 30))
         for number, start in enumerate(starts)
@@ -53,7 +53,7 @@ def test_families_share_a_beginning_and_keep_the_order(starts: list[int]):
         assert numbers == [n for n, start in enumerate(starts) if start == starts[numbers[0]]]
 
 
-def test_a_short_beginning_makes_no_family():
+def test_a_short_beginning_makes_no_group():
     """Less than MIN_SHARED tokens, or only a part of what is the same for every task, is not read for both at once."""
     short, cut_off = [1] * (MIN_SHARED - 1), [1] * (MIN_SHARED + 9)
     assert len(prefix_groups([Scoring([*short, n], -1, 20, prompt=TokenizedPrompt([*short, n])) for n in (2, 3)])) == 2
