@@ -6,7 +6,8 @@ The hub library's own `hf_hub_download` (2.4) is not used. Our tests show what w
   at byte 0. Within one call it goes on only from the last whole block of 10 MB.
 - It writes whatever a server sends to the disk, and checks the length at the end.
 - It does not compare a sha256. A hub that changed its file is noticed by nobody.
-- It asks three times for one file (who calls, HEAD, GET), and needs headers that a plain mirror does not send.
+- It sends up to three requests for one file (which agent calls, HEAD, GET), and needs headers that a plain mirror does
+  not send.
 - It sends a saved login to a mirror, and a token unencrypted to another machine.
 - Where hf_xet is installed, bytes leave through a client of its own that the egress log cannot see.
 """
