@@ -1,12 +1,16 @@
 """The wheel: what is in it, and that it works where there is no checkout."""
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 import zipfile
+from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +19,34 @@ import pytest
 import edge_sale
 
 ROOT = Path(__file__).parents[1]
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported() -> set[str]:
+    """What comes first in the name of each module that edge_sale imports, wherever."""
+    found = set()
+    for file in (ROOT / "edge_sale").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.split(".")[0])
+    return found
+
+
+def test_every_dependency_is_imported():
+    """What users install, with every extra, the package imports itself; a dependency that nothing uses is gone."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    wanted = {normal(re.match(r"[\w.-]+", line)[0]) for line in lines} - {"edge-sale"}
+    assert len(wanted) > 15
+    modules = packages_distributions()
+    used = {normal(dist) for module in imported() for dist in modules.get(module, [])}
+    assert wanted - used == set()
+    assert "pytest" not in used, "control: what only tests import does not count"
 
 
 @pytest.fixture(scope="module")
