@@ -149,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 @contextmanager
 def _report_old_names() -> Iterator[None]:
     """Show each old name that is found in the user's files as one line on stderr, once a command."""
-    told: set[str] = set()
+    shown: set[str] = set()
 
     with warnings.catch_warnings():
         default = warnings.showwarning
@@ -157,8 +157,8 @@ def _report_old_names() -> Iterator[None]:
         def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
             if not issubclass(category, OldName):
                 default(message, category, *rest, **more)
-            elif str(message) not in told:
-                told.add(str(message))
+            elif str(message) not in shown:
+                shown.add(str(message))
                 click.echo(f"edge-sale: {message}", err=True)
 
         warnings.simplefilter("always", OldName)
