@@ -1,4 +1,4 @@
-"""Agents and engines that follow a script, for the auction's logic alone. They complain when it runs out."""
+"""Scripted agents and memories for tests of the auction. They fail if their script runs out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ def plan(text: str = "1. Do it.", tokens: int = 10, entropy: float = 1.0) -> Str
 
 @dataclass
 class Scripted:
-    """An agent that bids, judges and works by its script; an exception in it is raised there."""
+    """An agent that bids, judges and works by its script. An exception in the script is raised.
+
+    `heard` lists its calls with their arguments.
+    """
 
     name: str
     price: float
@@ -56,7 +59,7 @@ class Scripted:
 
 @dataclass
 class ScriptedMemory:
-    """A memory that knows what it was given and keeps what it is told."""
+    """A memory with scripted lessons. It keeps what is recorded, or raises `fault`."""
 
     lessons: Mapping[str, list[Lesson]] = field(default_factory=dict)
     recorded: list[tuple[Award, Outcome | None, Mapping[str, Any]]] = field(default_factory=list)

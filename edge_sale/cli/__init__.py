@@ -1,9 +1,16 @@
-"""The command line: one file a command, loaded when it is asked for, and one door for errors.
+"""The command line. Each command is a module that is imported when it is called; `main` reports all errors.
 
-Exit codes: 0 done, 1 the user's to mend (or the answer failed its check), 2 usage,
-3 our bug (a crash file is written), 130 stopped with ^C, 143 and 129 ended by SIGTERM and
-SIGHUP. With `--json` a failure is one JSON document too: {"error": …, "exit": …} on stdout,
-beside the line on stderr.
+Exit codes:
+
+    0    done
+    1    an error that the user can fix, or an answer that failed its check
+    2    wrong usage
+    3    a bug in edge-sale; a crash file is written
+    129  ended by SIGHUP
+    130  stopped with ^C
+    143  ended by SIGTERM
+
+An error is one line on stderr. With `--json` it is also one JSON document on stdout: {"error": …, "exit": …}.
 """
 
 from __future__ import annotations
@@ -30,7 +37,7 @@ from edge_sale import __version__
 from edge_sale.errors import EdgeSaleError
 from edge_sale.legacy_names import OldName
 
-# name -> module of edge_sale.cli that holds a click command of that name
+# command -> the module of edge_sale.cli that defines it
 COMMANDS = {
     "run": "run",
     "bid": "run",
@@ -59,8 +66,8 @@ COMMANDS = {
 }
 
 
-class Lazy(click.Group):
-    """A group whose commands are imported when they are asked for."""
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -76,25 +83,24 @@ class Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"commands: {', '.join(COMMANDS)}"
             ctx.fail(f"no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="edge-sale")
 @click.option("--offline", is_flag=True, help="Send nothing, pull nothing.")
 def cli(offline: bool) -> None:
-    """Sell tasks to small local models.
+    """Run each task on the small local model whose plan offers the best value for its cost.
 
-    Agents bid for each task with a short plan, a jury of the agents scores the plans, and
-    the bid with the least cost minus value does the work. Everything runs on this machine,
-    but for a remote that you may add as a fallback.
+    The models bid for the task with short plans, score each other's plans, and the winner does the
+    work. Everything runs on this machine, unless you add a remote model as a fallback.
 
     \b
-    edge-sale pull                            get the starter pool's models
-    edge-sale run "Sort a list in Python."    hold the auction, do the work
-    edge-sale show                            why the last winner won
+    edge-sale run "Sort a list in Python."    print the winner's answer
+    edge-sale show                            explain why it won
+    edge-sale pull                            download the models of the starter pool
     """
     if offline:
         from edge_sale.environment import stay_offline
@@ -103,13 +109,13 @@ def cli(offline: bool) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """Runs the command line and exits with its code: the only place where errors become text."""
+    """Run the command line and exit with its code. This is the only place where errors become text."""
     args = list(sys.argv[1:] if argv is None else argv)
     code, failure, details = 0, "", {}  # type: int, str, dict[str, object]
     try:
-        _heed_signals()
-        _fill_streams()
-        with _old_names_told():
+        _install_signal_handlers()
+        _check_streams()
+        with _report_old_names():
             done = cli.main(args, prog_name="edge-sale", standalone_mode=False)
         code = done if isinstance(done, int) else 0
     except click.exceptions.Exit as end:
@@ -118,32 +124,32 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         code, failure = 2 if isinstance(error, click.UsageError) else 1, error.format_message()
         error.show()
     except (click.Abort, KeyboardInterrupt):
-        sold = args[:1] in (["run"], ["bid"])
-        code, failure = 130, "stopped; nothing of this run was recorded" if sold else "stopped"
-    except BrokenPipeError:  # the reader of our output has gone, as in `edge-sale history | head`
-        null = os.open(os.devnull, os.O_WRONLY)  # or Python complains of it once more at exit
+        auctioned = args[:1] in (["run"], ["bid"])
+        code, failure = 130, "stopped; nothing of this run was recorded" if auctioned else "stopped"
+    except BrokenPipeError:  # the reader of stdout is gone, as in `edge-sale history | head`
+        null = os.open(os.devnull, os.O_WRONLY)  # else Python reports the broken pipe again at exit
         os.dup2(null, 1)
         os.dup2(null, 2)
         code = 1
     except EdgeSaleError as error:
         code, failure, details = 1, str(error), dict(error.details)
     except OSError as error:
-        if error.errno not in OF_THE_MACHINE:
-            code, failure = 3, _bug(error, args)
+        if error.errno not in MACHINE_ERRORS:
+            code, failure = 3, _report_bug(error, args)
         else:
             where = f"{error.filename}: " if error.filename else ""
             code, failure = 1, f"{where}{error.strerror}"
     except Exception as error:
-        code, failure = 3, _bug(error, args)
+        code, failure = 3, _report_bug(error, args)
     if failure:
-        _tell(failure, code, details, as_json="--json" in args)
+        _report(failure, code, details, as_json="--json" in args)
     sys.exit(code)
 
 
 @contextmanager
-def _old_names_told() -> Iterator[None]:
+def _report_old_names() -> Iterator[None]:
     """Show each old name that is found in the user's files as one line on stderr, once a command."""
-    told: set[str] = set()
+    shown: set[str] = set()
 
     with warnings.catch_warnings():
         default = warnings.showwarning
@@ -151,8 +157,8 @@ def _old_names_told() -> Iterator[None]:
         def show(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
             if not issubclass(category, OldName):
                 default(message, category, *rest, **more)
-            elif str(message) not in told:
-                told.add(str(message))
+            elif str(message) not in shown:
+                shown.add(str(message))
                 click.echo(f"edge-sale: {message}", err=True)
 
         warnings.simplefilter("always", OldName)
@@ -160,64 +166,65 @@ def _old_names_told() -> Iterator[None]:
         yield
 
 
-# a full disk, a folder that may not be written to and their like are not bugs of ours
-OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR}
+# errors of the machine, such as a full disk or a folder without write permission, are not bugs
+MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR}
 
 
-def _tell(failure: str, code: int, details: dict[str, object], *, as_json: bool) -> None:
-    """The failure in one line on stderr (click has shown its own) and, for programs, as JSON on stdout."""
+def _report(failure: str, code: int, details: dict[str, object], *, as_json: bool) -> None:
+    """Print the failure on stderr, unless click has printed it already, and with `as_json` as JSON on stdout."""
     try:
         if code != 2:
             click.echo(f"edge-sale: {failure}", err=True)
         if as_json:
             click.echo(json.dumps({"error": failure, "exit": code, **details}, ensure_ascii=False))
     except OSError:
-        pass  # nobody is there to read it; the exit code still tells
+        pass  # the streams are closed; the exit code remains
 
 
-def _heed_signals() -> None:
-    """SIGTERM, and SIGHUP when the terminal is closed, end the program the way ^C does: what it started and wrote goes.
+def _install_signal_handlers() -> None:
+    """Let SIGTERM and SIGHUP end the program as ^C does: child processes and temporary files are removed.
 
-    Left as they are where somebody else decides: ignored, as under nohup, or outside the main thread.
+    A signal that is ignored, as under nohup, or has another handler stays so. Outside the main thread nothing changes.
     """
 
     def end(number: int, frame: object) -> NoReturn:
-        for again in heeded:
-            signal.signal(again, signal.SIG_IGN)  # a second one would cut the tidying short
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)  # a second signal would interrupt the clean-up
         raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():
         return
     known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    heeded = [each for each in known if signal.getsignal(each) is signal.SIG_DFL]
-    for each in heeded:
+    handled = [each for each in known if signal.getsignal(each) is signal.SIG_DFL]
+    for each in handled:
         signal.signal(each, end)
 
 
-def _fill_streams() -> None:
-    """Refuses to work for a closed stdout; a closed stdin or stderr becomes the null device.
+def _check_streams() -> None:
+    """Replace a closed stdin or stderr by the null device. Raises EdgeSaleError if stdout is closed.
 
-    Otherwise the next file that is opened, such as the auction memory, would get the free
-    number and be written into by whatever prints.
+    Otherwise the next file that is opened, such as the auction memory, would get the free file descriptor, and
+    whatever is printed would be written into it.
     """
     if sys.stdin is None:
-        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - open as long as we run
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - stays open until the end
     if sys.stdout is None:
-        raise EdgeSaleError("stdout is closed, so the answer has nowhere to go")
+        raise EdgeSaleError("stdout is closed; redirect it to a file or to /dev/null")
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # not every locale has every sign
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # not every locale has every character
 
 
-def _bug(error: Exception, args: Sequence[str]) -> str:
-    """What to say of an error that nobody meant, with where its details are."""
-    what = f"this is a bug of ours: {type(error).__name__}: {error}"
-    return f"{what}; the details are in {_crash_file(args)}; please report it"
+def _report_bug(error: Exception, args: Sequence[str]) -> str:
+    """The message for a bug in edge-sale; the details go to a crash file."""
+    return (
+        f"bug in edge-sale: {type(error).__name__}: {error}; please report it with the details in {_crash_file(args)}"
+    )
 
 
 def _crash_file(args: Sequence[str]) -> str:
-    """Where the traceback was written: to a file of the user's, and nowhere else."""
+    """Write the traceback to a file that only the user can read; its path. If that fails, print it on stderr."""
     from edge_sale.settings import load
 
     now = datetime.now()
@@ -228,7 +235,7 @@ def _crash_file(args: Sequence[str]) -> str:
         file = folder / f"{now:%Y-%m-%dT%H-%M-%S}.txt"
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
         file.chmod(0o600)
-    except Exception:  # whatever it is, the first error is the one to tell
+    except Exception:  # the first error is the one to report
         click.echo(text, err=True)
         return "the lines above"
     return str(file)

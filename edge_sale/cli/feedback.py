@@ -26,7 +26,7 @@ def _options(command: Any) -> Any:
 @click.command()
 @_options
 def good(auction: str, undo: bool, as_json: bool) -> None:
-    """Say that an answer was right, so that the market learns from it.
+    """Say that an answer was right; the market learns from it.
 
     AUCTION is an id from the history, the beginning of one, or 'last'.
 
@@ -40,7 +40,7 @@ def good(auction: str, undo: bool, as_json: bool) -> None:
 @click.command()
 @_options
 def bad(auction: str, undo: bool, as_json: bool) -> None:
-    """Say that an answer was wrong, so that no agent copies its plan.
+    """Say that an answer was wrong; no agent copies its plan.
 
     AUCTION is an id from the history, the beginning of one, or 'last'.
 

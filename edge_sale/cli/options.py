@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they turn into."""
+"""Options that several commands share, and how they become a task and settings."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ def _offline(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
         stay_offline()
 
 
-# eager: closed before anything else is looked at, for this process and whatever it starts
+# eager: takes effect before any other option is read, for this process and its children
 offline_option = click.option(
     "--offline", is_flag=True, is_eager=True, expose_value=False, callback=_offline, help="Send nothing, pull nothing."
 )
 
-LARGEST_TASK = 4 * 2**20  # bytes; no context takes more, and a wrong file should not fill memory
+LARGEST_TASK = 4 * 2**20  # bytes: more than any context takes; a wrong file must not fill the memory
 
 
-def _one(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> str | None:
+def _single_argument(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> str | None:
+    """The task, if it is one argument. Raises UsageError for several words without quotes."""
     if len(words) > 1:
         example = f'edge-sale {ctx.info_name} "{" ".join(words)}"'
         raise click.UsageError(f"the task is one argument, so put it in quotes: {example}", ctx)
@@ -38,10 +39,10 @@ def _one(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> 
 
 
 def task_options(command: F) -> F:
-    """What `run` and `bid` have in common."""
+    """Add the options of `run` and `bid` to a command."""
     for option in reversed(
         (
-            click.argument("task", nargs=-1, metavar="[TASK]", callback=_one),
+            click.argument("task", nargs=-1, metavar="[TASK]", callback=_single_argument),
             click.option(
                 "-f",
                 "--file",
@@ -50,7 +51,11 @@ def task_options(command: F) -> F:
                 help="Read the task from FILE; - is standard input.",
             ),
             click.option(
-                "-p", "--pool", metavar="NAME", help="Agents to invite (see: edge-sale pools).", shell_complete=_pools
+                "-p",
+                "--pool",
+                metavar="NAME",
+                help="Pool of agents that may bid (see: edge-sale pools).",
+                shell_complete=_pools,
             ),
             click.option(
                 "-a",
@@ -62,36 +67,37 @@ def task_options(command: F) -> F:
                 shell_complete=_agents,
             ),
             click.option(
-                "--seed", type=click.IntRange(min=0), metavar="N", help="Repeat a run: same seed, same draws."
+                "--seed",
+                type=click.IntRange(min=0),
+                metavar="N",
+                help="Make the run repeatable: same seed, same draws.",
             ),
             click.option(
                 "--domain",
                 type=click.Choice(["python", "text"]),
-                help="What kind of answer; told from the task's words unless given.",
+                help="Kind of answer; default: guessed from the task.",
             ),
             click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record this one."),
-            click.option(
-                "--private", is_flag=True, help="Record nothing of this; past auctions may still be recalled."
-            ),
-            click.option("--no-refine", is_flag=True, help="Hold the auction without refinement."),
+            click.option("--private", is_flag=True, help="Do not record this task; past auctions are still recalled."),
+            click.option("--no-refine", is_flag=True, help="Let no agent refine its bid."),
             click.option(
                 "--full-auction",
                 is_flag=True,
-                help="Ask for every bid and judgement, also those that cannot change the winner.",
+                help="Request every bid and score, even if it cannot change the winner.",
             ),
             click.option(
-                "--escalate", type=click.Choice(["never", "ask", "auto"]), help="May the remote be consulted?"
+                "--escalate", type=click.Choice(["never", "ask", "auto"]), help="Whether the fallback may be used."
             ),
             click.option(
                 "--thrift",
                 type=click.FloatRange(0, 1),
                 metavar="N",
-                help="0: escalate for any gain, 1: after failed checks.",
+                help="0: use the fallback for any gain, 1: only after failed checks.",
             ),
             offline_option,
-            click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else."),
-            click.option("-q", "--quiet", is_flag=True, help="The answer and nothing else."),
-            click.option("-v", "--verbose", is_flag=True, help="Every event, a line each, on stderr."),
+            click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
+            click.option("-q", "--quiet", is_flag=True, help="Print the answer and nothing else."),
+            click.option("-v", "--verbose", is_flag=True, help="Print every event on stderr, one per line."),
             click.option(
                 "--trace",
                 type=click.Path(path_type=Path, dir_okay=False),
@@ -104,7 +110,7 @@ def task_options(command: F) -> F:
 
 
 def resolved_folder(folder: Path) -> Path:
-    """A folder as it is called from the root. Raises EdgeSaleError for the home of nobody, and for links in a ring."""
+    """The folder's absolute path. Raises EdgeSaleError for the home of an unknown user and for a loop of links."""
     try:
         return folder.expanduser().resolve()
     except (RuntimeError, OSError) as error:
@@ -123,7 +129,7 @@ def settings_with(
     escalate: Escalation | None = None,
     thrift: float | None = None,
 ) -> Settings:
-    """The user's settings with the command line on top."""
+    """The user's settings, overridden by the command line."""
     return for_run(
         load(),
         pool=pool,
@@ -139,7 +145,7 @@ def settings_with(
 
 
 def task_text(task: str | None, file: Path | None) -> str:
-    """The task's words from the argument, a file or a pipe. Raises TaskError."""
+    """The task's text from the argument, a file or a pipe. Raises TaskError, and UsageError if there is none."""
     if task is not None and file is not None:
         raise click.UsageError("give the task either as an argument or with --file, not both")
     if file is not None and str(file) != "-":
@@ -155,13 +161,13 @@ def task_text(task: str | None, file: Path | None) -> str:
         return _decoded(_bounded(sys.stdin.buffer, "standard input"), "standard input")
     try:
         task.encode("utf-8")
-    except UnicodeEncodeError as error:  # bytes that the shell passed on as they were
+    except UnicodeEncodeError as error:  # the shell passes on bytes that are not UTF-8
         raise TaskError("the task is not UTF-8 text; give it in a file with --file") from error
     return task
 
 
 def _bounded(stream: IO[bytes], name: str) -> bytes:
-    """The bytes of a stream, which stays open: stdin is asked later whether it is a terminal. Raises TaskError."""
+    """The bytes of a stream, which stays open: stdin is used later. Raises TaskError above LARGEST_TASK bytes."""
     data = stream.read(LARGEST_TASK + 1)
     if len(data) > LARGEST_TASK:
         raise TaskError(f"{name}: over {LARGEST_TASK // 2**20} MiB; a task is text that fits a model's context")
@@ -181,7 +187,7 @@ def _pools(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     try:
         settings = load()
         names = {*load_cards(settings.cards_dir).pools, *settings.pools}
-    except EdgeSaleError:  # a message now would land in the middle of the line being typed
+    except EdgeSaleError:  # a message would appear in the line that is being typed
         return []
     return sorted(name for name in names if name.startswith(incomplete))
 

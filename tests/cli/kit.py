@@ -1,4 +1,4 @@
-"""Running the program as its users do: as a process of its own, in a home of its own."""
+"""Runs the program as users do: in a process and a home folder of its own."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 EDGE_SALE = [sys.executable, "-m", "edge_sale"]
-SCRIPTED = [sys.executable, "-m", "tests.cli.scripted_child"]  # the same with an agent that does what EDIT says
+SCRIPTED = [sys.executable, "-m", "tests.cli.scripted_child"]  # the same program with a scripted agent
 
-# On one thread, for machines with other work. The pool that comes with edge-sale: nothing has to be pulled for it.
+# On one thread, since the machine may be busy. The bundled pool, for which nothing has to be pulled.
 CONFIG = """
 pool = "bundled"
 threads = 1
 [auction]
 bid_seconds = 300
 """
-# the starter's models, for tests marked `models`: short plans and answers, since the command line is what is tested
+# The starter pool, for tests marked `models`. Plans and answers are short, since these tests are about the commands.
 STARTER = """
 pool = "starter"
 threads = 1
@@ -34,7 +34,7 @@ max_tokens = 48
 
 
 def new_home(folder: Path, config: str = CONFIG) -> Path:
-    """A home with these settings, and no models of its own."""
+    """A home folder with these settings and no models."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.toml").write_text(config, encoding="utf-8")
     return folder
@@ -52,7 +52,7 @@ def edge(
     program: Sequence[str] = EDGE_SALE,
     **changes: str,
 ) -> subprocess.CompletedProcess[str]:
-    """The program's exit code, stdout and stderr, with nothing of it on a terminal."""
+    """The program's exit code, stdout and stderr. No stream is a terminal."""
     done = subprocess.run(
         [*program, *args], input=stdin, capture_output=True, timeout=seconds, env=environment(home, **changes)
     )
@@ -61,7 +61,7 @@ def edge(
 
 
 def shell(home: Path, script: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
-    """The same through bash, where `edge-sale` is the program."""
+    """The result of a bash script in which `edge-sale` is the program."""
     script = f'edge-sale() {{ "{sys.executable}" -m edge_sale "$@"; }}\n{script}'
     return subprocess.run(
         ["bash", "-c", script],
@@ -74,7 +74,7 @@ def shell(home: Path, script: str, seconds: float = 60) -> subprocess.CompletedP
 
 
 def start(home: Path, *args: str, program: Sequence[str] = EDGE_SALE, **changes: str) -> subprocess.Popen[bytes]:
-    """The program, started and left running."""
+    """Start the program and leave it running."""
     return subprocess.Popen(
         [*program, *args],
         stdin=subprocess.DEVNULL,
@@ -85,7 +85,7 @@ def start(home: Path, *args: str, program: Sequence[str] = EDGE_SALE, **changes:
 
 
 def wait_for(text: str, file: Path, process: subprocess.Popen[bytes], seconds: float = 120) -> None:
-    """Returns once `file` holds `text`; fails when the process ends first."""
+    """Wait until `file` contains `text`. Fails if the process ends first."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if file.exists() and text in file.read_text(encoding="utf-8", errors="replace"):
@@ -96,7 +96,7 @@ def wait_for(text: str, file: Path, process: subprocess.Popen[bytes], seconds: f
 
 
 def only_document(text: str) -> Any:
-    """The one JSON document that `text` is; fails where there is anything beside it."""
+    """The one JSON document in `text`. Fails if there is any other text."""
     document, end = json.JSONDecoder().raw_decode(text)
     assert text[end:] == "\n"
     return document
@@ -108,7 +108,7 @@ def history(home: Path) -> Sequence[dict[str, Any]]:
 
 
 class Sold(NamedTuple):
-    """One recorded `run --json --trace`, which several tests look at."""
+    """A recorded `run --json --trace` that several tests read."""
 
     home: Path
     done: subprocess.CompletedProcess[str]
@@ -117,14 +117,14 @@ class Sold(NamedTuple):
 
 
 def sell(home: Path, task: str) -> Sold:
-    """Sells a task in this home, recorded and traced."""
+    """Run a task in this home, with the memory and a trace."""
     trace = home / "t.jsonl"
     done = edge(home, "run", task, "--seed", "7", "--json", "--trace", str(trace), seconds=400)
     return Sold(home, done, only_document(done.stdout), trace)
 
 
 def told(document: dict[str, Any]) -> dict[str, Any]:
-    """What a sale says but for its ids and the time it took."""
+    """A run's JSON document without its ids and times."""
     cost = {part: (c["tokens_in"], c["tokens_out"]) for part, c in document["cost"].items()}
     usage = {**document["usage"], "seconds": 0}
     return {**document, "id": "", "cost": cost, "usage": usage, "task": {**document["task"], "id": ""}}

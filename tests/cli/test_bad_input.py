@@ -1,4 +1,4 @@
-"""What a mistake gets: one line that names the thing and the way out, and the right exit code."""
+"""A mistake ends in one line that names the problem and the way out, and in the right exit code."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ CASES = [
 ]
 
 
-def test_a_reserve_alone_cannot_hold_an_auction(tmp_path: Path) -> None:
-    """Nobody would bid: that is said before anything is loaded."""
+def test_a_fallback_alone_cannot_hold_an_auction(tmp_path: Path) -> None:
+    """No agent would bid. The run fails with one line before any model is loaded."""
     remote = '[remotes.far]\nurl = "http://127.0.0.1:9/v1"\nmodel = "m"\nkey = "none"\nprice_in = 1\nprice_out = 1\n'
     done = edge(new_home(tmp_path, remote), "run", "-a", "far", "Sort a list in Python.")
     assert done.returncode == 1 and "far stands by as a fallback" in done.stderr and done.stderr.count("\n") == 1
@@ -45,7 +45,7 @@ def test_a_reserve_alone_cannot_hold_an_auction(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("args", "code", "says"), CASES)
 def test_mistake_is_named_on_stderr(args: tuple[str, ...], code: int, says: str, tmp_path: Path) -> None:
-    """Nothing on stdout, no traceback, and 1 for what the user must mend, 2 for usage."""
+    """Nothing is on stdout, and there is no traceback. The code is 1 for errors to fix, 2 for wrong usage."""
     done = edge(new_home(tmp_path), *args)
     assert says in done.stderr
     assert "Traceback" not in done.stderr
@@ -54,7 +54,7 @@ def test_mistake_is_named_on_stderr(args: tuple[str, ...], code: int, says: str,
 
 @pytest.mark.parametrize("args", [("run", ""), ("run", "x", "-q"), ("show",), ("bid", "x", "-p", "nope")])
 def test_failure_is_one_json_document_too(args: tuple[str, ...], tmp_path: Path) -> None:
-    """A program that asked for JSON gets JSON, whatever happens."""
+    """With --json a failure is one JSON document on stdout, with the exit code in it."""
     done = edge(new_home(tmp_path), *args, "--json")
     document = only_document(done.stdout)
     assert document["exit"] == done.returncode != 0
@@ -69,22 +69,22 @@ def test_failure_is_one_json_document_too(args: tuple[str, ...], tmp_path: Path)
         (b"x" * (4 * 2**20 + 1), "standard input: over 4 MiB"),
     ],
 )
-def test_stdin_that_is_no_task_is_refused(data: bytes, says: str, tmp_path: Path) -> None:
-    """A binary or endless pipe is told from a task before any model is touched."""
+def test_stdin_that_is_no_text_is_refused(data: bytes, says: str, tmp_path: Path) -> None:
+    """A binary or endless pipe is refused before any model is loaded."""
     done = edge(new_home(tmp_path), "run", stdin=data)
     assert (done.returncode, done.stdout) == (1, "")
     assert says in done.stderr
 
 
 def test_argument_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
-    """A task in another encoding is named as such."""
+    """A task in another encoding is refused with a message that says so."""
     done = shell(new_home(tmp_path), "edge-sale run $'caf\\xe9'")
     assert done.returncode == 1
     assert "the task is not UTF-8 text" in done.stderr
 
 
 def test_unknown_key_is_named_with_file_and_line(tmp_path: Path) -> None:
-    """A misspelt key of config.toml stops every run, and says where it stands."""
+    """A misspelt key in config.toml stops every run; the message names file and line."""
     home = new_home(tmp_path, 'pool = "starter"\n\n[auction]\nplan_token = 3\n')
     done = edge(home, *RUN)
     assert done.returncode == 1
@@ -92,7 +92,7 @@ def test_unknown_key_is_named_with_file_and_line(tmp_path: Path) -> None:
 
 
 def test_missing_models_name_the_command(tmp_path: Path) -> None:
-    """Without models a run says which are missing and what pulls them; off a terminal it asks nothing."""
+    """Without models a run says which are missing and what pulls them. Without a terminal it asks nothing."""
     for args, stdin in ((RUN, b""), (("run",), b"Say yes.")):
         done = edge(new_home(tmp_path, STARTER), *args, stdin=stdin, EDGE_SALE_MODELS=str(tmp_path / "none"))
         assert (done.returncode, done.stdout) == (1, "")
@@ -101,7 +101,7 @@ def test_missing_models_name_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["history", "show"])
 def test_damaged_memory_is_named_and_left_alone(command: str, tmp_path: Path) -> None:
-    """Looking into a file that is no memory says so and changes no byte of it."""
+    """A file that is no memory is named in the message, and none of its bytes change."""
     file = new_home(tmp_path) / "memory.sqlite"
     file.write_bytes(b"not a database, whatever its name says")
     done = edge(tmp_path, command)
@@ -112,8 +112,8 @@ def test_damaged_memory_is_named_and_left_alone(command: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("text", ["hello\n", "[1]\n", '{"event": 3, "t": 0}\n', ""])
-def test_file_that_is_no_trace_is_refused(text: str, tmp_path: Path) -> None:
-    """`edge-sale trace` names the file and the line that is no event."""
+def test_a_file_that_is_no_trace_is_refused(text: str, tmp_path: Path) -> None:
+    """`edge-sale trace` names the file and the first line that is no event."""
     file = tmp_path / "t.jsonl"
     file.write_text(text)
     done = edge(tmp_path, "trace", str(file))
@@ -122,11 +122,14 @@ def test_file_that_is_no_trace_is_refused(text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["history", "config", "models --json", "pools"])
-def test_output_that_cannot_be_written_is_said(command: str, tmp_path: Path) -> None:
-    """A closed stdout and a full disk end in one line and exit 1, not in a crash file."""
+def test_output_that_cannot_be_written_is_one_line(command: str, tmp_path: Path) -> None:
+    """A closed stdout and a full disk end in one line and exit code 1, without a crash file."""
     home = new_home(tmp_path)
     closed = shell(home, f"edge-sale {command} >&-")
-    assert (closed.returncode, closed.stderr) == (1, "edge-sale: stdout is closed, so the answer has nowhere to go\n")
+    assert (closed.returncode, closed.stderr) == (
+        1,
+        "edge-sale: stdout is closed; redirect it to a file or to /dev/null\n",
+    )
     if Path("/dev/full").exists() and command != "history":  # an empty history writes nothing
         full = shell(home, f"edge-sale {command} > /dev/full")
         assert (full.returncode, full.stderr) == (1, "edge-sale: No space left on device\n")
@@ -134,7 +137,7 @@ def test_output_that_cannot_be_written_is_said(command: str, tmp_path: Path) -> 
 
 
 def test_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
-    """`edge-sale … | head -1` prints its line and nothing else."""
+    """`edge-sale … | head -1` prints one line and no error."""
     both = "edge-sale config | head -1; edge-sale config --example | :"
     done = shell(new_home(tmp_path), f"for i in 1 2 3; do {both}; done")
     assert done.stderr == ""
@@ -142,13 +145,13 @@ def test_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 
 
 def test_closed_stdin_and_stderr_do_no_harm(tmp_path: Path) -> None:
-    """A service without any streams but stdout can ask for JSON."""
+    """A service that has only stdout gets its JSON."""
     done = shell(new_home(tmp_path), "edge-sale history --json <&- 2>&-")
     assert (done.returncode, done.stdout) == (0, "[]\n")
 
 
-def test_locale_without_our_signs_is_no_crash(tmp_path: Path) -> None:
-    """Where stdout cannot show a sign, a question mark stands for it."""
+def test_a_locale_without_our_characters_is_no_error(tmp_path: Path) -> None:
+    """A character that stdout cannot encode is printed as a question mark."""
     file = new_home(tmp_path) / "t.jsonl"
     file.write_text('{"event": "noted", "t": 0, "text": "\u2211 x"}\n', encoding="utf-8")
     done = edge(tmp_path, "trace", str(file), PYTHONIOENCODING="ascii")
@@ -156,26 +159,27 @@ def test_locale_without_our_signs_is_no_crash(tmp_path: Path) -> None:
     assert "note: ? x" in done.stdout
 
 
-def test_our_own_bug_leaves_a_crash_file(tmp_path: Path) -> None:
-    """What nobody meant is exit 3, with the traceback in a file that only the user can read."""
+def test_a_bug_leaves_a_crash_file(tmp_path: Path) -> None:
+    """The exit code is 3, and the traceback is in a file that only the user can read."""
     program = (
-        "import sys, types, click, edge_sale.cli as door\n"
+        "import sys, types, click, edge_sale.cli as program\n"
         "module = types.ModuleType('edge_sale.cli.boom')\n"
         "module.boom = click.Command('boom', callback=lambda: 1 / 0)\n"
         "sys.modules[module.__name__] = module\n"
-        "door.COMMANDS['boom'] = 'boom'\n"
-        "door.main(['boom'])\n"
+        "program.COMMANDS['boom'] = 'boom'\n"
+        "program.main(['boom'])\n"
     )
     done = shell(new_home(tmp_path), f'"{sys.executable}" -c "{program}"')
     assert (done.returncode, done.stdout) == (3, "")
     (crash,) = (tmp_path / "crashes").iterdir()
+    assert done.stderr.startswith("edge-sale: bug in edge-sale: ZeroDivisionError: ")
     assert str(crash) in done.stderr and "Traceback" not in done.stderr
     assert "ZeroDivisionError" in crash.read_text()
     assert crash.stat().st_mode & 0o077 == 0
 
 
-def test_a_home_of_nobodys_is_said() -> None:
-    """It is the user's to mend, and there is no place for a crash file either."""
+def test_the_home_of_an_unknown_user_is_one_line() -> None:
+    """EDGE_SALE_HOME names a user that does not exist. There is no place for a crash file either."""
     done = edge(Path("~nobody-of-that-name/x"), "history")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == ("edge-sale: EDGE_SALE_HOME is ~nobody-of-that-name/x, and there is no user of that name\n")
@@ -184,32 +188,32 @@ def test_a_home_of_nobodys_is_said() -> None:
 @pytest.mark.parametrize(
     "args", [("undo", "--repo"), ("index",), ("index", "--remove"), ("run", "Who?", "--docs"), ("run", "Do.", "--repo")]
 )
-def test_a_folder_that_is_none_is_named(args: tuple[str, ...], tmp_path: Path) -> None:
-    """The home of nobody and links in a ring: one line, exit 1."""
+def test_a_folder_that_does_not_exist_is_named(args: tuple[str, ...], tmp_path: Path) -> None:
+    """The home of an unknown user and a loop of links end in one line and exit code 1."""
     home = new_home(tmp_path / "home")
-    (tmp_path / "ring").symlink_to(tmp_path / "ring")
-    for folder in ("~nobody-of-that-name/x", str(tmp_path / "ring")):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for folder in ("~nobody-of-that-name/x", str(tmp_path / "loop")):
         done = edge(home, *args, folder)
         assert done.returncode == 1 and done.stdout == "", done.stderr
-        assert done.stderr.count("\n") == 1 and "bug of ours" not in done.stderr
+        assert done.stderr.count("\n") == 1 and "bug in edge-sale" not in done.stderr
         assert folder in done.stderr
 
 
 def complete(home: Path, words: str) -> tuple[int, str, str]:
-    """What the shell is offered behind `words`."""
+    """Exit code, stdout and stderr of a completion after `words`."""
     done = edge(home, _EDGE_SALE_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split(" ")) - 1))
     return done.returncode, done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("sh", ["bash", "zsh", "fish"])
-def test_completion_script_is_for_the_program(sh: str, tmp_path: Path) -> None:
-    """Each shell's script calls the program back through the variable that it answers to."""
+def test_completion_script_calls_the_program(sh: str, tmp_path: Path) -> None:
+    """The script of each shell sets the variable that makes the program print completions."""
     done = edge(new_home(tmp_path), "completion", sh)
     assert done.returncode == 0 and "_EDGE_SALE_COMPLETE" in done.stdout
 
 
-def test_completion_offers_what_there_is(tmp_path: Path) -> None:
-    """Commands and the agents of the user's own configuration are completed."""
+def test_completion_offers_commands_agents_and_pools(tmp_path: Path) -> None:
+    """Names from the user's own configuration are offered too."""
     home = new_home(tmp_path, '[agents.quicker]\nmodel = "smollm2-135m"\nwork = "quick"\nprice = 0.01\n')
     assert complete(home, "edge-sale hi") == (0, "plain,history\n", "")
     assert complete(home, "edge-sale run -a quick") == (0, "plain,quick\nplain,quicker\n", "")
@@ -217,13 +221,13 @@ def test_completion_offers_what_there_is(tmp_path: Path) -> None:
 
 
 def test_completion_is_silent_about_a_broken_config(tmp_path: Path) -> None:
-    """Nothing is printed into the line that is being typed."""
+    """No message is printed into the line that is being typed."""
     code, out, err = complete(new_home(tmp_path, "nonsense = 1\n"), "edge-sale run -a ")
     assert (code, out.strip(), err) == (0, "", "")
 
 
 def test_example_config_is_a_config(tmp_path: Path) -> None:
-    """`config --example` can be used as it is, and gives the settings that are in force without it."""
+    """The output of `config --example` is a valid config.toml, and its values are the defaults."""
     example = edge(new_home(tmp_path, ""), "config", "--example").stdout
     without = json.loads(edge(tmp_path, "config", "--json").stdout)
     with_it = json.loads(edge(new_home(tmp_path, example), "config", "--json").stdout)
@@ -231,6 +235,6 @@ def test_example_config_is_a_config(tmp_path: Path) -> None:
 
 
 def test_module_runs_as_the_program() -> None:
-    """`python -m edge_sale` is the same door."""
+    """`python -m edge_sale` runs the same command line."""
     assert EDGE_SALE[1:] == ["-m", "edge_sale"]
     assert edge(Path("unused"), "--version").stdout.startswith("edge-sale, version ")

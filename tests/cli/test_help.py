@@ -1,4 +1,4 @@
-"""Help is a promise too: every command explains itself with an example, at once."""
+"""Help texts: every command has an example and explains its options, and help is fast."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ def help_of(*args: str, columns: int = 80) -> str:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_an_example_of_itself(name: str) -> None:
-    """A newcomer can copy a line from the help of any command."""
+    """The help of every command has an example line that can be copied."""
     assert re.search(rf"^  edge-sale {name}\b", help_of(name), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_has_help(name: str) -> None:
-    """No option is listed bare."""
+    """No option is listed without a help text."""
     options = [param for param in command(name).params if isinstance(param, click.Option)]
     assert [option.name for option in options if not option.help] == []
 
 
 def test_program_help_says_what_each_command_does_in_full() -> None:
-    """At 80 columns no command's summary is cut off."""
+    """At 80 columns no summary of a command is cut off."""
     listed = help_of().split("Commands:\n")[1].splitlines()
     assert [line.split()[0] for line in listed] == list(COMMANDS)
     assert [line for line in listed if line.endswith("...") or len(line) > 80] == []
@@ -52,7 +52,7 @@ def test_program_help_says_what_each_command_does_in_full() -> None:
 
 @pytest.mark.parametrize("name", ["run", "bid"])
 def test_options_of_a_sale_fit_a_terminal(name: str) -> None:
-    """Options and their help stand within 80 columns."""
+    """Options and their help fit into 80 columns."""
     listed = help_of(name).split("Options:\n")[1].splitlines()
     assert [line for line in listed if len(line) > 80] == []
 

@@ -201,7 +201,7 @@ def test_a_file_whose_name_is_not_utf8_can_be_worked_on(root: Path, tmp_path: Pa
     assert edge(home, "trace", str(trace)).returncode == 0
     for again in ((), ("-c",)):
         done = edge(home, "chat", "--repo", str(root), "--yes", *again, stdin=TASK.encode(), **more)
-        assert done.returncode == 0 and "bug of ours" not in done.stderr, done.stderr
+        assert done.returncode == 0 and "bug in edge-sale" not in done.stderr, done.stderr
     assert (root / name).read_text() == "x = 2\n"
 
 

@@ -1,4 +1,4 @@
-"""What a person, a pipe and a program see of a sale, with agents that follow a script."""
+"""What a person, a pipe and a program see of a run, with scripted agents."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sell(
     memory: ScriptedMemory | None = None,
     execute: bool = True,
 ) -> Sale:
-    """A sale of a scripted market: `good` wins, `dear` loses, `mute` sits out."""
+    """The run of a scripted market: `good` wins, `dear` loses, `mute` makes no bid."""
     scores = {"1. Do it well.": 5.0, "1. Do it.": 1.0}
     agents = [
         Scripted("good", 0.1, [plan("1. Do it well.")], [scores], Outcome("good", "done", answer)),
@@ -52,7 +52,7 @@ def sell(
 
 @pytest.fixture
 def seen(capfd: Any) -> Callable[..., tuple[str, str]]:
-    """stdout and stderr of a scripted sale, shown as the options ask; neither is a terminal."""
+    """Returns stdout and stderr of a scripted run with these options. Neither stream is a terminal."""
 
     def run(
         *, as_json: bool = False, quiet: bool = False, verbose: bool = False, trace: Path | None = None, **sale: Any
@@ -65,8 +65,8 @@ def seen(capfd: Any) -> Callable[..., tuple[str, str]]:
     return run
 
 
-def test_answer_is_all_of_stdout(seen: Callable[..., tuple[str, str]]) -> None:
-    """Without options a pipe gets the answer; table, reason and costs go to stderr, without colours."""
+def test_stdout_is_the_answer(seen: Callable[..., tuple[str, str]]) -> None:
+    """Without options a pipe gets the answer. Table, reason and costs go to stderr without colours."""
     out, err = seen()
     assert out == "yes\n"
     assert "winner" in err and "good asks least" in err and "auction 0 tokens" in err
@@ -75,26 +75,26 @@ def test_answer_is_all_of_stdout(seen: Callable[..., tuple[str, str]]) -> None:
 
 
 def test_bid_alone_writes_nothing_to_stdout(seen: Callable[..., tuple[str, str]]) -> None:
-    """An auction without work has no answer to print."""
+    """An auction without work has no answer."""
     out, err = seen(execute=False)
     assert out == "" and "work" not in err
 
 
-def test_quiet_is_the_answer_alone(seen: Callable[..., tuple[str, str]]) -> None:
-    """--quiet prints the answer and nothing else anywhere."""
+def test_quiet_prints_only_the_answer(seen: Callable[..., tuple[str, str]]) -> None:
+    """With --quiet the answer is on stdout and nothing on stderr."""
     assert seen(quiet=True) == ("yes\n", "")
 
 
-def test_answer_that_does_not_parse_is_told(seen: Callable[..., tuple[str, str]]) -> None:
-    """Broken Python is printed as it is, with a note on stderr, also with --quiet."""
+def test_an_answer_that_does_not_parse_gets_a_note(seen: Callable[..., tuple[str, str]]) -> None:
+    """Broken Python is printed as it is. A note is on stderr, also with --quiet."""
     for quiet in (False, True):
         out, err = seen(quiet=quiet, answer="def f(:", domain="python")
         assert out == "def f(:\n"
         assert err.count("note: the Python in this answer does not parse (line 1:") == 1
 
 
-def test_sale_that_could_not_be_recorded_is_told(seen: Callable[..., tuple[str, str]]) -> None:
-    """A memory that fails at the end costs the record, and every way of looking says so."""
+def test_an_auction_that_was_not_recorded_gets_a_note(seen: Callable[..., tuple[str, str]]) -> None:
+    """If the memory fails at the end, the answer is printed, and every kind of output has the note."""
     for options in ({}, {"quiet": True}):
         out, err = seen(memory=ScriptedMemory(fault=MemoryFault("disk is full")), **options)
         assert out == "yes\n"
@@ -104,17 +104,17 @@ def test_sale_that_could_not_be_recorded_is_told(seen: Callable[..., tuple[str, 
     assert (document["recorded"], document["notes"]) == (False, ["this auction was not recorded: disk is full"])
 
 
-def test_lessons_are_told(seen: Callable[..., tuple[str, str]]) -> None:
-    """Who remembers what is a line, also where nobody may refine from it."""
+def test_lessons_are_listed(seen: Callable[..., tuple[str, str]]) -> None:
+    """One line says which agents have how many lessons, also if no agent may refine from them."""
     lesson = Lesson("t0", "Say no.", "1. Do it.", "1. Do it well.", "dear", "good", 0.9)
     out, err = seen(memory=ScriptedMemory({"good": [lesson], "dear": [lesson, lesson]}))
     assert out == "yes\n"
-    told = "lessons from memory: good 1, dear 2; refined by nobody, for none of them is cheaper than the leader\n"
-    assert told in err
+    line = "lessons from memory: good 1, dear 2; not used: no such agent is cheaper than the leader\n"
+    assert line in err
 
 
 def test_json_is_one_document(seen: Callable[..., tuple[str, str]]) -> None:
-    """--json holds the whole auction: every bid with its scores, who sat out, the answer, the costs."""
+    """It holds the whole auction: every bid with its scores, who sat out, the answer and the costs."""
     out, err = seen(as_json=True, answer="caf\u00e9", memory=ScriptedMemory())
     document = only_document(out)
     assert err == ""
@@ -127,8 +127,8 @@ def test_json_is_one_document(seen: Callable[..., tuple[str, str]]) -> None:
     assert document["run"] == {"seed": 7}
 
 
-def test_verbose_tells_every_event(seen: Callable[..., tuple[str, str]]) -> None:
-    """--verbose is a line an event on stderr; stdout stays the answer's."""
+def test_verbose_prints_every_event(seen: Callable[..., tuple[str, str]]) -> None:
+    """With --verbose stderr has one line per event, and stdout has the answer."""
     out, err = seen(verbose=True)
     assert out == "yes\n"
     events = [line.split()[2] for line in err.splitlines() if line[:7].strip().replace(".", "").isdigit()]
@@ -144,12 +144,12 @@ def test_verbose_tells_every_event(seen: Callable[..., tuple[str, str]]) -> None
 
 
 def test_trace_can_be_replayed(seen: Callable[..., tuple[str, str]], tmp_path: Path) -> None:
-    """`edge-sale trace` tells a recorded sale once more: plans, table, reason, answer."""
+    """`edge-sale trace` prints plans, table, reason and answer of a recorded run."""
     file = tmp_path / "t.jsonl"
     seen(quiet=True, trace=file)
     done = edge(tmp_path, "trace", str(file))
     assert (done.returncode, done.stderr) == (0, "")
-    for told in (
+    for part in (
         "task: Say [bold]yes[/nope].",
         "1. Do it well.",
         "good leads with",
@@ -158,7 +158,7 @@ def test_trace_can_be_replayed(seen: Callable[..., tuple[str, str]], tmp_path: P
         "good asks least",
         "good: done\nyes\n",
     ):
-        assert told in done.stdout
+        assert part in done.stdout
 
 
 def scored(agent: str, phase: Any = "opening", asking: float = -4.114) -> Scored:
@@ -176,7 +176,7 @@ def printed(what: Any, width: int) -> str:
 
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_table_shows_every_number_whole(width: int) -> None:
-    """At 80 columns and more nothing of a bid is cut off, jurors and the winner included."""
+    """At 80 columns and more no cell of a bid is cut off."""
     rows = [scored("planner", "refined"), scored("quick", asking=0.1), scored("drafts")]
     text = printed(AuctionTable(rows, winner=rows[0], sat_out={"slow": "not finished after 60 s"}), width)
     assert max(map(len, text.splitlines())) <= width
@@ -189,28 +189,28 @@ def test_table_shows_every_number_whole(width: int) -> None:
     assert all(name in text for name in AGENTS)
 
 
-def test_costs_are_one_line_of_a_terminal() -> None:
-    """Tokens, seconds and dollars of auction and work fit 80 columns."""
+def test_costs_fit_one_line() -> None:
+    """Tokens, seconds and dollars of auction and work fit into 80 columns."""
     line = cost_line(Sum(1200, 289, 20.2, 0.00002), Sum(1500, 335, 40.5, 0.000083))
     assert line == "auction 1489 tokens (45%), 20.2 s · work 1835 tokens, 40.5 s · $0.000103"
     assert len(line) <= 80
 
 
 def test_narrow_terminal_loses_nothing() -> None:
-    """At 40 columns cells wrap, and no digit is dropped."""
+    """At 40 columns cells wrap, and no text is cut off."""
     text = printed(AuctionTable([scored("quick")]), 40)
     assert max(map(len, text.splitlines())) <= 40 and "…" not in text
 
 
 def test_leader_is_marked_until_there_is_a_winner() -> None:
-    """The table says who leads while the auction is on."""
+    """While the auction runs, the table marks the leader."""
     rows = [scored("quick"), scored("drafts", asking=1.0)]
     assert "leads" in printed(AuctionTable(rows, leader=rows[0]), 140)
     assert "leads" not in printed(AuctionTable(rows, leader=rows[0], winner=rows[1]), 140)
 
 
-def test_what_models_write_has_no_power_over_the_terminal(seen: Callable[..., tuple[str, str]]) -> None:
-    """Markup and control characters in tasks and answers are shown, not obeyed."""
+def test_text_of_models_cannot_control_the_terminal(seen: Callable[..., tuple[str, str]]) -> None:
+    """Markup in tasks and answers is printed as text, and control characters are replaced."""
     with listeners(as_json=True, quiet=False, verbose=False, trace=None) as hear:
         sale = sell(hear, answer="[red]a[/red]\x1b]0;mine\x07b\tc")
     text = printed(award_view(sale.award, sale.outcome, "why", sale.run), 100)

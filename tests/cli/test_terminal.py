@@ -1,4 +1,4 @@
-"""What stands on a real terminal: pseudo-terminals of Python's own, and tmux for what moves."""
+"""Output on a real terminal: on Python's pseudo-terminals, and in tmux for the live table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TMUX = shutil.which("tmux")
 def on_terminal(
     home: Path, *args: str, typed: bytes = b"", until: str = "", program: Sequence[str] = EDGE_SALE, **changes: str
 ) -> tuple[int, str]:
-    """Exit code and everything shown, with all three streams on one terminal; types once `until` is shown."""
+    """Exit code and output with all three streams on one terminal. Types `typed` once `until` is shown."""
     ours, theirs = pty.openpty()
     env = environment(home, **{"TERM": "xterm-256color", **changes})
     process = subprocess.Popen([*program, *args], stdin=theirs, stdout=theirs, stderr=theirs, env=env)
@@ -32,7 +32,7 @@ def on_terminal(
         if select.select([ours], [], [], 0.2)[0]:
             try:
                 data = os.read(ours, 65536)
-            except OSError:  # Linux's way of saying that nobody holds the other end
+            except OSError:  # Linux raises this when the other end is closed
                 break
             if not data:
                 break
@@ -44,8 +44,8 @@ def on_terminal(
     return process.wait(timeout=30), shown.decode(errors="replace")
 
 
-def test_missing_models_are_offered(tmp_path: Path) -> None:
-    """On a terminal a run without models asks whether to pull; no is taken for an answer."""
+def test_a_run_offers_to_pull_missing_models(tmp_path: Path) -> None:
+    """On a terminal a run without models asks whether to pull them. After "no" it ends with exit code 1."""
     home, nothing = new_home(tmp_path, STARTER), str(tmp_path / "m")
     code, shown = on_terminal(home, "run", "Say yes.", typed=b"n\n", until="Pull now?", EDGE_SALE_MODELS=nothing)
     assert "Not on this machine yet: smollm2-135m, all-minilm-l6-v2. Pull now? [Y/n]" in shown
@@ -53,14 +53,14 @@ def test_missing_models_are_offered(tmp_path: Path) -> None:
 
 
 def test_no_task_on_a_terminal_is_usage(tmp_path: Path) -> None:
-    """Nobody is left waiting at an empty prompt."""
+    """Without a task the program does not wait for input, but explains itself with exit code 2."""
     code, shown = on_terminal(new_home(tmp_path), "run")
     assert code == 2 and 'edge-sale run "Sort a list in Python."' in shown
 
 
 @pytest.mark.parametrize("changes", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_color_is_respected(changes: dict[str, str], tmp_path: Path) -> None:
-    """NO_COLOR and a dumb terminal get no colours; a pipe gets no control sequences at all."""
+    """With NO_COLOR and on a dumb terminal there are no colours; a pipe gets no control sequences."""
     trace = tmp_path / "t.jsonl"
     bid = '{"agent": "a", "price": 1, "strategy": {"text": "p", "tokens": 1, "entropy": 1}}'
     scored = f'{{"bid": {bid}, "cost": 1, "value": 2}}'
@@ -77,7 +77,7 @@ def test_no_color_is_respected(changes: dict[str, str], tmp_path: Path) -> None:
 
 @pytest.fixture
 def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """A call of tmux on a server of the test's own; its output."""
+    """Runs tmux commands on a server of this test; returns their output."""
     socket = str(tmp_path / "tmux")
 
     def call(*args: str) -> str:
@@ -89,7 +89,7 @@ def tmux(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 
 def begin(tmux: Callable[..., str], home: Path, *args: str) -> None:
-    """The program in a terminal of 80 columns, which stays after it ended and shows its code."""
+    """Start the program in a terminal of 80 columns, which stays open and shows the exit code at the end."""
     ours = {k: v for k, v in environment(home).items() if k.startswith(("EDGE_SALE", "PYTHON", "HOME", "XDG"))}
     script = f'trap : INT; {shlex.join([*EDGE_SALE, *args])}; echo "[code $?]"; sleep 300'
     names = [f"{name}={value}" for name, value in ours.items()]
@@ -97,22 +97,22 @@ def begin(tmux: Callable[..., str], home: Path, *args: str) -> None:
 
 
 def screens(tmux: Callable[..., str], seconds: float = 240) -> list[str]:
-    """What the terminal showed, look by look, until the line that ends in [code N]."""
-    seen: list[str] = []
+    """The distinct screens of the terminal, in order, up to the one with the exit code."""
+    shown: list[str] = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         now = tmux("capture-pane", "-p").rstrip()
-        if not seen or now != seen[-1]:
-            seen.append(now)
+        if not shown or now != shown[-1]:
+            shown.append(now)
         if "[code " in now:
-            return seen
+            return shown
         time.sleep(0.1)
-    raise AssertionError(f"still running, showing:\n{seen[-1]}")
+    raise AssertionError(f"still running, showing:\n{shown[-1]}")
 
 
 @pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
-def test_the_table_stands_whole_above_the_answer(tmux: Callable[..., str], tmp_path: Path) -> None:
-    """On 80 columns, with the models that come with edge-sale: four rows, who won and why, the answer, the costs."""
+def test_the_whole_table_is_above_the_answer(tmux: Callable[..., str], tmp_path: Path) -> None:
+    """At 80 columns, with the bundled models: four rows, who won and why, the answer, the costs."""
     begin(tmux, new_home(tmp_path / "home"), "run", "Write a function that reverses a list of numbers.", "--no-memory")
     last = screens(tmux)[-1].splitlines()
     rows = [line for line in last if line.startswith(("junior ", "lists ", "texts ", "senior "))][:4]
@@ -124,7 +124,7 @@ def test_the_table_stands_whole_above_the_answer(tmux: Callable[..., str], tmp_p
 @pytest.mark.models
 @pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
 def test_live_table_on_80_columns(tmux: Callable[..., str], tmp_path: Path) -> None:
-    """The table fills while the auction is on and stays, whole, above the answer and the line of costs."""
+    """The table fills during the auction. At the end the whole table is above the answer and the costs."""
     home = new_home(tmp_path / "home", STARTER)
     begin(tmux, home, "run", "Name three rivers.", "--seed", "5", "--no-memory")
     seen = screens(tmux)
@@ -143,7 +143,7 @@ def test_live_table_on_80_columns(tmux: Callable[..., str], tmp_path: Path) -> N
 @pytest.mark.models
 @pytest.mark.skipif(TMUX is None, reason="tmux is not installed")
 def test_interrupt_leaves_the_terminal_plain(tmux: Callable[..., str], tmp_path: Path) -> None:
-    """^C in the middle of the live table takes it away, shows the cursor and says what happened."""
+    """^C during the auction removes the live table, shows the cursor and prints what happened."""
     home = new_home(tmp_path / "home", STARTER)
     begin(tmux, home, "run", "Name three rivers.", "--no-memory")
     end = time.monotonic() + 60

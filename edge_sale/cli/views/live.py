@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: a table that fills, then the answer as it is written, then the costs."""
+"""The default screen: a table that fills with bids, then the answer as it is written, then the costs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ SAT_OUT = {"bid": "", "judge": " as juror", "refine": " while refining"}
 
 @dataclass
 class Live:
-    """A table that fills as bids and scores come in, then the answer as it is written."""
+    """Shows events as they happen. The table and everything else but the answer go to stderr.
+
+    `table`: show the table. `hold`: print the answer only at the end, since the fallback may replace it.
+    """
 
     table: bool = True
     rows: list[Any] = field(default_factory=list)
@@ -52,7 +55,7 @@ class Live:
     def __call__(self, event: ev.Event) -> None:
         match event:
             case ev.Opened(task, _, run):
-                # where the fallback may have the last word, a pipe gets the answer when it is certain
+                # if the fallback may replace the answer, a pipe gets only the final one
                 self.hold = "fallback_of" in run and not self._terminal and not task.repo
             case ev.Began(stage, who):
                 self._start(f"{STAGES.get(stage, stage)}: {', '.join(who)}")
@@ -61,9 +64,8 @@ class Live:
             case ev.SatOut(agent, reason, purpose):
                 self.sat_out[agent + SAT_OUT.get(purpose, "")] = reason
             case ev.Judged(scored):
-                mine = (scored.bid.agent, scored.bid.phase)
-                places = [i for i, row in enumerate(self.rows) if _key(row) == mine]
-                self.rows[places[0]] = scored
+                key = (scored.bid.agent, scored.bid.phase)
+                self.rows[[_key(row) for row in self.rows].index(key)] = scored
             case ev.Led(scored):
                 self.leader = scored
             case ev.Recalled(agent, lessons) if lessons:
@@ -76,9 +78,10 @@ class Live:
                     self._console.print(self._table())
                 if self.recalled:
                     found = ", ".join(f"{agent} {n}" for agent, n in self.recalled.items())
-                    used = ", ".join(award.lessons) or "nobody, for none of them is cheaper than the leader"
-                    self._say(f"lessons from memory: {found}; refined by {used}", style="dim")
-                self._say(reason, style="bold")
+                    refined = ", ".join(award.lessons)
+                    used = f"refined by {refined}" if refined else "not used: no such agent is cheaper than the leader"
+                    self._print(f"lessons from memory: {found}; {used}", style="dim")
+                self._print(reason, style="bold")
             case ev.Refused():
                 self.stop()
                 if self.table:
@@ -86,26 +89,26 @@ class Live:
                     self._console.print(self._table())
             case ev.Weighed():
                 self.stop()
-                self._say(event.reason, style="bold" if event.lost else "dim")
+                self._print(event.reason, style="bold" if event.lost else "dim")
             case ev.Searched(_, places):
                 self.stop()
-                self._say(f"reads {', '.join(places) or 'nothing: no passage speaks of this'}", style="dim")
+                self._print(f"reading {', '.join(places) or 'nothing: no passage matches the question'}", style="dim")
             case ev.Asked():
-                self.stop()  # the question needs the terminal
+                self.stop()  # the question needs the terminal to itself
             case ev.Wrote() if self.hold:
                 pass
             case ev.Wrote(agent, text):
-                self.stop()  # the spinner, before the answer's first words
+                self.stop()  # ends the spinner before the answer begins
                 if self.author not in ("", agent):
-                    self._say(f"\nonce more, by {agent}:", style="bold")
+                    self._print(f"\nanswer by {agent}:", style="bold")
                 self.wrote, self.author = True, agent
                 sys.stdout.write(printable(text) if self._terminal else text)
                 sys.stdout.flush()
             case ev.Stepped(agent, number, thought, call, seen, useful):
                 self.stop()
-                self._say(f"{number:>3}  {thought}  {call}", style="" if useful else "dim")
-                if said := " ".join(seen.split()):
-                    self._say(f"     {shortened(plain(said).plain, 100)}", style="dim")
+                self._print(f"{number:>3}  {thought}  {call}", style="" if useful else "dim")
+                if result := " ".join(seen.split()):
+                    self._print(f"     {shortened(plain(result).plain, 100)}", style="dim")
             case ev.Changed(_, _, note):
                 self.notes.append(note)
             case ev.Noted(text):
@@ -123,12 +126,12 @@ class Live:
     def end(self, sale: Sale) -> None:
         self.stop()
         for note in self.notes:
-            self._say(f"note: {note}", style="yellow")
+            self._print(f"note: {note}", style="yellow")
         line = cost_line(sale.ledger.auction, sale.ledger.work if sale.outcome else None)
-        self._say(line, style="dim")
+        self._print(line, style="dim")
 
     def stop(self) -> None:
-        """Ends the live table, so that the terminal is plain again."""
+        """Remove the live table from the terminal."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -137,14 +140,14 @@ class Live:
         return self._spinner if self.winner else Group(self._table(), self._spinner)
 
     def _start(self, status: str) -> None:
-        """On a terminal: the table as it fills and what is going on, until `stop`."""
+        """On a terminal, show the table and this status until `stop`."""
         if not self.table or not self._console.is_terminal:
             return
         if self._live is not None:
             self._spinner.update(text=plain(status))
         else:
             self._spinner = Spinner("dots", plain(status))
-            # what is printed meanwhile must not pass through the live display: stdout may be a pipe
+            # stdout may be a pipe, so what is printed must not pass through the live display
             self._live = RichLive(
                 get_renderable=self._view,
                 console=self._console,
@@ -155,8 +158,8 @@ class Live:
             )
             self._live.start()
 
-    def _say(self, text: str, style: str) -> None:
-        """A line, as it is: agents' names and errors are not markup, and a terminal wraps it itself."""
+    def _print(self, text: str, style: str) -> None:
+        """Print a line as it is: names of agents and errors are not markup, and the terminal wraps the line."""
         self._console.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
     def _table(self) -> Any:

@@ -1,6 +1,6 @@
-"""What a person, a pipe or a program sees of a run: listeners to its events.
+"""Screens: listeners that show a run to a person, a pipe or a program.
 
-The answer goes to stdout; the live table, notes and costs go to stderr.
+The answer goes to stdout. The live table, notes and costs go to stderr.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from edge_sale.result import result_of
 
 
 class Screen(Protocol):
-    """A listener that also hears how the run begins and ends."""
+    """A listener to events that is also called before the first event and after the last one."""
 
     def __call__(self, event: ev.Event) -> None: ...
     def loading(self, what: str) -> None: ...
@@ -34,7 +34,7 @@ class Screen(Protocol):
 
 @contextmanager
 def listeners(*, as_json: bool, quiet: bool, verbose: bool, trace: Path | None) -> Iterator[Screen]:
-    """The screen that the options ask for; whatever happens, the terminal is left as it was."""
+    """The screen for these options. The terminal is restored at the end, also after an error."""
     with ExitStack() as stack:
         screens: list[Screen] = []
         if trace is not None:
@@ -56,7 +56,7 @@ def listeners(*, as_json: bool, quiet: bool, verbose: bool, trace: Path | None) 
 
 @dataclass(slots=True)
 class All:
-    """Several screens as one."""
+    """Passes everything on to several screens."""
 
     screens: list[Screen]
 
@@ -74,7 +74,7 @@ class All:
 
 
 class Quiet:
-    """The answer and nothing else; what the user must know still goes to stderr."""
+    """Prints the answer on stdout, and notes on stderr."""
 
     def __call__(self, event: ev.Event) -> None:
         if isinstance(event, ev.Noted):
@@ -93,7 +93,7 @@ class Quiet:
 
 
 class Json:
-    """One JSON document on stdout at the end, a `Result`, and nothing before it."""
+    """Prints one JSON document on stdout at the end: a `Result`."""
 
     def __init__(self) -> None:
         self._notes: list[str] = []
@@ -114,7 +114,7 @@ class Json:
 
 
 class Verbose:
-    """Every event but pieces of text, a line each, on stderr."""
+    """Prints every event on stderr, one per line, except pieces of the answer."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -133,9 +133,9 @@ class Verbose:
 
 
 class TraceFile:
-    """Every event as a line of JSON, written through as it happens.
+    """Writes every event as a line of JSON when it happens.
 
-    `t` is seconds since the first event, `at` the time of day in seconds since the epoch.
+    `t` is seconds since the first event; `at` is seconds since the epoch.
     """
 
     def __init__(self, file: IO[str]) -> None:
@@ -146,7 +146,7 @@ class TraceFile:
         if not self._began:
             self._began = time.monotonic()
         line = {"t": round(time.monotonic() - self._began, 4), "at": round(time.time(), 4), **ev.to_json(event)}
-        self._file.write(json.dumps(line) + "\n")  # in ASCII: a file's name need not be text
+        self._file.write(json.dumps(line) + "\n")  # in ASCII: names of files need not be valid text
         self._file.flush()
 
     def loading(self, what: str) -> None:
@@ -157,7 +157,7 @@ class TraceFile:
 
 
 def explain(auction: Auction) -> None:
-    """Prints a recorded auction bid by bid."""
+    """Print a recorded auction bid by bid."""
     from edge_sale.auction.ledger import Ledger
     from edge_sale.cli.views.tables import award_view, cost_line, stdout_console
 
@@ -174,4 +174,4 @@ def _writable(file: Path) -> IO[str]:
     try:
         return file.open("w", encoding="utf-8")
     except OSError as error:
-        raise EdgeSaleError(f"{file}: cannot write the trace there: {error.strerror}") from error
+        raise EdgeSaleError(f"{file}: cannot write the trace: {error.strerror}; choose another file") from error

@@ -1,4 +1,4 @@
-"""Auctions as tables for a terminal: live ones, recorded ones, traced ones, all alike."""
+"""Tables for a terminal. Live, recorded and traced auctions all use the same one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BidOrScored = Bid | Scored
 class AuctionTable:
     """Every bid with its price, plan tokens, entropy, scores by juror, C, V and C - V.
 
-    Where the console is too narrow for a column a juror, their scores share one.
+    If the console is too narrow for one column per juror, all scores share one column.
     """
 
     rows: Sequence[BidOrScored]
@@ -41,7 +41,7 @@ class AuctionTable:
             if jurors:
                 yield Text(f"scores by {', '.join(jurors)}", style="dim")
         if any(isinstance(row, Scored) and len(row.bid.scores) < len(jurors) for row in self.rows):
-            yield Text("–: not asked, for it could not change the winner", style="dim")
+            yield Text("–: not asked, because it could not change the winner", style="dim")
         for agent, reason in self.sat_out.items():
             yield plain(f"{agent} sat out: {reason}", style="dim")
 
@@ -57,7 +57,9 @@ class AuctionTable:
             led = self.leader is not None and scored == self.leader and self.winner is None
             scores = [f"{bid.scores[juror]:.1f}" if juror in bid.scores else "–" for juror in jurors]
             value, asking = (f"{scored.value:.3f}", f"{scored.asking:.3f}") if scored else ("", "")
-            if scored and len(bid.scores) < len(jurors):  # what the others might have added is not in it
+            if scored and len(bid.scores) < len(
+                jurors
+            ):  # the missing scores could still change V and C - V: mark them as bounds
                 value, asking = (f"~{value}", f"~{asking}") if scored.risk else (f"≥{value}", f"≤{asking}")
             cells = [
                 bid.agent + (" (refined)" if bid.phase == "refined" else ""),
@@ -74,22 +76,22 @@ class AuctionTable:
         return table
 
 
-# everything that a terminal would obey instead of showing it, but for new lines and tabs
+# control characters, which a terminal executes, except newlines and tabs
 _CONTROLS = {n: "\N{REPLACEMENT CHARACTER}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\n\t"}
 
 
 def printable(text: str) -> str:
-    """`text` without what a terminal obeys: tasks, plans and answers come from elsewhere."""
+    """`text` with control characters replaced. Tasks, plans and answers are untrusted."""
     return text.translate(_CONTROLS)
 
 
 def plain(text: str, style: str = "") -> Text:
-    """`text` to be shown as it is: neither markup nor control characters mean anything."""
+    """`text` as rich text to be shown as it is: markup and control characters have no effect."""
     return Text(printable(text), style=style)
 
 
 def price_of(price: float) -> str:
-    """US dollars per million tokens; two places, or more where there are more."""
+    """A price in US dollars per million tokens, with two decimals, or more if it has more."""
     return f"{price:.2f}" if round(price, 2) == price else f"{price:g}"
 
 
@@ -117,7 +119,7 @@ def award_view(award: Award, outcome: Outcome | None, reason: str, run: Mapping[
 
 
 def lesson_line(lesson: Lesson) -> Text:
-    """A lesson in one line."""
+    """A lesson on one line."""
     task = shortened(lesson.task, 60)
     return plain(f"  {lesson.similarity:.2f}  {task}  ({lesson.winner} over {lesson.loser}, {lesson.auction})")
 
@@ -129,7 +131,7 @@ def shortened(text: str, length: int) -> str:
 
 
 def cost_line(auction: Sum, work: Sum | None) -> str:
-    """What was spent, in a line; the work is left out where there was none."""
+    """Tokens, seconds and dollars on one line. `work` is None if there was no work."""
     if work is None:
         return f"auction {auction.tokens} tokens, {auction.seconds:.1f} s · ${auction.dollars:.6f}"
     share = auction.tokens / ((auction.tokens + work.tokens) or 1)
@@ -140,7 +142,7 @@ def cost_line(auction: Sum, work: Sum | None) -> str:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints a plain table on stdout."""
+    """Print a table on stdout."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in head:
         table.add_column(name, overflow="fold")
@@ -150,15 +152,15 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def stdout_console() -> Console:
-    """A console on stdout, wide enough for a table where there is no terminal to measure."""
+    """A console on stdout. Without a terminal it is wide enough for tables."""
     return Console(width=console_width(), no_color=not colour_wanted())
 
 
 def stderr_console() -> Console:
-    """A console on stderr, wide enough for a table where there is no terminal to measure."""
+    """A console on stderr. Without a terminal it is wide enough for tables."""
     return Console(stderr=True, width=console_width(sys.stderr), no_color=not colour_wanted())
 
 
 def console_width(stream: TextIO | None = None) -> int | None:
-    """None on a terminal (it is asked), a generous width where output goes to a file or pipe."""
+    """None on a terminal, which rich measures; 140 columns for a file or pipe."""
     return None if (stream or sys.stdout).isatty() else 140
