@@ -187,6 +187,7 @@ ONCE = {
     "Bench": "none or one",
     "Comparison": "none or one",
     "Workspace": "where an agent works",
+    "Result": "what came of a task",
 }
 
 

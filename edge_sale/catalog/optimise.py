@@ -43,7 +43,7 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Optimised:
     """The measurements, and `kept`: the type that is in use now, empty where none was better."""
 
     before: Measured
@@ -66,7 +66,7 @@ def optimise(
     threads: int = 1,
     progress: convert.Progress = convert.quiet,
     notice: Notice = lambda line: None,
-) -> Result:
+) -> Optimised:
     """Use the best of `types`, if it is better than the file in use.
 
     Raises ModelMissing, BadModelFile, PullFailed.
@@ -93,16 +93,16 @@ def optimise(
             tools = convert.requantize_file(file, candidate, to, progress)
             progress(f"measuring {to}", 0, 0)
             tried[to] = measured(candidate, threads)
-            notice(Result(before, tried).why(to))
+            notice(Optimised(before, tried).why(to))
             if not better(before, tried[to]):
                 candidate.unlink()
         good = {to: speed_up(before, found) for to, found in tried.items() if better(before, found)}
         if not good:
-            return Result(before, tried)
+            return Optimised(before, tried)
         best = max(good, key=lambda to: good[to])
         chosen = scratch / f"{card.name}.{best}.optimised.gguf"
         _use(card, models_dir, chosen, manifest, tools, before, tried[best], progress)
-        return Result(before, tried, best)
+        return Optimised(before, tried, best)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

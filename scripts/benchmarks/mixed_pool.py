@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from training import out_of_domain, written
-
 from edge_sale import assemble
 from edge_sale.auction.market import Market
 from edge_sale.catalog.cards import BUNDLED_POOL, MIXED_POOL, load
@@ -23,6 +21,7 @@ from edge_sale.evaluation.grading import Question, grade
 from edge_sale.evaluation.report import Figure
 from edge_sale.events import silent
 from edge_sale.settings import load as settings_of
+from training import out_of_domain, written
 
 OTHERS = {"mbpp": "mbpp_sanitized", "gsm8k": "gsm8k", "strategyqa": "strategyqa", "popqa": "popqa_1k"}
 EACH = 12  # tasks of each of these

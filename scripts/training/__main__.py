@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NAMES = ("senior", "lists", "texts", "junior")  # the longest first; the embedder is made with the senior
 EMBEDDER = "embedder"
-NEEDED = "training needs torch and tokenizers; install them with: pip install 'edge-sale[train]'"
+NEEDED = "training needs torch and tokenizers; install them with: ./scripts/setup --train"
 
 
 @click.command()

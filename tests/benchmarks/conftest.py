@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks.engine_pool import new_engine, starter
 from benchmarks.sequential import SequentialEngine
 

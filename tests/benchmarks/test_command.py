@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks import __main__ as command
-from benchmarks import engine, engine_pool
 from click.testing import CliRunner
 
+from benchmarks import __main__ as command
+from benchmarks import engine, engine_pool
 from edge_sale.evaluation.report import Figure
 from tests.cli.kit import environment
 

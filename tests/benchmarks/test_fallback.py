@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.fallback import REMOTE, baselines, curve_point, hold_out
 
+from benchmarks.fallback import REMOTE, baselines, curve_point, hold_out
 from edge_sale.evaluation.records import Item, Recording, Trial
 from edge_sale.types import Task
 

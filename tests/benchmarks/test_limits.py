@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from benchmarks import limits
 from benchmarks.engine_pool import starter
-
 from edge_sale.catalog.gguf_header import ArrayInfo, GgufInfo, TensorInfo, inspect
 from edge_sale.errors import EngineError
 from edge_sale.llama.llama_thread import llama_thread

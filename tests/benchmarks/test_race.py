@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.race import OURS, Clock, Lap, against, race, ratio
 
+from benchmarks.race import OURS, Clock, Lap, against, race, ratio
 from edge_sale.evaluation.report import Figure, as_line, as_table
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from benchmarks import refinement
 
+from benchmarks import refinement
 from edge_sale.settings import load
 
 

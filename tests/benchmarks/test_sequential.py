@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from benchmarks import auctions, engine_pool
 
+from benchmarks import auctions, engine_pool
 from edge_sale.errors import EngineError, PromptTooLong
 from edge_sale.prompts import render
 from edge_sale.types import Choose, Generate, LogLik, Sampling

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks import work, work_mbpp, work_repairs, work_setup
 
+from benchmarks import work, work_mbpp, work_repairs, work_setup
 from edge_sale.errors import EdgeSaleError
 from edge_sale.evaluation.grading import Question
 from edge_sale.evaluation.jsonl_store import KeyedStore

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 import pytest
-from benchmarks.__main__ import BENCHES, bench
 
+from benchmarks.__main__ import BENCHES, bench
 from edge_sale.cli import cli
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training import fit_bundled
 
 from edge_sale.evaluation import run_records, runs
 from edge_sale.evaluation.arrays import View
@@ -16,6 +15,7 @@ from edge_sale.evaluation.records import Item, Trial, recording
 from edge_sale.scoring.weights import Weights
 from edge_sale.types import Task
 from tests.evaluation.kit import write
+from training import fit_bundled
 
 
 def test_tasks_come_back_and_none_is_there_twice() -> None:

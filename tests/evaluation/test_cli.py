@@ -7,9 +7,9 @@ import time
 
 import click
 import pytest
-from benchmarks.first import timed
 from click.testing import CliRunner
 
+from benchmarks.first import timed
 from edge_sale.cli import cli
 from edge_sale.cli.bench import bench
 from tests.cli.kit import CONFIG, edge, new_home, only_document, start

@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 import pytest
-from benchmarks.recall import KnownVectors, fill
 
+from benchmarks.recall import KnownVectors, fill
 from edge_sale.memory import overview, retention
 from edge_sale.memory.binary_index import BLOCK, BinaryIndex
 from edge_sale.memory.retention import Bounds

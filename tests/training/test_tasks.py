@@ -7,13 +7,13 @@ import re
 from random import Random
 
 import pytest
-from training import frames, training_text, written
-from training.held_out import holds_held_out
-from training.tasks import make, training
 
 from edge_sale.evaluation.bundled_tasks import functions, patterns, task_text
 from edge_sale.evaluation.bundled_tasks.functions import Made, exam, held_out
 from edge_sale.evaluation.bundled_tasks.operations import BY_NAME, OPERATIONS, Step
+from training import frames, training_text, written
+from training.held_out import holds_held_out
+from training.tasks import make, training
 
 TRAINED = 4000  # training tasks that are looked through
 

@@ -9,10 +9,6 @@ from random import Random
 
 import numpy as np
 import pytest
-from training import out_of_domain, record
-from training.held_out import holds_held_out, words_of
-from training.unrelated import PARTS
-from training.written import WRITTEN
 
 from edge_sale.agents.local import LocalAgent
 from edge_sale.catalog import gguf_header as header
@@ -24,6 +20,10 @@ from edge_sale.evaluation.bundled_tasks.functions import exam, question
 from edge_sale.evaluation.bundled_tasks.grading import grade_all
 from edge_sale.prompts import render
 from edge_sale.types import Lesson
+from training import out_of_domain, record
+from training.held_out import holds_held_out, words_of
+from training.unrelated import PARTS
+from training.written import WRITTEN
 
 NAMES = ("junior", "lists", "texts", "senior")
 LARGEST, TOGETHER = 2_000_000, 8_000_000  # bytes
@@ -31,7 +31,7 @@ PROMPTS, NEAR = 200, 1e-2  # how many prompts, and how far logits may be apart
 ROUNDED = 3e-2  # where llama.cpp computes in float16
 needs_torch = pytest.mark.skipif(
     not all(__import__("importlib.util").util.find_spec(name) for name in ("torch", "tokenizers")),
-    reason="torch or tokenizers is not installed; see: pip install 'edge-sale[train]'",
+    reason="torch or tokenizers is not installed; see: ./scripts/setup --train",
 )
 
 
@@ -118,10 +118,9 @@ def test_a_juror_learns_the_share_of_right_steps():
 
 def test_faulty_plans_are_wrong():
     """A plan with faults never does what the task asks, and has no neighbours that are held out."""
+    from edge_sale.evaluation.bundled_tasks.operations import BY_NAME
     from training.tasks import training
     from training.texts import faulty_plan
-
-    from edge_sale.evaluation.bundled_tasks.operations import BY_NAME
 
     def names(steps: list[str]) -> list[str]:
         return [re.sub(r" (?:\d+|[a-z])(?: [a-z])?$", "", step) for step in steps]
@@ -201,6 +200,7 @@ def test_logits_are_those_of_torch(name: str, count: int, tmp_path: Path):
 def test_the_exporter_loses_nothing(tmp_path: Path):
     """A fresh model, written exactly, has torch's logits to 1e-3; with one head's weights changed it has not."""
     import torch
+
     from training.export import export
     from training.load import load as read
     from training.model import Llama, Shape
@@ -224,6 +224,7 @@ def test_a_stopped_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     import dataclasses
 
     import torch
+
     from training import train
     from training.members import MEMBERS
     from training.model import Shape

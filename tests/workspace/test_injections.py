@@ -7,8 +7,8 @@ which does the same with BIPIA's attacks); the control shows that each harm woul
 import os
 
 import pytest
-from benchmarks.work_attacks import POSITIONS, control, obey, stage, worst
 
+from benchmarks.work_attacks import POSITIONS, control, obey, stage, worst
 from edge_sale.agents.steps import chat
 from edge_sale.agents.workspace import Workspace
 from edge_sale.types import Task
