@@ -155,7 +155,7 @@ def test_trace_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """An unwritable --trace stops the run before anything is loaded."""
     done = edge(new_home(tmp_path), "bid", TASK, "--trace", str(tmp_path / "no" / "t.jsonl"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "t.jsonl: cannot write the trace there: No such file" in done.stderr
+    assert "t.jsonl: cannot write the trace: No such file" in done.stderr
 
 
 def test_interrupt_ends_a_check(tmp_path: Path) -> None:
