@@ -73,8 +73,8 @@ def test_the_auction_is_the_product_s_own():
 
 
 @pytest.mark.parametrize(("refused", "left"), [("small", {"middle", "large"}), ("small middle large", set(PRICES))])
-def test_who_is_below_the_floor_does_not_bid(refused, left):
-    """The others are judged as before, each by its own scores. Where none reaches the reserve price, all take part."""
+def test_who_is_below_the_reserve_price_does_not_bid(refused, left):
+    """The others keep their own scores; where no bid reaches the reserve price, all take part."""
     of = view()
     trials = {
         key: dataclasses.replace(trial, signals={"familiarity": -9.0 if trial.agent in refused else -1.0})
