@@ -1,4 +1,4 @@
-"""`edge-sale chat`: a session of turns, each an auction, or one agent's where it is pinned."""
+"""`edge-sale chat`: a session of turns. Each turn is an auction, or goes to the agent that is pinned."""
 
 from __future__ import annotations
 
@@ -25,20 +25,22 @@ if TYPE_CHECKING:
 
 @click.command()
 @repo_options
-@click.option("-c", "--continue", "resume", is_flag=True, help="Go on with the last session here.")
-@click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent; repeatable.")
-@click.option("-p", "--pool", metavar="NAME", help="Agents to invite (see: edge-sale pools).")
+@click.option("-c", "--continue", "resume", is_flag=True, help="Continue the last session in this folder.")
+@click.option("-a", "--agent", "agents", multiple=True, metavar="NAME", help="Only this agent bids; repeatable.")
+@click.option("-p", "--pool", metavar="NAME", help="Pool of agents that may bid (see: edge-sale pools).")
 @click.option("--check", metavar="COMMAND", help="With --repo: a command whose exit status judges.")
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where checks and commands run.")
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Repeat a session: same seed, same draws.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="N", help="Make the session repeatable: same seed, same draws."
+)
 @click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record these turns.")
 @offline_option
-@click.option("--json", "as_json", is_flag=True, help="A JSON object on stdout for each turn.")
-@click.option("-q", "--quiet", is_flag=True, help="Answers and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object on stdout for each turn.")
+@click.option("-q", "--quiet", is_flag=True, help="Print answers and nothing else.")
 def chat(**options: Any) -> None:
-    """Talk: each turn is sold to an agent, and sees the last ones.
+    """Hold a conversation. Each turn is a task of its own; its agent sees the last turns.
 
-    Turns come from the terminal, or a line each from a pipe. /help lists what else can be typed.
+    Turns come from the terminal, or a line each from a pipe. /help lists the other commands.
 
     \b
     edge-sale chat

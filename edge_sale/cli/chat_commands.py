@@ -83,11 +83,11 @@ COMMANDS: dict[str, Callable[[Talk, str], None]] = {
     "help": help_,
 }
 HELP = {
-    "undo": "take back the last change to files",
-    "redo": "put it back",
-    "why": "why the last winner won",
-    "agents": "who may bid",
+    "undo": "undo the last change to files",
+    "redo": "apply it again",
+    "why": "show why the last winner won",
+    "agents": "list who may bid",
     "agent [NAME]": "pin an agent, or invite all again",
-    "cost": "what this session cost",
-    "quit": "end; edge-sale chat -c goes on from here",
+    "cost": "show what this session cost",
+    "quit": "end the session; edge-sale chat -c continues it",
 }

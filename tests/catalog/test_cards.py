@@ -25,8 +25,8 @@ def test_the_starter_pool_is_shipped_and_every_model_in_it_has_a_card() -> None:
     """Three agents on one chat model, and an embedder."""
     catalogue = cards.load()
     pool = catalogue.pool("starter")
-    work_strategies = [(agent.name, agent.work, agent.price) for agent in pool.agents]
-    assert work_strategies == [("quick", "quick", 0.02), ("planner", "planner", 0.05), ("drafts", "drafts", 0.08)]
+    agents = [(agent.name, agent.work, agent.price) for agent in pool.agents]
+    assert agents == [("quick", "quick", 0.02), ("planner", "planner", 0.05), ("drafts", "drafts", 0.08)]
     assert pool.models == ["smollm2-135m", "all-minilm-l6-v2"]
     assert [catalogue.model(name).role for name in pool.models] == ["chat", "embed"]
     assert catalogue.model("smollm2-135m").gguf == "SmolLM2-135M-Instruct.Q8_0.gguf"

@@ -285,7 +285,7 @@ def test_llama_cpp_cuts_words_as_the_vocabulary_does():
     asked = [render("trade/plan", task=text, domain="python") for text in [*odd, *(task.text for task in tasks)]]
     asked += [render("trade/answer", task="", plan=task.plan, domain="python", notes="") for task in tasks]
     asked += [render("trade/likert", task=task.text, plan=task.plan) for task in tasks]
-    assert [engine._reading(prompt).tokens for prompt in asked] == [words.chat(prompt) for prompt in asked]
+    assert [engine._model.tokenize(prompt).tokens for prompt in asked] == [words.chat(prompt) for prompt in asked]
     engine.close()
 
 

@@ -20,7 +20,7 @@ from tests.workspace.kit import repository, tree, working_copy
 SECRET = "s3cret-of-somebody"
 
 
-def work_strategies(outside: str, root: str) -> list[str]:
+def ways_out(outside: str, root: str) -> list[str]:
     """Paths that lead, or are meant to lead, to a secret: 200 of them, all different."""
     up = ["..", "../..", "../../..", "a/../..", "./..", "a/./../..", "a//../..", ".//..", "a/b/../../.."]
     found = [f"{way}/home/id_ed25519" for way in up]
@@ -199,7 +199,7 @@ def stage(tmp_path_factory):
 def test_there_are_two_hundred_ways(stage):
     """The list is as long as it says."""
     _, home, root, _ = stage
-    found = work_strategies(str(home), str(root))
+    found = ways_out(str(home), str(root))
     assert len(set(found)) == len(found) >= 200
 
 
@@ -208,7 +208,7 @@ def test_no_way_leads_out(stage):
     _, home, root, at = stage
     before, theirs = tree(home), tree(root)
     leaks = []
-    for way in work_strategies(str(home), str(root)):
+    for way in ways_out(str(home), str(root)):
         for call in (
             Call("read", {"path": way}),
             Call("search", {"pattern": "s3cret|notes", "path": way}),
