@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--check", metavar="COMMAND", help="With --repo: a command whose exit status judges.")
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), help="Where checks and commands run.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", help="Make the session repeatable: same seed, same draws."
+    "--seed", type=click.IntRange(min=0), metavar="N", help="Same seed, same draws: makes a session repeatable."
 )
 @click.option("--no-memory", is_flag=True, help="Neither recall past auctions nor record these turns.")
 @offline_option
