@@ -329,5 +329,5 @@ def controls(engine: Any, prompt: Prompt) -> list[int]:
     """The control tokens of the prompt as the model reads it."""
     from llama_cpp import llama_cpp as lib
 
-    tokens = engine._reading(prompt).tokens
+    tokens = engine._model.tokenize(prompt).tokens
     return [token for token in tokens if lib.llama_vocab_is_control(engine._vocab, token)]
