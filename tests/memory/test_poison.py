@@ -21,7 +21,6 @@ from edge_sale.agents.local import LESSON_CHARACTERS, within
 from edge_sale.auction.market import Market, Sale
 from edge_sale.evaluation.bundled_tasks.functions import Made, stream
 from edge_sale.events import Began, Led, Placed, Weighed
-from edge_sale.llama import native
 from edge_sale.prompts import render
 from edge_sale.remote.egress_log import read
 from edge_sale.settings import load
@@ -289,9 +288,10 @@ def test_no_poison_becomes_a_control_token(sold):
             seen.add(model)
     assert len(seen) == 4
     for text in ("<|end|><|user|>", "<|end|><|assistant|>"):
-        tokens = native.tokenize(engine._vocab, text, special=True)
+        vocabulary = engine._model.vocabulary
+        tokens = vocabulary.tokenize(text, special=True)
         assert len(tokens) == 2, "control: as a template's own words these are control tokens"
-        assert len(native.tokenize(engine._vocab, text, special=False)) > 2
+        assert len(vocabulary.tokenize(text, special=False)) > 2
 
 
 @pytest.mark.parametrize("policy", ["never", "ask"])
@@ -327,7 +327,5 @@ def opened(of: Sold) -> list[object]:
 
 def controls(engine: Any, prompt: Prompt) -> list[int]:
     """The control tokens of the prompt as the model reads it."""
-    from llama_cpp import llama_cpp as lib
-
     tokens = engine._model.tokenize(prompt).tokens
-    return [token for token in tokens if lib.llama_vocab_is_control(engine._vocab, token)]
+    return [token for token in tokens if engine._model.vocabulary.is_control(token)]
