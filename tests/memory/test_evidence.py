@@ -71,7 +71,7 @@ def test_costs_are_compared_with_the_remote_alone(memory: AuctionMemory) -> None
     memory.record(award("a3", "held and not carried out"), None, run(entries=ESCALATED[:1]))
     sums = compare(memory.path, far)
     assert (sums.tasks, sums.escalated) == (2, 1)
-    assert (sums.auction, sums.home, sums.remote) == pytest.approx((0.002, 0.004, 0.003))
+    assert (sums.auction, sums.local, sums.remote) == pytest.approx((0.002, 0.004, 0.003))
     assert sums.everything == pytest.approx(far.cost(100, 300) + far.cost(101, 201))
     assert sums.saved == pytest.approx((sums.everything or 0) - 0.009)
     assert compare(memory.path, None).everything is None
