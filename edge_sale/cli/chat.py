@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from edge_sale.cli.chat_commands import COMMANDS
+from edge_sale.cli.chat_session import Talk
 from edge_sale.cli.options import offline_option, settings_with
-from edge_sale.cli.repository import conclude, refuse_without_repo, repo_options
+from edge_sale.cli.repository import refuse_without_repo, repo_options
 from edge_sale.errors import EdgeSaleError
-
-if TYPE_CHECKING:
-    from edge_sale.api import OpenMarket
-    from edge_sale.auction.ledger import Ledger
-    from edge_sale.auction.market import Sale
-    from edge_sale.events import Changed
-    from edge_sale.sessions import Session
 
 
 @click.command()
@@ -89,7 +82,7 @@ def _chat(
         talk.greet(resume)
         for line in lines():
             try:
-                if not talk.turn(line):
+                if not turn(talk, line):
                     break
             except KeyboardInterrupt:
                 talk.say("stopped; nothing of this turn was recorded")
@@ -101,73 +94,19 @@ def _chat(
                 talk.say(f"edge-sale: {error}")
 
 
-@dataclass(slots=True)
-class Talk:
-    """A session at work. Its market is another one after other agents are pinned."""
-
-    market: OpenMarket
-    session: Session
-    pinned: tuple[str, ...]
-    yes: bool
-    dry_run: bool
-    as_json: bool
-    quiet: bool
-    last: Sale | None = None
-    spent: list[Ledger] = field(default_factory=list)
-
-    def say(self, text: str) -> None:
-        click.echo(text, err=True)
-
-    def greet(self, resumed: bool) -> None:
-        if self.as_json or self.quiet or not sys.stdin.isatty():
-            return
-        workspace = self.market.workspace
-        turns = f"going on after {len(self.session.turns)} turns" if resumed else "a new session"
-        where = f" in {workspace.root}" if workspace else ""
-        self.say(f"{turns}{where}; /help for what can be typed, ^D to end")
-
-    def turn(self, line: str) -> bool:
-        """One line: a command or a task. False where it ends the session."""
-        from edge_sale.cli.chat_commands import COMMANDS
-
-        if not line.startswith("/"):
-            self.sell(line)
-            return True
-        name, _, rest = line[1:].partition(" ")
-        if name in ("quit", "exit", "q"):
-            return False
-        if name not in COMMANDS:
-            self.say(f"no /{name}; there are: {', '.join('/' + known for known in COMMANDS)}")
-            return True
-        COMMANDS[name](self, rest.strip())
+def turn(talk: Talk, line: str) -> bool:
+    """One line: a command or a task. False where it ends the session."""
+    if not line.startswith("/"):
+        talk.sell(line)
         return True
-
-    def sell(self, text: str) -> None:
-        """One turn as a task of its own."""
-        from edge_sale.cli.views.screen import listeners
-        from edge_sale.result import result_of
-
-        workspace = self.market.workspace
-        task = self.market.task(text, earlier=self.session.earlier())
-        with listeners(as_json=False, quiet=self.quiet or self.as_json, verbose=False, trace=None) as screen:
-            screen.loading(self.market.plan.pool.title)
-            sale = self.market.sell(task, screen)
-            changed: Changed | None = None
-            if workspace and sale.outcome:
-                show = not (self.as_json or self.quiet)
-                changed = conclude(self.market, task, sale.outcome, yes=self.yes, dry_run=self.dry_run, show=show)
-                screen(changed)
-            if not self.as_json:
-                screen.end(sale)
-        self.last = sale
-        self.spent.append(sale.ledger)
-        answer = sale.outcome.answer if sale.outcome else ""
-        kept = "; ".join(sale.outcome.notes)[:600] if workspace and sale.outcome else answer
-        agent = sale.outcome.agent if sale.outcome else ""
-        self.session.add(text, kept, auction=task.id, agent=agent, applied=changed.applied if changed else "")
-        if self.as_json:
-            document = result_of(sale, changed=changed).to_json()
-            click.echo(json.dumps({**document, "session": self.session.id}))
+    name, _, rest = line[1:].partition(" ")
+    if name in ("quit", "exit", "q"):
+        return False
+    if name not in COMMANDS:
+        talk.say(f"no /{name}; there are: {', '.join('/' + known for known in COMMANDS)}")
+        return True
+    COMMANDS[name](talk, rest.strip())
+    return True
 
 
 def lines() -> Iterator[str]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from edge_sale.cli.chat_session import Talk
 from edge_sale.errors import EdgeSaleError
-
-if TYPE_CHECKING:
-    from edge_sale.cli.chat import Talk
 
 
 def undo(talk: Talk, rest: str) -> None:
