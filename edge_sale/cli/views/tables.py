@@ -34,7 +34,9 @@ class AuctionTable:
         bids = [row.bid if isinstance(row, Scored) else row for row in self.rows]
         jurors = list(dict.fromkeys(juror for bid in bids for juror in bid.scores))
         wide = self._table(bids, jurors, [f"by {juror}" for juror in jurors], gap=2)
-        if wide.__rich_measure__(console, options).maximum <= options.max_width:
+        if not bids:
+            pass  # no head over nothing, where every agent sat out
+        elif wide.__rich_measure__(console, options).maximum <= options.max_width:
             yield wide
         else:
             yield self._table(bids, jurors, ["scores"] if jurors else [], gap=1)
@@ -57,9 +59,7 @@ class AuctionTable:
             led = self.leader is not None and scored == self.leader and self.winner is None
             scores = [f"{bid.scores[juror]:.1f}" if juror in bid.scores else "–" for juror in jurors]
             value, asking = (f"{scored.value:.3f}", f"{scored.asking:.3f}") if scored else ("", "")
-            if scored and len(bid.scores) < len(
-                jurors
-            ):  # the missing scores could still change V and C - V: mark them as bounds
+            if scored and len(bid.scores) < len(jurors):  # the missing scores could still change V: these are bounds
                 value, asking = (f"~{value}", f"~{asking}") if scored.risk else (f"≥{value}", f"≤{asking}")
             cells = [
                 bid.agent + (" (refined)" if bid.phase == "refined" else ""),
