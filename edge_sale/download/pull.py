@@ -109,7 +109,7 @@ def _from_sources(job: PullJob, keep: bool) -> Path:
             job.notice(f"{card.name}: {source}: {error}" + (f"; trying {following}" if following else ""))
         else:
             return _install(job, keep)
-    way_out = f"when one of these works again: edge-sale pull {card.name}"
+    way_out = f"fix one of these, then: edge-sale pull {card.name}"
     raise PullFailed(f"{card.name} could not be pulled: {'; '.join(reasons)}; {way_out}")
 
 
