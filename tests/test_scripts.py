@@ -18,7 +18,14 @@ SCRIPTS = sorted(
 )
 BASH = [path for path in SCRIPTS if "bash" in path.read_text(encoding="utf-8").splitlines()[0]]
 
-UNWANTED = ("CMAKE_ARGS", "EDGE_SALE_LLAMA_WHEEL", "PYTHON", "EDGE_SALE_NO_APT", "COVERAGE_FILE", "COVERAGE_PROCESS_CONFIG")
+UNWANTED = (
+    "CMAKE_ARGS",
+    "EDGE_SALE_LLAMA_WHEEL",
+    "PYTHON",
+    "EDGE_SALE_NO_APT",
+    "COVERAGE_FILE",
+    "COVERAGE_PROCESS_CONFIG",
+)
 
 
 def run(*command: object, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
