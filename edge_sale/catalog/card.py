@@ -26,13 +26,16 @@ class FileSpec:
 class Source:
     """A place to get the files from. Which fields are set depends on `kind`: see card_reader.SOURCES."""
 
-    kind: str  # hub | wheel | path | shipped
+    kind: str  # hub | wheel | wheels | path | shipped
     repo: str = ""
     revision: str = "main"
     folder: str = ""  # inside the repository or the wheel
     package: str = ""
     version: str = ""
     bytes: int = 0  # of the whole wheel
+    member: str = ""  # the file in each of several wheels; {part} and {part:02} stand for its number
+    part_bytes: int = 0  # of every part but the last
+    parts: tuple[str, ...] = ()  # the sha256 of each part, in order
     path: Path = Path()  # a finished GGUF, used in place: the user's own, or one that comes with edge-sale
 
     def __str__(self) -> str:
@@ -40,6 +43,8 @@ class Source:
             return f"hub {self.repo}@{self.revision[:12]}"
         if self.kind == "shipped":
             return "comes with edge-sale"
+        if self.kind == "wheels":
+            return f"wheels {self.package} {self.version} in {len(self.parts)} parts"
         return f"wheel {self.package} {self.version}" if self.kind == "wheel" else f"path {self.path}"
 
 

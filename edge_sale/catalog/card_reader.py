@@ -39,6 +39,14 @@ SOURCES: dict[str, Schema] = {
         "folder": Key(str, required=True),
         "bytes": Key(int, required=True),
     },
+    "wheels": {
+        "kind": Key(str, required=True),
+        "package": Key(str, required=True, pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*\{part\}"),
+        "version": Key(str, required=True, pattern=r"[0-9][A-Za-z0-9.!+_-]*"),
+        "member": Key(str, required=True, pattern=r"[A-Za-z0-9_](?:[A-Za-z0-9._/-]|\{part(?::02)?\})*"),
+        "part_bytes": Key(int, required=True, least=1),
+        "parts": Key(list, required=True),
+    },
     "path": {"kind": Key(str, required=True), "path": Key(str, required=True)},
     "shipped": {"kind": Key(str, required=True), "folder": Key(str, required=True)},
 }
@@ -150,6 +158,8 @@ def _check_sources(document: Document, files: tuple[FileSpec, ...]) -> None:
         if ".." in PurePosixPath(folder).parts or folder.startswith("/"):
             path: KeyPath = ("sources", place, "folder")
             raise document.error(path, f"[[sources]] folder should lie inside the source, is {folder!r}")
+        if source["kind"] == "wheels":
+            _check_parts(document, place, files)
         if "path" in source:
             try:
                 source["path"] = Path(source["path"]).expanduser()
@@ -158,11 +168,27 @@ def _check_sources(document: Document, files: tuple[FileSpec, ...]) -> None:
                 raise document.error(("sources", place, "path"), what) from error
 
 
+def _check_parts(document: Document, place: int, files: tuple[FileSpec, ...]) -> None:
+    """Parts are of one file with a sha256, and there are as many as the file's size takes."""
+    source = document.data["sources"][place]
+    path: KeyPath = ("sources", place, "parts")
+    for digest in source["parts"]:
+        document.check_value(digest, Key(str, pattern=r"[0-9a-f]{64}"), path)
+    if len(files) != 1 or not files[0].sha256:
+        raise document.error(path, "a wheels source carries one [[files]] with its sha256")
+    wanted = -(-files[0].bytes // source["part_bytes"])
+    if len(source["parts"]) != wanted:
+        what = f"[[sources]] parts should have {wanted} sha256s for {files[0].bytes} bytes, has {len(source['parts'])}"
+        raise document.error(path, what)
+
+
 def _source(row: dict[str, Any], file: Path, files: tuple[FileSpec, ...], shipped_dir: Path) -> Source:
     if row["kind"] == "path":
         return Source("path", path=(file.parent / row["path"]).absolute())  # relative to the card
     if row["kind"] == "shipped":
         return Source(**row, path=shipped_dir / row["folder"] / (files[0].name if files else ""))
+    if row["kind"] == "wheels":
+        return Source(**{**row, "parts": tuple(row["parts"])})
     return Source(**row)
 
 

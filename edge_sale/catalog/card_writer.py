@@ -21,6 +21,7 @@ SOURCE_KEYS = {
     "hub": ("kind", "repo", "revision", "folder"),
     "path": ("kind", "path"),
     "wheel": ("kind", "package", "version", "folder", "bytes"),
+    "wheels": ("kind", "package", "version", "member", "part_bytes", "parts"),
     "shipped": ("kind", "folder"),
 }
 LONGEST_TEXT = 200  # characters that a card takes from a GGUF's title or licence

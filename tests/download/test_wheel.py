@@ -21,17 +21,20 @@ from tests.hub import HUB, WHEEL, Hub, Puller, card_text, sha256, write_gguf
 Tiny = tuple[Path, bytes]
 
 
-def write_wheel(folder: Path, members: dict[str, bytes]) -> Path:
-    """A wheel `tiny-weights 1.0` that pip accepts, with a dependency that does not exist."""
-    info = "tiny_weights-1.0.dist-info"
-    metadata = "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\nRequires-Dist: nowhere-to-be-found\n"
+def write_wheel(folder: Path, members: dict[str, bytes], part: int = 0) -> Path:
+    """A wheel `tiny-weights 1.0`, or `tiny-partN 1.0`, that pip accepts, with a dependency that does not exist."""
+    name = f"tiny_part{part}" if part else "tiny_weights"
+    info = f"{name}-1.0.dist-info"
+    metadata = (
+        f"Metadata-Version: 2.1\nName: {name.replace('_', '-')}\nVersion: 1.0\nRequires-Dist: nowhere-to-be-found\n"
+    )
     tags = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     parts = {**members, f"{info}/METADATA": metadata.encode(), f"{info}/WHEEL": tags.encode()}
     record = "".join(
         f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}\n"
         for name, data in parts.items()
     )
-    wheel = folder / "tiny_weights-1.0-py3-none-any.whl"
+    wheel = folder / f"{name}-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in {**parts, f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}.items():
             archive.writestr(name, data)
