@@ -68,10 +68,11 @@ def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> Non
     catalogue = cards.load(settings.cards_dir)
     if settings.private:
         notice(f"{settings.closed}, so nothing is pulled from here")
-    for name in names:
-        card = catalogue.model(name)
-        with bars() as show:
-            progress = show(name)
+    chosen = [catalogue.model(name) for name in names]
+    absent = set(installed.missing(chosen, settings.models_dir))
+    with bars(sum(card.bytes for card in chosen if force or card.name in absent) if len(absent) > 1 else 0) as show:
+        for card in chosen:
+            progress = show(card.name)
             file = pull_one(
                 card,
                 models_dir=settings.models_dir,
@@ -84,6 +85,6 @@ def pull_models(names: Sequence[str], settings: Settings, *, force: bool) -> Non
             )
             manifest = installed.read_manifest(card, settings.models_dir)
             progress("trying it in a child process", 0, 0)
-            command = f"edge-sale pull {name} --force"
+            command = f"edge-sale pull {card.name} --force"
             trial_load.loadable(file, manifest.sha256 if manifest else "", settings.models_dir, command)
-        notice(f"{name}: ready, verified, loads ({size(file.stat().st_size)})")
+            notice(f"{card.name}: ready, verified, loads ({size(file.stat().st_size)})")

