@@ -65,9 +65,41 @@ COMMANDS = {
     "completion": "completion",
 }
 
+# command -> the first sentence of its help, so that `edge-sale --help` imports no command; a test holds them equal
+SUMMARIES = {
+    "run": "Hold an auction for TASK; the winner does it.",
+    "bid": "Hold the auction for TASK and stop there.",
+    "index": "Index a folder of documents for questions with run --docs.",
+    "pull": "Pull the models of a pool, or one model.",
+    "models": "List models that have a card, and which are here.",
+    "pools": "List pools, agents and prices; * is in use.",
+    "doctor": "Check this machine: llama.cpp, memory, models, sandbox.",
+    "chat": "Hold a conversation; each turn is a task of its own.",
+    "undo": "Undo the last change that an agent made to your files.",
+    "history": "List recorded auctions, newest first.",
+    "show": "Explain an auction bid by bid: why its winner won.",
+    "good": "Say that an answer was right; the market learns from it.",
+    "bad": "Say that an answer was wrong; no agent copies its plan.",
+    "fit": "Fit the weights to recorded outcomes.",
+    "signals": "Print how well each signal tells right work from wrong.",
+    "memory": "Look into the auction memory, export it, or make it forget.",
+    "trace": "Replay the auction that --trace wrote to FILE.",
+    "tune": "Measure how each MODEL runs fastest here, and remember it.",
+    "remote": "Add, test, list and remove remote models.",
+    "egress": "List what left this machine, newest first.",
+    "costs": "Show what remotes cost, and what was saved.",
+    "bench": "Measure whether an auction pays, on your models and tasks.",
+    "config": "Show the settings in force, and where files are.",
+    "completion": "Print the completion script for SHELL.",
+}
+
 
 class LazyGroup(click.Group):
     """A group that imports a command when it is called."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

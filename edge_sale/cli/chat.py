@@ -31,7 +31,9 @@ from edge_sale.errors import EdgeSaleError
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object on stdout for each turn.")
 @click.option("-q", "--quiet", is_flag=True, help="Print answers and nothing else.")
 def chat(**options: Any) -> None:
-    """Hold a conversation. Each turn is a task of its own; its agent sees the last turns.
+    """Hold a conversation; each turn is a task of its own.
+
+    The agent that does a turn sees the last ones.
 
     Turns come from the terminal, or a line each from a pipe. /help lists the other commands.
 

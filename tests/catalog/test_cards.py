@@ -63,7 +63,11 @@ def test_unknown_names_come_with_the_known_ones_and_the_nearest() -> None:
         ('name = "tiny"', 'name = "other"', "name should be the file's own, 'tiny'"),
         ('name = "tiny.gguf"', 'name = "../tiny.gguf"', r"\[\[files\]\] name should look like"),
         ("bytes = 3", "bytes = 0", "bytes should be 1 or more, is 0"),
-        ('kind = "hub"', 'kind = "ftp"', r"\[\[sources\]\] kind is one of hub, wheel, wheels, path, shipped, not 'ftp'"),
+        (
+            'kind = "hub"',
+            'kind = "ftp"',
+            r"\[\[sources\]\] kind is one of hub, wheel, wheels, path, shipped, not 'ftp'",
+        ),
         ('repo = "someone/tiny"', 'repo = "--index-url"', r"\[\[sources\]\] repo should look like"),
         ('revision = "main"', 'revision = "main"\nfolder = "../x"', "folder should lie inside the source"),
         ('sha256 = "', 'sha256 = "Z', r"\[\[files\]\] sha256 should look like"),

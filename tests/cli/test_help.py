@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from edge_sale.cli import COMMANDS, cli
+from edge_sale.cli import COMMANDS, SUMMARIES, cli
 from tests.cli.kit import EDGE_SALE
 
 HEAVY = ("rich", "llama_cpp", "numpy", "jinja2", "huggingface_hub", "gguf", "apsw", "platformdirs")
@@ -48,6 +48,12 @@ def test_program_help_says_what_each_command_does_in_full() -> None:
     listed = help_of().split("Commands:\n")[1].splitlines()
     assert [line.split()[0] for line in listed] == list(COMMANDS)
     assert [line for line in listed if line.endswith("...") or len(line) > 80] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_summary_in_the_program_help_is_the_commands_own(name: str) -> None:
+    """The program's help is written without importing the commands; each line is what the command itself says."""
+    assert SUMMARIES[name] == command(name).get_short_help_str(limit=200)
 
 
 @pytest.mark.parametrize("name", ["run", "bid"])
