@@ -106,18 +106,20 @@ def models_dir():
     return REAL.models_dir
 
 
-def lacking() -> list[str]:
-    """The starter pool's models that are not pulled."""
+def lacking(names: tuple[str, ...]) -> list[str]:
+    """Which of these models, or without names of the starter pool's, are not pulled."""
     from edge_sale.catalog import cards, installed
 
     catalogue = cards.load()
-    wanted = [catalogue.model(name) for name in catalogue.pool("starter").models]
+    wanted = [catalogue.model(name) for name in names or catalogue.pool("starter").models]
     return installed.missing(wanted, REAL.models_dir)
 
 
 def pytest_runtest_setup(item):
-    if item.get_closest_marker("models") and (names := lacking()):
-        reason = f"{', '.join(names)} not pulled to {REAL.models_dir}; see: edge-sale pull starter"
+    marker = item.get_closest_marker("models")
+    if marker and (names := lacking(marker.args)):
+        what = " ".join(marker.args) or "starter"
+        reason = f"{', '.join(names)} not pulled to {REAL.models_dir}; see: edge-sale pull {what}"
         if os.environ.get("EDGE_SALE_TEST_REQUIRE_MODELS", "") not in ("", "0"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
