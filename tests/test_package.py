@@ -70,7 +70,7 @@ def installed(wheel, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere") / "venv"
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin/python"
-    workspace = Path(
+    packages = Path(
         subprocess.run(
             [python, "-I", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
             capture_output=True,
@@ -86,7 +86,7 @@ def installed(wheel, tmp_path_factory) -> Path:
     assert done.returncode == 0, done.stdout + done.stderr
     # Afterwards, or the installer would see the checkout's own edge-sale there. A plain path: .pth files
     # of that folder, such as the editable checkout's, are not read from here.
-    (workspace / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    (packages / "dependencies.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     return folder
 
 
@@ -116,7 +116,7 @@ def test_the_wheel_holds_all_that_a_run_needs(wheel):
     data = {f"edge_sale/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "models").rglob("*.toml")}
     assert {"edge_sale/models/pools/starter.toml", "edge_sale/models/smollm2-135m.toml"} <= data
     assert any(name.startswith("edge_sale/prompts/") for name in package)
-    assert "edge_sale/config.example.toml" in package
+    assert {"edge_sale/config.example.toml", "edge_sale/schemas/result.schema.json"} <= package
     assert sorted((package | data) - names) == []
 
 
