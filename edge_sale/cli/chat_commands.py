@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_sale.cli.chat_session import Talk
 from edge_sale.errors import EdgeSaleError
 
-
-def undo(talk: Talk, rest: str) -> None:
+if TYPE_CHECKING:
     from edge_sale.workspace.undo_log import UndoLog
 
-    if talk.market.workspace is None:
-        raise EdgeSaleError("this session changes no files; /undo is for edge-sale chat --repo DIR")
-    log = UndoLog(talk.market.plan.settings.undo_dir)
-    entry = log.undo(rest, talk.market.workspace.root)
+
+def undo(talk: Talk, rest: str) -> None:
+    log, root = _applied_changes(talk, "undo")
+    entry = log.undo(rest, root)
     talk.say(f"undone: {', '.join(change.path for change in entry.changes)} (edge-sale undo --redo applies it again)")
 
 
 def redo(talk: Talk, rest: str) -> None:
+    log, root = _applied_changes(talk, "redo")
+    entry = log.redo(rest, root)
+    talk.say(f"applied again: {', '.join(change.path for change in entry.changes)}")
+
+
+def _applied_changes(talk: Talk, command: str) -> tuple[UndoLog, Path]:
+    """The log of applied changes, and the folder of this chat. Raises EdgeSaleError where it has none."""
     from edge_sale.workspace.undo_log import UndoLog
 
     if talk.market.workspace is None:
-        raise EdgeSaleError("this session changes no files; /redo is for edge-sale chat --repo DIR")
-    log = UndoLog(talk.market.plan.settings.undo_dir)
-    entry = log.redo(rest, talk.market.workspace.root)
-    talk.say(f"applied again: {', '.join(change.path for change in entry.changes)}")
+        raise EdgeSaleError(f"this session changes no files; /{command} is for edge-sale chat --repo DIR")
+    return UndoLog(talk.market.plan.settings.undo_dir), talk.market.workspace.root
 
 
 def why(talk: Talk, rest: str) -> None:

@@ -10,20 +10,11 @@ from typing import Any
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """Yields a function of (what, done, total): a bar with the time left on a terminal, elsewhere a line a stage."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    from edge_sale.cli.views.progress import counting_bars
     from edge_sale.cli.views.tables import stderr_console
 
     console = stderr_console()
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bars:
+    with counting_bars(console) as bars:
         known: dict[str, Any] = {}
 
         def progress(what: str, done: int, total: int) -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
 
 Progress = Callable[[str, int, int], None]
 
@@ -19,7 +25,6 @@ def bars(everything: int = 0) -> Iterator[Callable[[str], Progress]]:
     from rich.progress import (
         BarColumn,
         DownloadColumn,
-        TaskID,
         TextColumn,
         TimeRemainingColumn,
         TransferSpeedColumn,
@@ -58,16 +63,12 @@ def bars(everything: int = 0) -> Iterator[Callable[[str], Progress]]:
         yield progress_of
 
 
-@contextmanager
-def counted(name: str, *, show: bool = True) -> Iterator[Progress]:
-    """Progress of work that is counted in pieces, with the time that is left. Without a terminal nothing is shown."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+def counting_bars(console: Console, *, show: bool = True) -> Bars:
+    """Bars for work that is counted in pieces, with the time that is left. Without a terminal nothing is shown."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    console = Console(stderr=True)
-    with Bars(
+    return Bars(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -75,7 +76,16 @@ def counted(name: str, *, show: bool = True) -> Iterator[Progress]:
         console=console,
         transient=True,
         disable=not (show and console.is_terminal),
-    ) as display:
+    )
+
+
+@contextmanager
+def counted(name: str, *, show: bool = True) -> Iterator[Progress]:
+    """Progress of work that is counted in pieces: one bar for each stage. Without a terminal nothing is shown."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    with counting_bars(Console(stderr=True), show=show) as display:
         tasks: dict[str, TaskID] = {}
 
         def update(stage: str, done: int, total: int) -> None:
